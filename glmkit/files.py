@@ -1,0 +1,158 @@
+"""Files that are whole or absent: atomic writes, hashes, locks, and paths that stay inside their root.
+
+Everything glmkit leaves on disk goes through :func:`atomic_path`: a temporary file in the same folder, fsync, rename. A
+reader never sees half a file under its final name, and a failed write leaves the previous one byte for byte as it was.
+"""
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from glmkit.errors import BadInput, ResourceError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextmanager
+def disk_errors(path: Path, needed: int | None = None) -> Iterator[None]:
+    """Turn a full disk or a read-only target at `path` into a :class:`ResourceError` that names it."""
+    try:
+        yield
+    except OSError as error:
+        size = f" ({needed:,} bytes needed)" if needed else ""
+        if error.errno in _FULL:
+            raise ResourceError(f"No space left to write {path}{size}. Free some, or choose another folder with out=.") from error
+        if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
+            raise ResourceError(f"{path} cannot be written ({error.strerror}). Choose a folder you may write to with out=.") from error
+        raise
+
+
+@contextmanager
+def atomic_path(path: str | Path, needed: int | None = None) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success it is flushed to disk and renamed to `path`.
+
+    Parameters
+    ----------
+    path
+        The final name. Its folder is made if missing.
+    needed
+        Bytes the file will take, if known, for the message when the disk is full.
+
+    Raises
+    ------
+    ResourceError
+        The disk is full or the target cannot be written; nothing is left behind and an older `path` is untouched.
+    """
+    path = Path(path)
+    temporary: Path | None = None
+    try:
+        with disk_errors(path, needed):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+            os.close(handle)
+            temporary = Path(name)
+            yield temporary
+            sync(temporary)
+            os.replace(temporary, path)
+            sync(path.parent)
+    except BaseException:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def sync(path: Path) -> None:
+    """Flush a file or a folder to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write `text` as UTF-8, whole or not at all."""
+    with atomic_path(path, len(text)) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write `value` as readable JSON, whole or not at all; NaN is written as NaN."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read JSON, or say which file and line is broken."""
+    path = Path(path)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadInput(f"{path} does not exist. Has the stage before it been run?") from None
+    except json.JSONDecodeError as error:
+        raise BadInput(f"{path}, line {error.lineno}: not JSON ({error.msg}). Delete it and run the stage again.") from error
+
+
+def sha256(path: str | Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def inside(root: str | Path, path: str | Path) -> Path:
+    """`path` resolved below `root`, or an error if it points out of it (``..``, an absolute path, a link)."""
+    base = Path(root).resolve()
+    full = (base / path).resolve()
+    if full != base and base not in full.parents:
+        raise BadInput(f"{str(path)!r} points outside {base}. Give a path below that folder, without '..'.")
+    return full
+
+
+def workspace() -> Path:
+    """The folder that relative paths of parameters start from.
+
+    ``GLMKIT_WORKSPACE`` if it is set; else the nearest folder, from the current one upwards, that holds both ``notebooks`` and
+    one of ``pyproject.toml``, ``glmkit.toml``; else the current folder. A notebook opened in JupyterLab (whose kernel starts
+    in the notebook's own folder) therefore reads and writes the same ``runs/`` as ``glmkit run`` does.
+    """
+    if named := os.environ.get("GLMKIT_WORKSPACE"):
+        return Path(named).resolve()
+    here = Path.cwd().resolve()
+    for folder in (here, *here.parents):
+        if (folder / "notebooks").is_dir() and any((folder / mark).exists() for mark in ("pyproject.toml", "glmkit.toml")):
+            return folder
+    return here
+
+
+@contextmanager
+def exclusive(path: str | Path) -> Iterator[None]:
+    """Hold the lock file `path`; whoever else holds it is named in the error.
+
+    The lock is the kernel's (``flock``), so one left by a dead process is free at once; the file only says who holds it.
+
+    Raises
+    ------
+    BadInput
+        Another live process holds the lock; its pid and host are in the message.
+    """
+    path = Path(path)
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 (held until the block ends)
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise BadInput(f"{path.parent} is in use by {file.read().strip() or 'another process'}. Wait for it, or stop it.") from None
+        file.truncate(0)
+        file.write(f"pid {os.getpid()} on {socket.gethostname()}\n")
+        file.flush()
+        yield
