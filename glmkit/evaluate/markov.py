@@ -38,7 +38,7 @@ class MarkovModel:
     interpolated
         Shrink each context's distribution towards that of the next shorter context.
     strength
-        Pseudo-observations given to the shorter context when interpolated.
+        Pseudo-observations given to the shorter context when interpolated; 100 served a bacterial genome best of 10 to 300.
     both_strands
         Count the reverse complement of every sequence too. Bacterial genes lie on both, so this doubles the data.
     letter_ids
@@ -55,7 +55,7 @@ class MarkovModel:
         order: int,
         pseudocount: float = 1.0,
         interpolated: bool = False,
-        strength: float = 10.0,
+        strength: float = 100.0,
         both_strands: bool = False,
         letter_ids: Sequence[int] | np.ndarray = (0, 1, 2, 3),
     ) -> None:

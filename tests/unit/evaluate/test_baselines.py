@@ -83,7 +83,7 @@ def test_bad_input_says_what_is_wrong() -> None:
     windows, labels = planted(20, 0)
     with pytest.raises(BadInput, match="window 0 has 47 bases and window 4 has 46"):
         PositionWeights().fit([*windows[:4], windows[4][:-1], *windows[5:]], labels)
-    with pytest.raises(BadInput, match=r"position weights: expected a label 0 or 1 .* got 20 labels with values \[1\]"):
+    with pytest.raises(BadInput, match=r"position weights: expected a label 0 or 1 .* got 20 labels with values \[1.0\]"):
         PositionWeights().fit(windows, np.ones(20))
     with pytest.raises(BadInput, match="position weights has not been fitted"):
         PositionWeights().score(windows)

@@ -98,7 +98,7 @@ def test_bad_input_says_what_is_wrong() -> None:
         bootstrap("auroc", labels, scores, ["contig"] * len(labels))
     with pytest.raises(BadInput, match="one name for each of 203 items, got 202"):
         bootstrap("auroc", labels, scores, groups[1:])
-    with pytest.raises(BadInput, match=r"expected both classes, got only \[1\]"):
+    with pytest.raises(BadInput, match=r"expected both classes, got only \[1.0\]"):
         bootstrap("auroc", np.ones(203), scores)
     with pytest.raises(BadInput, match=r"expected 0 and 1, got \[0, 1, 2\]"):
         bootstrap("auroc", labels + (np.arange(203) == 5) * 2 - (labels * (np.arange(203) == 5)), scores)

@@ -86,10 +86,10 @@ def test_every_context_is_a_distribution(interpolated: bool) -> None:
 
 
 def test_interpolation_helps_where_data_is_short_and_unseen_words_fall_back() -> None:
-    train, test = random_dna(3000, 1, "ACGT"), random_dna(3000, 2, "ACGT")
-    plain = MarkovModel(8).fit([train]).bits_per_base([test[:1500], test[1500:]])
-    leaning = MarkovModel(8, interpolated=True).fit([train]).bits_per_base([test[:1500], test[1500:]])
-    order0 = MarkovModel(0).fit([train]).bits_per_base([test[:1500], test[1500:]])
+    train, test = random_dna(5000, 1, "ACGT"), [random_dna(1500, s, "ACGT") for s in (2, 3)]
+    plain = MarkovModel(7).fit([train]).bits_per_base(test)
+    leaning = MarkovModel(7, interpolated=True).fit([train]).bits_per_base(test)
+    order0 = MarkovModel(0).fit([train]).bits_per_base(test)  # the truth: the letters are drawn independently
     assert order0.value < leaning.value < plain.value
     model = MarkovModel(2, interpolated=True).fit(["AAAAAAAC"])
     seen, unseen = model.position_log_likelihood("GTA")[-1], model.position_log_likelihood("TA")[-1]
