@@ -1,11 +1,12 @@
 # glmkit: the verbs. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint bench lab lock clean
+.PHONY: help env demo test lint bench lab lock
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-TORCH := $(shell sed -n 's/.*"\(torch==[0-9.]*\)".*/\1/p' pyproject.toml)
+CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+STUDY ?= notebooks/studies/bacterial_genes.yaml
 export MLFLOW_DISABLE_TELEMETRY := true
 
 help: ## list the verbs
@@ -14,11 +15,35 @@ help: ## list the verbs
 # The lock holds everything but torch, with hashes. torch is asked for by its one version, so that pip takes the build
 # that suits this machine: CUDA from the index by default, a CPU wheel where pip is configured to find one.
 $(VENV)/.locked: requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info[:2] < (3, 14) else "glmkit needs Python 3.11 to 3.13, this is " + sys.version.split()[0] + "; try make PYTHON=python3.11")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet $(TORCH)
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-	touch $@
+	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info[:2] < (3, 14) or sys.exit("glmkit needs Python 3.11 to 3.13; this is " + sys.version.split()[0] + ". Try: make env PYTHON=python3.11")'
+	@echo "Making $(VENV) from the locked versions (a few minutes, once) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --quiet --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --quiet "$$(sed -n 's/.*"\(torch==[0-9.]*\)".*/\1/p' pyproject.toml)"
+	@$(BIN)/python -m pip install --quiet --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
 
 env: $(VENV)/.locked ## make .venv from the locked versions
+
+demo: env ## run the main study on real genomes that ship with glmkit, and print its table and report
+	$(BIN)/glmkit run $(STUDY) --cores $(CORES)
+
+test: env ## run the tests
+	$(BIN)/python -m pytest -q
+
+lint: env ## ruff, mypy, numpydoc, codespell, and notebooks without outputs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m numpydoc.hooks.validate_docstrings $$(git ls-files 'glmkit/*.py' 'widgets/*.py')
+	$(BIN)/codespell $$(git ls-files | grep -vE '\.(gz|lock|png|svg|ipynb)$$')
+	$(BIN)/nbstripout --verify $$(git ls-files '*.ipynb')
+
+bench: env ## time glmkit against its peers, side by side
+	$(BIN)/python -m tests.benchmarks
+
+lab: env ## open JupyterLab on the notebooks
+	$(BIN)/jupyter lab --notebook-dir notebooks
+
+lock: env ## resolve the versions anew into requirements.lock
+	$(BIN)/python tests/architecture/lock.py
