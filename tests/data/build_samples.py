@@ -1,0 +1,169 @@
+"""Build the samples that ship inside glmkit, byte for byte, from three Debian packages.
+
+    apt-get install any2fasta-examples ragout-examples prodigal
+    python tests/data/build_samples.py
+
+Sequences and annotation come from public INSDC and RefSeq records that those packages carry as example data. What is taken
+out of the annotated genome is what a language-model study does not read and what makes it large: protein translations,
+literature references, comments and notes. ``glmkit/acquire/samples/README.md`` says the same in prose.
+"""
+
+import gzip
+import json
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+from glmkit.files import sha256, write_json
+
+DOC = Path("/usr/share/doc")
+RAGOUT = DOC / "ragout" / "examples"
+SAMPLES = Path(__file__).parents[2] / "glmkit" / "acquire" / "samples"
+LIMIT = 4_800_000
+
+DROPPED_BLOCKS = {"REFERENCE", "COMMENT"}
+DROPPED_QUALIFIERS = {"translation", "inference", "note", "old_locus_tag"}
+FREE = "sequence data: NCBI/INSDC, no restriction on use"
+DATE = "2026-11-21"
+
+GENOMES = {
+    "staphylococcus_aureus_n315": {
+        "file": "S.Aureus/references/N315.fasta.gz",
+        "organism": "Staphylococcus aureus subsp. aureus N315",
+        "header": "NC_002745.2 Staphylococcus aureus subsp. aureus N315 chromosome, complete genome",
+        "accession": "RefSeq NC_002745.2",
+    },
+    "escherichia_coli_mg1655": {
+        "file": "E.Coli/references/MG1655-K12.fasta.gz",
+        "organism": "Escherichia coli str. K-12 substr. MG1655",
+        "header": "NC_000913.2 Escherichia coli str. K-12 substr. MG1655 chromosome, complete genome",
+        "accession": "RefSeq NC_000913.2, told by strain and length (4,639,675 bp): the packaged file names only the strain",
+    },
+    "helicobacter_pylori_g27": {
+        "file": "H.Pylori/references/G27.fasta.gz",
+        "organism": "Helicobacter pylori G27",
+        "header": "NC_011333.1 Helicobacter pylori G27 chromosome, complete genome",
+        "accession": "RefSeq NC_011333.1",
+    },
+}
+
+
+def compress(path: Path, text: str) -> None:
+    """Write gzip that depends on `text` alone: no name, no time."""
+    path.write_bytes(gzip.compress(text.encode("ascii"), compresslevel=9, mtime=0))
+
+
+def feature_blocks(table: list[str]) -> list[list[str]]:
+    """The lines of a feature table, one list a feature."""
+    blocks: list[list[str]] = []
+    for line in table:
+        if line[5:6] != " ":
+            blocks.append([])
+        blocks[-1].append(line)
+    return blocks
+
+
+def slim_feature(block: list[str]) -> list[str]:
+    """A feature without the qualifiers in `DROPPED_QUALIFIERS`."""
+    kept, keeping = [block[0]], True
+    for line in block[1:]:
+        if name := re.match(r" {21}/(\w+)", line):
+            keeping = name[1] not in DROPPED_QUALIFIERS
+        if keeping:
+            kept.append(line)
+    return kept
+
+
+def slim_record(text: str) -> str:
+    """A GenBank record without references, comments, bulky qualifiers, and genes that only repeat the next feature's location."""
+    head, rest = text.split("\nFEATURES", 1)
+    blocks = re.split(r"\n(?=[A-Z])", head)
+    head = "\n".join(block for block in blocks if block.split(maxsplit=1)[0] not in DROPPED_BLOCKS)
+    cut = re.search(r"\n(?=CONTIG|ORIGIN)", rest)
+    assert cut, "a record without ORIGIN"
+    title, *table = rest[: cut.start()].split("\n")
+    features = feature_blocks(table)
+    locations = [block[0][21:] for block in features]
+    kept = [
+        slim_feature(block)
+        for index, block in enumerate(features)
+        if not (block[0].startswith("     gene ") and locations[index] in locations[index + 1 : index + 2])
+    ]
+    lines = [line for block in kept for line in block]
+    return "\n".join([head, f"FEATURES{title}", *lines]) + rest[cut.start() :]
+
+
+def build_annotated() -> dict[str, str]:
+    """The annotated genome: Leptospira kirschneri H1, 75 contigs."""
+    name, source = "leptospira_kirschneri_h1", DOC / "any2fasta" / "examples" / "test.gbk.gz"
+    records = gzip.decompress(source.read_bytes()).decode("ascii").split("\n//\n")
+    compress(
+        SAMPLES / f"{name}.gb.gz", "".join(slim_record(record.lstrip("\n")) + "\n//\n" for record in records if record.strip())
+    )
+    return {
+        "name": name,
+        "file": f"{name}.gb.gz",
+        "organism": "Leptospira kirschneri str. H1",
+        "description": "75 contigs with RefSeq annotation (NCBI Prokaryotic Genome Annotation Pipeline 4.3, 2017-11-23), without "
+        "translations, notes and references",
+        "source": "RefSeq NZ_AHMY02000001 to NZ_AHMY02000075 (assembly GCF_000243915.1), from Debian any2fasta-examples 0.4.2-2, "
+        "/usr/share/doc/any2fasta/examples/test.gbk.gz",
+        "licence": f"{FREE}; package any2fasta-examples: GPL-3",
+    }
+
+
+def build_genome(name: str) -> dict[str, str]:
+    """One genome as FASTA, 80 letters a line, its accession as the id and the packaged header kept in the description."""
+    genome = GENOMES[name]
+    lines = gzip.decompress((RAGOUT / genome["file"]).read_bytes()).decode("ascii").splitlines()
+    sequence = "".join(lines[1:])
+    assert not any(line.startswith(">") for line in lines[1:])
+    rows = [sequence[at : at + 80] for at in range(0, len(sequence), 80)]
+    header = f">{genome['header']} [packaged as: {lines[0][1:]}]"
+    compress(SAMPLES / f"{name}.fasta.gz", "\n".join([header, *rows]) + "\n")
+    return {
+        "name": name,
+        "file": f"{name}.fasta.gz",
+        "organism": genome["organism"],
+        "description": f"complete chromosome, {len(sequence):,} bp, circular",
+        "source": f"{genome['accession']}; from Debian ragout-examples 2.3-4, /usr/share/doc/ragout/examples/{genome['file']}",
+        "licence": f"{FREE}; package ragout-examples: BSD-3-Clause",
+    }
+
+
+def build_predicted() -> dict[str, str]:
+    """Genes of the H. pylori sample as Prodigal predicts them."""
+    genome = "helicobacter_pylori_g27"
+    with tempfile.TemporaryDirectory() as folder:
+        fasta = Path(folder) / "genome.fasta"
+        fasta.write_bytes(gzip.decompress((SAMPLES / f"{genome}.fasta.gz").read_bytes()))
+        argv = ["prodigal", "-q", "-f", "gff", "-i", str(fasta)]
+        text = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=300).stdout
+    assert "Prodigal.v2.6.3" in text
+    compress(SAMPLES / f"{genome}_prodigal.gff.gz", text)
+    return {
+        "name": f"{genome}_prodigal",
+        "file": f"{genome}_prodigal.gff.gz",
+        "organism": GENOMES[genome]["organism"],
+        "description": "genes predicted by Prodigal 2.6.3 in the sample helicobacter_pylori_g27; a prediction, not an annotation",
+        "source": "prodigal -q -f gff (Debian prodigal 1:2.6.3-6) run on the sample helicobacter_pylori_g27",
+        "licence": f"{FREE}; predicted features: CC0-1.0",
+    }
+
+
+def main() -> None:
+    """Build every file, then the index that names them."""
+    SAMPLES.mkdir(parents=True, exist_ok=True)
+    cards = [build_annotated(), *map(build_genome, GENOMES), build_predicted()]
+    for card in cards:
+        card["sha256"] = sha256(SAMPLES / card["file"])
+        card["date"] = DATE
+    write_json(SAMPLES / "index.json", cards)
+    sizes = {card["file"]: (SAMPLES / card["file"]).stat().st_size for card in cards}
+    print(json.dumps(sizes, indent=2), sum(sizes.values()))
+    assert sum(sizes.values()) < LIMIT
+
+
+if __name__ == "__main__":
+    main()
