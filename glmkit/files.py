@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -69,6 +70,52 @@ def atomic_path(path: str | Path, needed: int | None = None) -> Iterator[Path]:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def atomic_folder(path: str | Path, needed: int | None = None) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`; on success its files are flushed and it takes the place of `path` whole.
+
+    A folder cannot be renamed over one that holds files, so an older `path` steps aside to ``.NAME.previous`` for the moment
+    between two renames; :func:`recover_folder` puts it back if the process died exactly there.
+
+    Raises
+    ------
+    ResourceError
+        The disk is full or the target cannot be written; nothing is left behind and an older `path` is untouched.
+    """
+    path = Path(path)
+    temporary: Path | None = None
+    try:
+        with disk_errors(path, needed):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            recover_folder(path)
+            temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+            yield temporary
+            for file in (*temporary.rglob("*"), temporary):
+                sync(file)
+            previous = path.with_name(f".{path.name}.previous")
+            if path.exists():
+                os.rename(path, previous)
+            os.rename(temporary, path)
+            sync(path.parent)
+            shutil.rmtree(previous, ignore_errors=True)
+    except BaseException:
+        recover_folder(path)
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def recover_folder(path: str | Path) -> None:
+    """Put back the folder that a process which died inside :func:`atomic_folder` had moved aside; else do nothing."""
+    path = Path(path)
+    previous = path.with_name(f".{path.name}.previous")
+    if previous.exists():
+        if path.exists():
+            shutil.rmtree(previous, ignore_errors=True)
+        else:
+            os.rename(previous, path)
 
 
 def sync(path: Path) -> None:

@@ -1,0 +1,288 @@
+"""The token store: sequences of any length, one after another, in one memory-mapped file.
+
+Every modality shares it. A folder holds ``tokens.bin`` (ids, little-endian), ``offsets.npy`` (where each item starts),
+``names.json``, ``soft_mask.bin`` and ``soft_mask_offsets.npy`` (runs of soft-masked tokens), ``tokenizer.json`` and
+``manifest.json`` (sizes and SHA-256 of all of them). Reading an item touches its own pages only, so a training run starts as
+fast on a genome as on a plasmid. Writing keeps one item in memory at a time; what grows is the index, 16 bytes and a name an
+item. The trade-off: a store is written once and never changed in place.
+"""
+
+import hashlib
+import json
+from array import array
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from glmkit.errors import BadInput
+from glmkit.files import atomic_folder, read_json, recover_folder, sha256
+from glmkit.tokens.registry import load_tokenizer
+from glmkit.tokens.tokenizer import Tokenizer, as_ids, canonical_hash
+
+FORMAT = "glmkit token store"
+VERSION = 1
+MANIFEST = "manifest.json"
+_PIECE = 1 << 24  # bytes written and hashed at a time
+_FILES = {"tokens.bin", "soft_mask.bin", "names.json", "offsets.npy", "soft_mask_offsets.npy", "tokenizer.json"}
+_DTYPES = {"uint8", "uint16", "uint32"}
+
+
+class TokenStore:
+    """A ragged, memory-mapped corpus of ids. Make one with :meth:`write` or :meth:`open`.
+
+    ``len(store)`` is the number of items and ``store[i]`` the ids of item `i`, a read-only view of the file.
+
+    Attributes
+    ----------
+    folder
+        Where it lies.
+    names
+        Name of each item, unique.
+    offsets
+        int64 (n + 1,): item `i` is ``tokens[offsets[i]:offsets[i + 1]]``.
+    lengths
+        int64 (n,): tokens of each item.
+    tokens
+        All ids, one item after another; a read-only memory map.
+    hash
+        SHA-256 over content, tokenizer and format; equal stores have equal hashes wherever and whenever they were written.
+    tokenizer_hash
+        Hash of the tokenizer that made the ids.
+    """
+
+    def __init__(self, folder: Path, manifest: dict[str, Any]) -> None:
+        self.folder = folder
+        self.hash: str = manifest["hash"]
+        self.tokenizer_hash: str = manifest["tokenizer"]
+        self.names: list[str] = read_json(folder / "names.json")
+        self.offsets = _load(folder / "offsets.npy")
+        self.tokens = _map(folder / "tokens.bin", np.dtype(manifest["dtype"]).newbyteorder("<"))
+        self._runs = _map(folder / "soft_mask.bin", np.dtype("<i8")).reshape(-1, 2)
+        self._run_offsets = _load(folder / "soft_mask_offsets.npy")
+        self.lengths = np.diff(self.offsets)
+        expected = (len(self.names) + 1, manifest["sequences"] + 1, manifest["tokens"], len(self.tokens), len(self._run_offsets))
+        found = (len(self.offsets), len(self.offsets), int(self.offsets[-1]), int(self.offsets[-1]), len(self.offsets))
+        if expected != found or self.offsets[0] != 0 or (self.lengths <= 0).any():
+            raise BadInput(f"{folder} contradicts itself: names, offsets and tokens do not fit together. Write the store again.")
+
+    @classmethod
+    def write(
+        cls, folder: str | Path, items: Iterable[tuple[str, np.ndarray, np.ndarray | None]], tokenizer: Tokenizer
+    ) -> "TokenStore":
+        """Write items one at a time to a temporary folder, then rename it to `folder` whole.
+
+        Parameters
+        ----------
+        folder
+            The store's folder; an older one is replaced when, and only when, the new one is complete.
+        items
+            ``(name, ids, soft_masked)``: a unique name; ids (length,) of `tokenizer`, at least one; soft-masked runs as int64
+            (runs, 2), half-open, in token positions, sorted and apart from each other, or None.
+        tokenizer
+            The tokenizer that made the ids; it is stored beside them.
+
+        Raises
+        ------
+        BadInput
+            No items, an empty one, a name twice, an id outside the vocabulary, or runs outside the item.
+        ResourceError
+            The disk is full or `folder` cannot be written; nothing partial is left.
+        """
+        folder = Path(folder)
+        with atomic_folder(folder) as temporary:
+            tokenizer.save(temporary)
+            dtype = tokenizer.dtype.newbyteorder("<")
+            with _Hashed(temporary / "tokens.bin") as tokens, _Hashed(temporary / "soft_mask.bin") as masks:
+                index = _append(items, tokens, masks, dtype, len(tokenizer.vocabulary))
+            files = {file.path.name: file.entry() for file in (tokens, masks)}
+            names, offsets, run_offsets = index
+            with open(temporary / "names.json", "w", encoding="utf-8") as out:
+                json.dump(names, out, ensure_ascii=False, indent=0)
+            np.save(temporary / "offsets.npy", np.frombuffer(offsets, np.int64), allow_pickle=False)
+            np.save(temporary / "soft_mask_offsets.npy", np.frombuffer(run_offsets, np.int64), allow_pickle=False)
+            for name in ("names.json", "offsets.npy", "soft_mask_offsets.npy", "tokenizer.json"):
+                path = temporary / name
+                files[name] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
+            body = {
+                "format": FORMAT,
+                "version": VERSION,
+                "dtype": tokenizer.dtype.name,
+                "tokens": offsets[-1],
+                "sequences": len(names),
+                "tokenizer": tokenizer.hash,
+                "files": dict(sorted(files.items())),
+            }
+            (temporary / MANIFEST).write_text(
+                json.dumps(body | {"hash": canonical_hash(body)}, indent=2) + "\n", encoding="utf-8"
+            )
+        return cls.open(folder)
+
+    @classmethod
+    def open(cls, folder: str | Path, verify: bool = False) -> "TokenStore":
+        """Open a store for reading.
+
+        Parameters
+        ----------
+        folder
+            A folder that :meth:`write` made.
+        verify
+            Also read every file and compare its SHA-256; sizes are compared always.
+
+        Raises
+        ------
+        BadInput
+            Not a store, a future format version, or a file that is missing, cut, grown or (with `verify`) changed.
+        """
+        folder = Path(folder)
+        recover_folder(folder)
+        manifest = _read_manifest(folder)
+        for name, entry in manifest["files"].items():
+            path = folder / name
+            if not path.is_file():
+                raise BadInput(f"{path} is missing. Write the store again.")
+            if path.stat().st_size != entry["bytes"]:
+                raise BadInput(
+                    f"{path} has {path.stat().st_size:,} bytes, the manifest says {entry['bytes']:,}. Write the store again."
+                )
+            if verify and (found := sha256(path)) != entry["sha256"]:
+                raise BadInput(
+                    f"{path} was changed after it was written: SHA-256 {found[:12]}…, the manifest says {entry['sha256'][:12]}…. "
+                    "Write the store again."
+                )
+        return cls(folder, manifest)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"Item {index} of a store of {len(self)}.")
+        index %= len(self)
+        return self.tokens[self.offsets[index] : self.offsets[index + 1]]
+
+    def soft_masked(self, index: int, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Which tokens of an item are soft-masked (lower case in the source: repeats).
+
+        Parameters
+        ----------
+        index
+            The item.
+        start, stop
+            Token positions of the part wanted, half-open; the whole item by default.
+
+        Returns
+        -------
+        numpy.ndarray
+            bool (stop - start,).
+        """
+        stop = int(self.lengths[index]) if stop is None else stop
+        runs = self._runs[self._run_offsets[index] : self._run_offsets[index + 1]]
+        first, last = np.searchsorted(runs[:, 1], start, "right"), np.searchsorted(runs[:, 0], stop, "left")
+        mask = np.zeros(stop - start, bool)
+        for run_start, run_stop in runs[first:last]:
+            mask[max(run_start - start, 0) : run_stop - start] = True
+        return mask
+
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer that made the ids, from the store's own ``tokenizer.json``."""
+        return load_tokenizer(self.folder)
+
+    def __repr__(self) -> str:
+        return f"TokenStore({str(self.folder)!r}: {len(self):,} sequences, {len(self.tokens):,} tokens)"
+
+
+class _Hashed:
+    """A binary file that is hashed while it is written, so that nothing has to be read twice."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._hash = hashlib.sha256()
+        self._bytes = 0
+
+    def __enter__(self) -> "_Hashed":
+        self._file: BinaryIO = open(self.path, "wb")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, values: np.ndarray) -> None:
+        if values.size == 0:
+            return
+        view = np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
+        for start in range(0, len(view), _PIECE):
+            piece = view[start : start + _PIECE]
+            self._file.write(piece)
+            self._hash.update(piece)
+        self._bytes += len(view)
+
+    def entry(self) -> dict[str, int | str]:
+        return {"bytes": self._bytes, "sha256": self._hash.hexdigest()}
+
+
+def _append(
+    items: Iterable[tuple[str, np.ndarray, np.ndarray | None]], tokens: _Hashed, masks: _Hashed, dtype: np.dtype, size: int
+) -> tuple[list[str], "array[int]", "array[int]"]:
+    """Write every item; return names, token offsets and run offsets."""
+    names: dict[str, None] = {}
+    offsets, run_offsets = array("q", [0]), array("q", [0])
+    for name, ids, runs in items:
+        if name in names:
+            raise BadInput(f"The name {name!r} stands for two sequences of the store. Give each its own.")
+        try:
+            checked = as_ids(ids, size)
+            checked_runs = _check_runs(runs, len(checked))
+        except BadInput as error:
+            error.add_note(f"sequence {name!r}")
+            raise
+        if len(checked) == 0:
+            raise BadInput(f"The sequence {name!r} has no tokens. Leave it out, or use a tokenizer with shorter tokens.")
+        names[name] = None
+        tokens.write(checked.astype(dtype, copy=False))
+        masks.write(checked_runs)
+        offsets.append(offsets[-1] + len(checked))
+        run_offsets.append(run_offsets[-1] + len(checked_runs))
+    if not names:
+        raise BadInput("No sequences to store: expected at least one, got none. Were all of them filtered out?")
+    return list(names), offsets, run_offsets
+
+
+def _check_runs(runs: np.ndarray | None, length: int) -> np.ndarray:
+    array_ = np.asarray([] if runs is None else runs, "<i8").reshape(-1, 2)
+    flat = array_.ravel()
+    if len(flat) and (flat[0] < 0 or flat[-1] > length or (np.diff(flat) < 0).any() or (array_[:, 0] == array_[:, 1]).any()):
+        raise BadInput(f"Soft-masked runs must be sorted, apart, non-empty and inside 0..{length}; got {array_[:3].tolist()}…")
+    return array_
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise BadInput(f"{folder} is not a token store: it has no {MANIFEST}. Write one with TokenStore.write.")
+    manifest = read_json(path)
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise BadInput(f'{path} is not a token store\'s: expected "format": {FORMAT!r}.')
+    if manifest.get("version") != VERSION:
+        raise BadInput(
+            f"{path} has format version {manifest.get('version')!r}; this glmkit reads {VERSION}. Install the one that wrote it."
+        )
+    body = {key: value for key, value in manifest.items() if key != "hash"}
+    whole = manifest.get("dtype") in _DTYPES and set(manifest.get("files", ())) == _FILES
+    if not whole or canonical_hash(body) != manifest.get("hash"):
+        raise BadInput(f"{path} was changed after it was written: its hash does not fit. Write the store again.")
+    return manifest
+
+
+def _load(path: Path) -> np.ndarray:
+    try:
+        return np.load(path, allow_pickle=False)
+    except ValueError as error:
+        raise BadInput(f"{path} is not an array that NumPy reads ({error}). Write the store again.") from error
+
+
+def _map(path: Path, dtype: np.dtype) -> np.ndarray:
+    if path.stat().st_size == 0:
+        return np.empty(0, dtype)
+    return np.asarray(np.memmap(path, dtype, mode="r"))
