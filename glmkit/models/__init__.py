@@ -1,0 +1,35 @@
+"""Networks and their checkpoints: one packed `Transformer`, an `LSTM` with the same face, heads, strict load and save.
+
+torch is imported when a name is first used, so that ``import glmkit.models`` stays cheap.
+"""
+
+import importlib
+from typing import Any
+
+_HOMES = {
+    "Transformer": "transformer",
+    "TransformerConfig": "transformer",
+    "LSTM": "recurrent",
+    "LSTMConfig": "recurrent",
+    "LanguageModel": "language_model",
+    "new_model": "language_model",
+    "Classifier": "classifier",
+    "new_classifier": "classifier",
+    "load": "checkpoint",
+    "save": "checkpoint",
+    "load_classifier": "checkpoint",
+    "save_classifier": "checkpoint",
+    "pack": "packing",
+    "weights_hash": "weights",
+}
+__all__ = sorted(_HOMES)  # noqa: PLE0605 (every name is a string of the table above)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(_HOMES)

@@ -1,0 +1,198 @@
+"""A language model: a network, the head that predicts tokens, the tokenizer that made the ids, and a card.
+
+The head runs only at the positions that are scored: with 15% of a batch masked, that saves most of its work and memory.
+"""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from glmkit.axes import BoundariesT, HiddenT, TokensT
+from glmkit.errors import BadInput
+from glmkit.models.recurrent import LSTM, LSTMConfig
+from glmkit.models.transformer import NORM_EPSILON, Transformer, TransformerConfig
+
+Config = TransformerConfig | LSTMConfig
+Network = Transformer | LSTM
+
+
+class LanguageModelHead(nn.Module):
+    """Hidden states to logits over the vocabulary.
+
+    ESM-2's head (dense, GELU, layer norm, decoder with bias), or for a causal Transformer GPT-NeoX's plain decoder.
+
+    Parameters
+    ----------
+    width
+        Features of a token.
+    vocabulary_size
+        Entries of the vocabulary.
+    plain
+        Decoder only, without bias.
+    tied
+        The decoder is the embedding matrix, handed to `forward`; otherwise the head has its own.
+    """
+
+    def __init__(self, width: int, vocabulary_size: int, plain: bool, tied: bool) -> None:
+        super().__init__()
+        self.dense = None if plain else nn.Linear(width, width)
+        self.norm = None if plain else nn.LayerNorm(width, eps=NORM_EPSILON)
+        self.bias = None if plain else nn.Parameter(torch.zeros(vocabulary_size))
+        self.decoder = None if tied else nn.Linear(width, vocabulary_size, bias=False)
+        for linear in (self.dense, self.decoder):
+            if linear is not None:
+                nn.init.normal_(linear.weight, std=0.02)
+        if self.dense is not None:
+            nn.init.zeros_(self.dense.bias)
+
+    def forward(self, hidden: HiddenT, embedding: torch.Tensor) -> torch.Tensor:
+        """Logits.
+
+        Parameters
+        ----------
+        hidden
+            (scored, width).
+        embedding
+            (vocab, width), used if the head is tied.
+
+        Returns
+        -------
+        torch.Tensor
+            (scored, vocab).
+        """
+        if self.dense is not None and self.norm is not None:
+            hidden = self.norm(F.gelu(self.dense(hidden)))
+        weight = embedding if self.decoder is None else self.decoder.weight
+        return F.linear(hidden, weight, self.bias)
+
+
+class LanguageModel(nn.Module):
+    """A network with its head, tokenizer and card.
+
+    Parameters
+    ----------
+    network
+        Token ids to hidden states.
+    tokenizer
+        What made the ids; its vocabulary is the network's.
+    card
+        Where the model comes from: plain JSON values.
+
+    Raises
+    ------
+    BadInput
+        The tokenizer's vocabulary and the network's embedding differ in size.
+    """
+
+    def __init__(self, network: Network, tokenizer: Any, card: dict[str, Any]) -> None:
+        super().__init__()
+        config = network.config
+        if len(tokenizer.vocabulary) != config.vocabulary_size:
+            raise BadInput(
+                f"The tokenizer has {len(tokenizer.vocabulary)} vocabulary entries but the network was made for "
+                f"{config.vocabulary_size}. Use the tokenizer that the model was trained with."
+            )
+        plain = isinstance(network, Transformer) and config.causal
+        self.network = network
+        self.head = LanguageModelHead(config.width, config.vocabulary_size, plain, config.tie_embeddings)
+        self.tokenizer = tokenizer
+        self.card = card
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.network.embedding.weight.device
+
+    @property
+    def causal(self) -> bool:
+        """Whether a token sees only those before it."""
+        return self.network.config.causal
+
+    def hidden(self, tokens: TokensT, boundaries: BoundariesT) -> HiddenT:
+        """Hidden states of the last layer.
+
+        Parameters
+        ----------
+        tokens
+            int64 (tokens,).
+        boundaries
+            int64 (sequences + 1,).
+
+        Returns
+        -------
+        torch.Tensor
+            (tokens, width).
+        """
+        return self.network(tokens, boundaries)
+
+    def logits(self, tokens: TokensT, boundaries: BoundariesT, positions: torch.Tensor | None = None) -> torch.Tensor:
+        """Logits over the vocabulary at the scored positions.
+
+        In a causal model the logits at a position predict the token *after* it.
+
+        Parameters
+        ----------
+        tokens
+            int64 (tokens,).
+        boundaries
+            int64 (sequences + 1,).
+        positions
+            int64 (scored,) indices into the packed tokens; all of them if None.
+
+        Returns
+        -------
+        torch.Tensor
+            (scored, vocab).
+        """
+        hidden = self.network(tokens, boundaries)
+        if positions is not None:
+            hidden = hidden[positions]
+        return self.head(hidden, self.network.embedding.weight)
+
+    def forward(self, tokens: TokensT, boundaries: BoundariesT, positions: torch.Tensor | None = None) -> torch.Tensor:
+        """The same as `logits`."""
+        return self.logits(tokens, boundaries, positions)
+
+
+def new_network(config: Config) -> Network:
+    """A network of the kind that `config` describes, with fresh weights."""
+    return Transformer(config) if isinstance(config, TransformerConfig) else LSTM(config)
+
+
+def new_model(config: Config, tokenizer: Any, seed: int = 0) -> LanguageModel:
+    """A language model with fresh weights that depend on `seed` alone.
+
+    Parameters
+    ----------
+    config
+        The network's shape.
+    tokenizer
+        The tokenizer whose ids it will read.
+    seed
+        0 or more. torch's global random state is left as it was.
+
+    Returns
+    -------
+    LanguageModel
+        On the CPU, float32, in evaluation mode.
+
+    Raises
+    ------
+    BadInput
+        The vocabulary sizes differ, or the seed is negative.
+    """
+    if seed < 0:
+        raise BadInput(f"seed must be 0 or more, got {seed}.")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = LanguageModel(new_network(config), tokenizer, {})
+    model.card = {
+        "architecture": type(model.network).__name__,
+        "objective": "causal" if config.causal else "masked",
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "seed": seed,
+        "tokenizer_hash": tokenizer.hash,
+    }
+    return model.eval()
