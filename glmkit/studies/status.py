@@ -42,7 +42,7 @@ def overview(runs: Path) -> str:
         found, stages = record.read(folder), stages_of(folder)
         states = [status for _, _, status in stages]
         row = [folder.name, _run_status(found, states), f"{states.count('FINISHED')} of {len(states)}"]
-        rows.append([*row, _clock(_started(found, stages)), _duration(_seconds(found, _run_status(found, states)))])
+        rows.append([*row, _clock(_started(found, stages)), show_seconds(_seconds(found, _run_status(found, states)))])
     if len(rows) == 1:
         return f"No runs below {runs} yet. Start one with: glmkit run notebooks/studies/bacterial_genes.yaml"
     return _columns(rows)
@@ -58,8 +58,8 @@ def describe(folder: Path) -> str:
         last = last_metrics(folder / name) if stage else {}
         loss = next((last[key] for key in _LOSSES if key in last), None)
         step = f"{int(last['step']):,}" if last else ""
-        going = _duration(last.get("eta_seconds")) if status == "RUNNING" else ""
-        rows.append([name, status, _duration(_seconds(stage, status)), step, "" if loss is None else f"{loss:.4g}", going])
+        going = show_seconds(last.get("eta_seconds")) if status == "RUNNING" else ""
+        rows.append([name, status, show_seconds(_seconds(stage, status)), step, "" if loss is None else f"{loss:.4g}", going])
         if status in ("FAILED", "KILLED") and stage.get("error"):
             notes.append(f"{name}: {_first_line(stage['error'])}")
     report = folder / "report.html"
@@ -73,9 +73,15 @@ def stages_of(folder: Path) -> list[tuple[str, dict[str, Any], str]]:
     A stage that the study names and that has not begun has an empty record and the status WAITING.
     """
     written = {path.parent.name: record.read(path.parent) for path in folder.glob(f"*/{record.RECORD}")}
-    planned = [str(name) for name in record.read(folder).get("stages") or []]
+    planned = [str(item["name"] if isinstance(item, dict) else item) for item in record.read(folder).get("stages") or []]
     begun = sorted(set(written) - set(planned), key=lambda name: (str(written[name].get("started") or "~"), name))
     return [(name, written.get(name, {}), record.status_of(written.get(name, {}))) for name in planned + begun]
+
+
+def stages_total(found: dict[str, Any], stages: list[tuple[str, dict[str, Any], str]]) -> float | None:
+    """Seconds of computing behind a run: its stages' own, which a later run that reused them did not spend again."""
+    seconds = [own for _, stage, status in stages if (own := _seconds(stage, status)) is not None]
+    return sum(seconds) if seconds else _seconds(found, record.status_of(found))
 
 
 def last_metrics(folder: Path) -> dict[str, float]:
@@ -127,7 +133,8 @@ def _seconds(found: dict[str, Any], status: str) -> float | None:
     return record.seconds_between(found.get("started"), found["ended"]) if found.get("ended") else None
 
 
-def _duration(seconds: float | None) -> str:
+def show_seconds(seconds: float | None) -> str:
+    """A length of time as a person says it; "" for None."""
     if seconds is None or not 0 <= seconds < 1e9:
         return ""
     if seconds < 10:

@@ -290,7 +290,7 @@ def _texts(values: dict[str, Any]) -> dict[str, str]:
 
 def safe_name(name: str) -> str:
     """`name` with the characters that MLflow refuses in keys replaced by ``_``."""
-    return "".join(letter if letter.isalnum() and letter.isascii() or letter in "_-. " else "_" for letter in name)[:250]
+    return "".join(letter if (letter.isalnum() and letter.isascii()) or letter in "_-. " else "_" for letter in name)[:250]
 
 
 def _common_tags() -> dict[str, str]:
