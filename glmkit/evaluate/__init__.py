@@ -1,0 +1,45 @@
+"""Baselines, metrics with intervals over the unit of independence, and comparisons that end in a sentence.
+
+Nothing here imports PyTorch unless the recurrent baseline is asked for.
+"""
+
+from glmkit.evaluate.baselines import (
+    Baseline,
+    BoostedTrees,
+    CodonUsage,
+    KmerForest,
+    KmerSVM,
+    Majority,
+    OneHotForest,
+    PositionWeights,
+    standard_baselines,
+)
+from glmkit.evaluate.bootstrap import bootstrap
+from glmkit.evaluate.compare import compare
+from glmkit.evaluate.markov import MarkovModel
+from glmkit.evaluate.metrics import METRICS, Metric
+from glmkit.evaluate.table import Row, Table
+from glmkit.evaluate.task import Fold, Task
+from glmkit.score.estimate import Estimate
+
+__all__ = [
+    "METRICS",
+    "Baseline",
+    "BoostedTrees",
+    "CodonUsage",
+    "Estimate",
+    "Fold",
+    "KmerForest",
+    "KmerSVM",
+    "Majority",
+    "MarkovModel",
+    "Metric",
+    "OneHotForest",
+    "PositionWeights",
+    "Row",
+    "Table",
+    "Task",
+    "bootstrap",
+    "compare",
+    "standard_baselines",
+]

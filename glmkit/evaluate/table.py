@@ -1,0 +1,235 @@
+"""The result of a comparison: rows with intervals, paired differences, and one sentence that says what came out."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from glmkit.errors import BadInput
+from glmkit.evaluate.metrics import METRICS
+from glmkit.score.estimate import Estimate, interval
+
+
+class Row(NamedTuple):
+    """One method on one split.
+
+    Parameters
+    ----------
+    split
+        Name of the split.
+    estimates
+        Metric to its mean over seeds with bounds.
+    spread
+        Metric to its standard deviation over seeds; NaN for one seed.
+    draws
+        Metric to its bootstrap draws, float64 (draws,); the same groups were drawn for every row of the split.
+    scores
+        Float64 (seeds, n).
+    labels
+        Int64 (n,).
+    groups
+        Unit of independence of each test item.
+    n_train
+        Training items.
+    seen
+        Test sequences that also stand, letter for letter, among the training sequences.
+    method, kind, description
+        Name, "model" or "baseline", and how it works in one line.
+    seeds
+        Those used.
+    seconds
+        CPU seconds to fit and score, all seeds.
+    """
+
+    split: str
+    estimates: dict[str, Estimate]
+    spread: dict[str, float]
+    draws: dict[str, np.ndarray]
+    scores: np.ndarray
+    labels: np.ndarray
+    groups: list[str]
+    n_train: int
+    seen: int
+    method: str = ""
+    kind: str = "model"
+    description: str = ""
+    seeds: list[int] = []  # noqa: RUF012 (never changed in place)
+    seconds: float = 0.0
+
+
+class Table:
+    """Rows of a comparison.
+
+    Parameters
+    ----------
+    task
+        The task's name.
+    rows
+        One a method and split.
+    metrics
+        Names of the metrics, the first being the headline.
+    """
+
+    def __init__(self, task: str, rows: list[Row], metrics: tuple[str, ...]) -> None:
+        self.task, self.rows, self.metrics = task, rows, metrics
+
+    @property
+    def splits(self) -> list[str]:
+        """Names of the splits, in order."""
+        return list(dict.fromkeys(row.split for row in self.rows))
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Everything as columns; each metric has its value, ``_low``, ``_high`` and ``_seed_sd``."""
+        records = []
+        for row in self.rows:
+            record: dict[str, object] = {"method": row.method, "kind": row.kind, "task": self.task, "split": row.split}
+            for metric in self.metrics:
+                value, low, high = row.estimates[metric]
+                record |= {metric: value, f"{metric}_low": low, f"{metric}_high": high, f"{metric}_seed_sd": row.spread[metric]}
+            record |= {
+                "seeds": len(row.seeds),
+                "n_train": row.n_train,
+                "n_test": len(row.labels),
+                "groups": len(set(row.groups)),
+                "positive_rate": float(row.labels.mean()),
+                "seen_in_train": row.seen,
+                "cpu_seconds": row.seconds,
+                "description": row.description,
+            }
+            records.append(record)
+        return pd.DataFrame.from_records(records)
+
+    def summary(self, split: str | None = None) -> pd.DataFrame:
+        """For people: one line a method, best first, with "value [low, high]" as text.
+
+        Parameters
+        ----------
+        split
+            Which; may be left out if there is one.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns method, one a metric, description.
+        """
+        rows = sorted(self._of(split), key=lambda row: -row.estimates[self.metrics[0]].value)
+        return pd.DataFrame(
+            [
+                {"method": r.method, **{METRICS[m].title: str(r.estimates[m]) for m in self.metrics}, "how": r.description}
+                for r in rows
+            ]
+        )
+
+    def difference(self, a: str, b: str, split: str | None = None, metric: str | None = None) -> Estimate:
+        """`a` minus `b` on the same test windows, with a paired interval.
+
+        Parameters
+        ----------
+        a, b
+            Names of two methods.
+        split
+            Which; may be left out if there is one.
+        metric
+            None for the headline metric.
+
+        Returns
+        -------
+        Estimate
+            The difference of the means over seeds.
+        """
+        metric = metric or self.metrics[0]
+        one, two = self.row(a, split), self.row(b, split)
+        return interval(one.estimates[metric].value - two.estimates[metric].value, one.draws[metric] - two.draws[metric])
+
+    def row(self, method: str, split: str | None = None) -> Row:
+        """The row of `method` on `split`.
+
+        Parameters
+        ----------
+        method
+            Its name.
+        split
+            Which; may be left out if there is one.
+
+        Returns
+        -------
+        Row
+            The row.
+        """
+        rows = {row.method: row for row in self._of(split)}
+        if method not in rows:
+            raise BadInput(f"No method {method!r} in this table; it has {', '.join(rows)}.")
+        return rows[method]
+
+    def verdict(self, split: str | None = None, metric: str | None = None, model: str | None = None) -> str:
+        """One honest sentence a split: is the model above the best baseline?
+
+        The best baseline is picked on the test windows, in the baselines' favour. The model is too, if several are
+        in the table and none is named; the sentence then says from how many.
+
+        Parameters
+        ----------
+        split
+            Which; None for a sentence on each.
+        metric
+            None for the headline metric.
+        model
+            Which model; None for the best.
+
+        Returns
+        -------
+        str
+            One or more sentences.
+        """
+        if split is None and len(self.splits) > 1:
+            return " ".join(self.verdict(name, metric, model) for name in self.splits)
+        metric = metric or self.metrics[0]
+        rows = sorted(self._of(split), key=lambda row: -row.estimates[metric].value)
+        models = [row for row in rows if row.kind == "model" and model in (None, row.method)]
+        baselines = [row for row in rows if row.kind == "baseline"]
+        if not models or not baselines:
+            named = f" named {model!r}" if model else ""
+            have = ", ".join(row.method for row in rows)
+            raise BadInput(f"A verdict needs a model{named} and a baseline; the table has {have}.")
+        ours, best = models[0], baselines[0]
+        gap = self.difference(ours.method, best.method, ours.split, metric)
+        among = f" (best of {len(models)} models)" if len(models) > 1 else ""
+        verb = "is above" if gap.low > 0 else "is below" if gap.high < 0 else "does not beat"
+        return (
+            f"On {ours.split}, {ours.method}{among} with {METRICS[metric].title} {ours.estimates[metric]} {verb} "
+            f"the best of {len(baselines)} baselines, {best.method} ({best.estimates[metric]}): "
+            f"the difference is {gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}] "
+            f"over {len(set(ours.groups))} held-out groups."
+        )
+
+    def roc(self, split: str | None = None) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Receiver operating curves, averaged over seeds at equal false-positive rates.
+
+        Parameters
+        ----------
+        split
+            Which; may be left out if there is one.
+
+        Returns
+        -------
+        dict
+            Method to (false-positive rate (201,), true-positive rate (201,)), best method first.
+        """
+        from sklearn.metrics import roc_curve
+
+        grid = np.linspace(0, 1, 201)
+        curves = {}
+        for row in sorted(self._of(split), key=lambda row: -METRICS["auroc"].value(row.labels, row.scores.mean(0))):
+            parts = [np.interp(grid, *roc_curve(row.labels, scores)[:2]) for scores in row.scores]
+            curves[row.method] = (grid, np.mean(parts, axis=0))
+        return curves
+
+    def _of(self, split: str | None) -> list[Row]:
+        splits = self.splits
+        if split is None and len(splits) > 1:
+            raise BadInput(f"This table has several splits ({', '.join(splits)}): say which with split=.")
+        name = splits[0] if split is None else split
+        if name not in splits:
+            raise BadInput(f"No split {name!r} in this table; it has {', '.join(splits)}.")
+        return [row for row in self.rows if row.split == name]

@@ -1,0 +1,146 @@
+"""A classification task: labelled sequences, their units of independence, and which are for training in which split."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from glmkit.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One way to divide a task's items.
+
+    Parameters
+    ----------
+    train, test
+        Int64 item numbers, disjoint. Items in neither (a validation part, a gap) are left alone.
+    """
+
+    train: np.ndarray
+    test: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """Labelled sequences with the splits they are evaluated on.
+
+    Parameters
+    ----------
+    name
+        For tables.
+    sequences
+        Inputs as strings, n of them.
+    labels
+        Int64 (n,), 0 or 1.
+    groups
+        Unit of independence of each item: contig, block, family. Intervals are drawn over them, and none may stand on both
+        sides of a split.
+    splits
+        Name of each split to its fold.
+
+    Raises
+    ------
+    BadInput
+        Lengths differ, a label is not 0 or 1, a fold's sides overlap or share a group, or a side holds one class only.
+    """
+
+    name: str
+    sequences: Sequence[str]
+    labels: np.ndarray
+    groups: Sequence[str]
+    splits: Mapping[str, Fold]
+
+    def __post_init__(self) -> None:
+        n, labels = len(self.sequences), np.asarray(self.labels)
+        if len(labels) != n or len(self.groups) != n:
+            raise BadInput(
+                f"Task {self.name!r}: {n} sequences, but {len(labels)} labels and {len(self.groups)} groups. "
+                "Give one of each an item."
+            )
+        if not np.isin(labels, [0, 1]).all():
+            raise BadInput(f"Task {self.name!r}: labels must be 0 or 1, got {np.unique(labels)[:5].tolist()}.")
+        for split, fold in self.splits.items():
+            where = f"Task {self.name!r}, split {split!r}"
+            if shared := np.intersect1d(fold.train, fold.test).tolist():
+                raise BadInput(f"{where}: {len(shared)} items are in both train and test, the first is item {shared[0]}.")
+            for side, items in (("train", fold.train), ("test", fold.test)):
+                if len(np.unique(labels[items])) < 2:
+                    raise BadInput(
+                        f"{where}: the {side} side holds {len(items)} items of one class only. Both classes are needed."
+                    )
+            names = np.asarray(self.groups, dtype=object)
+            if common := sorted(set(names[fold.train]) & set(names[fold.test])):
+                raise BadInput(
+                    f"{where}: {len(common)} groups stand on both sides, the first is {common[0]!r}. Hold out whole groups, "
+                    "or give the held-out block as the group where a contig is divided."
+                )
+
+    @classmethod
+    def from_windows(cls, name: str, train: Any, tests: Mapping[str, Any]) -> "Task":
+        """One training set and named test sets, each a split.
+
+        Parameters
+        ----------
+        name
+            The task's name.
+        train
+            Anything with ``sequences``, ``labels`` and ``groups`` (a LabelledWindows).
+        tests
+            Name to the same kind of object: held-out blocks, a held-out species.
+
+        Returns
+        -------
+        Task
+            Its items are those of `train`, then of each test set.
+        """
+        parts = [train, *tests.values()]
+        ends = np.cumsum([0, *(len(part.sequences) for part in parts)])
+        folds = {test: Fold(np.arange(ends[1]), np.arange(ends[i + 1], ends[i + 2])) for i, test in enumerate(tests)}
+        return cls(
+            name=name,
+            sequences=[sequence for part in parts for sequence in part.sequences],
+            labels=np.concatenate([np.asarray(part.labels) for part in parts]),
+            groups=[str(group) for part in parts for group in part.groups],
+            splits=folds,
+        )
+
+    @classmethod
+    def hold_out_groups(cls, name: str, windows: Any, fraction: float = 0.25, seeds: Sequence[int] = (0,)) -> "Task":
+        """Whole groups drawn at random for testing, once a seed.
+
+        Parameters
+        ----------
+        name
+            The task's name.
+        windows
+            Anything with ``sequences``, ``labels`` and ``groups``.
+        fraction
+            Share of the items to hold out, reached or just passed by the last group drawn.
+        seeds
+            One split each, named ``"groups <seed>"``.
+
+        Returns
+        -------
+        Task
+            With ``len(seeds)`` splits.
+        """
+        if not 0 < fraction < 1:
+            raise BadInput(f"fraction: expected between 0 and 1, got {fraction}.")
+        groups = np.asarray(windows.groups, dtype=object)
+        names, sizes = np.unique(groups.astype(str), return_counts=True)
+        folds = {}
+        for seed in seeds:
+            order = np.random.default_rng(seed).permutation(len(names))
+            held = order[: 1 + int(np.searchsorted(np.cumsum(sizes[order]), fraction * len(groups)))]
+            test = np.isin(groups.astype(str), names[held])
+            folds[f"groups {seed}"] = Fold(np.flatnonzero(~test), np.flatnonzero(test))
+        return cls(
+            name=name,
+            sequences=list(windows.sequences),
+            labels=np.asarray(windows.labels),
+            groups=list(map(str, groups)),
+            splits=folds,
+        )
