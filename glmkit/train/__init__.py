@@ -15,7 +15,7 @@ _HOMES = {
     "Classification": "objectives",
     "Batch": "feed",
 }
-__all__ = sorted(_HOMES)  # noqa: PLE0605 (every name is a string of the table above)
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

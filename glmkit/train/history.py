@@ -41,7 +41,7 @@ class History:
         if self.path is None:
             return
         with disk_errors(self.path):
-            self._file = open(self.path, "a+", encoding="utf-8")
+            self._file = open(self.path, "a+", encoding="utf-8")  # noqa: SIM115 (open as long as the run)
         if os.path.getsize(self.path) < size:
             warnings.warn(f"{self.path} lost lines that its checkpoint counts on; the history has a gap.", stacklevel=4)
         else:

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from glmkit.errors import BadInput
 from glmkit.data import mask_tokens
+from glmkit.errors import BadInput
 from glmkit.train.feed import Batch
 from glmkit.train.strands import complement_table, random_strands
 

@@ -231,7 +231,11 @@ class Run:
             return
         self.history.add(at.step + 1, loss=loss, learning_rate=self.config.rate_at(at.step), gradient_norm=self._norm)
         kept = self.checkpoints.steps() if self.checkpoints else []
-        where = f"The last sound checkpoint is {self.checkpoints.path(kept[-1])}." if self.checkpoints and kept else "No checkpoint was written."
+        where = (
+            f"The last sound checkpoint is {self.checkpoints.path(kept[-1])}."
+            if self.checkpoints and kept
+            else "No checkpoint was written."
+        )
         what = (
             f"the loss has been above {DIVERGED:g} times that of the first step ({first:.3g}) for {DIVERGED_STEPS} steps"
             if math.isfinite(loss) and math.isfinite(self._norm)
@@ -245,7 +249,9 @@ class Run:
     def _log_line(self) -> None:
         since, now = self._since_line, time.monotonic()
         each = self.at.seconds / self.at.step
-        memory = torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else psutil.Process().memory_info().rss
+        memory = (
+            torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else psutil.Process().memory_info().rss
+        )
         self.history.add(
             self.at.step,
             loss=since["loss"] / since["steps"],
@@ -259,7 +265,7 @@ class Run:
 
     def _validate(self) -> None:
         """Loss over the validation corpus; remember the weights if it is the best so far."""
-        assert self.validation is not None  # noqa: S101 (for the type checker)
+        assert self.validation is not None
         began = time.monotonic()
         store, objective = self.validation
         total = correct = torch.zeros((), dtype=torch.float64)
