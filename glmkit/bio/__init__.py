@@ -5,6 +5,7 @@ from glmkit.bio.coding import protein_of
 from glmkit.bio.fasta import check_fasta, read_fasta
 from glmkit.bio.genbank import check_genbank, read_genbank
 from glmkit.bio.genetic_codes import start_codons, stop_codons, translate
+from glmkit.bio.genome import read_genome, with_genes
 from glmkit.bio.gff import GffFeature, read_gff
 from glmkit.bio.records import Feature, Interval, Location, Record
 from glmkit.bio.report import DataReport
@@ -24,9 +25,11 @@ __all__ = [
     "protein_of",
     "read_fasta",
     "read_genbank",
+    "read_genome",
     "read_gff",
     "reverse_complement",
     "start_codons",
     "stop_codons",
     "translate",
+    "with_genes",
 ]

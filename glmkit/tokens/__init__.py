@@ -1,8 +1,22 @@
 """Strings become ids, and ids become a corpus: tokenizers and the memory-mapped token store."""
 
+from typing import TYPE_CHECKING, Any
+
 from glmkit.tokens.base import BaseTokenizer
+from glmkit.tokens.kmer import KmerTokenizer
 from glmkit.tokens.registry import load_tokenizer, make_tokenizer
 from glmkit.tokens.store import TokenStore
 from glmkit.tokens.tokenizer import Tokenizer
 
-__all__ = ["BaseTokenizer", "TokenStore", "Tokenizer", "load_tokenizer", "make_tokenizer"]
+if TYPE_CHECKING:
+    from glmkit.tokens.bpe import BpeTokenizer
+
+__all__ = ["BaseTokenizer", "BpeTokenizer", "KmerTokenizer", "TokenStore", "Tokenizer", "load_tokenizer", "make_tokenizer"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "BpeTokenizer":  # loads the ``tokenizers`` library, so only when it is asked for
+        from glmkit.tokens.bpe import BpeTokenizer
+
+        return BpeTokenizer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

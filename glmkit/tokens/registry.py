@@ -1,13 +1,17 @@
 """Tokenizers by name and from files.
 
-Two doors, one for a parameter of a notebook (a short name) and one for a folder that was written before. Neither guesses:
-an unknown name lists the known ones.
+Two doors: one for a parameter of a notebook (a short name), one for a folder that was written before. Neither guesses: an
+unknown name or kind lists the known ones.
 """
 
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from glmkit.errors import BadInput
 from glmkit.tokens.base import BaseTokenizer
+from glmkit.tokens.kmer import KmerTokenizer
 from glmkit.tokens.tokenizer import Tokenizer, read_description
 
 
@@ -17,7 +21,8 @@ def make_tokenizer(name: str) -> Tokenizer:
     Parameters
     ----------
     name
-        ``base`` (one base, one token).
+        ``base`` (one base, one token), ``kmer6`` (overlapping 6-mers; any k from 1 to 8) or ``kmer6_apart`` (6-mers that do not
+        overlap).
 
     Raises
     ------
@@ -26,7 +31,9 @@ def make_tokenizer(name: str) -> Tokenizer:
     """
     if name == "base":
         return BaseTokenizer()
-    raise BadInput(f"Unknown tokenizer {name!r}. Expected 'base'.")
+    if found := re.fullmatch(r"kmer([1-8])(_apart)?", name):
+        return KmerTokenizer(int(found[1]), overlapping=found[2] is None)
+    raise BadInput(f"Unknown tokenizer {name!r}. Expected 'base', 'kmer1' to 'kmer8', or 'kmer1_apart' to 'kmer8_apart'.")
 
 
 def load_tokenizer(folder: str | Path) -> Tokenizer:
@@ -39,7 +46,28 @@ def load_tokenizer(folder: str | Path) -> Tokenizer:
         (its hash does not match: ids may be permuted).
     """
     description = read_description(folder)
-    kind = description.get("kind")
-    if kind == "base":
-        return BaseTokenizer.from_description(description)
-    raise BadInput(f"{folder}: unknown kind of tokenizer {kind!r}. Expected 'base'.")
+    make = _KINDS.get(str(description.get("kind")))
+    if make is None:
+        raise BadInput(f"{folder}: unknown kind of tokenizer {description.get('kind')!r}. Expected one of {', '.join(_KINDS)}.")
+    try:
+        return make(description)
+    except BadInput as error:
+        error.add_note(f"file {folder}")
+        raise
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInput(
+            f"{folder}: the description of this tokenizer lacks something ({error!r}). Restore the original file."
+        ) from error
+
+
+def _bpe(description: dict[str, Any]) -> Tokenizer:
+    from glmkit.tokens.bpe import BpeTokenizer  # here, so that the library is loaded only where it is used
+
+    return BpeTokenizer.from_description(description)
+
+
+_KINDS: dict[str, Callable[[dict[str, Any]], Tokenizer]] = {
+    "base": BaseTokenizer.from_description,
+    "kmer": KmerTokenizer.from_description,
+    "bpe": _bpe,
+}

@@ -98,5 +98,5 @@ def test_a_future_version_a_strange_file_and_no_file_are_refused(tmp_path: Path)
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(BadInput, match=r"Unknown tokenizer 'bases'. Expected 'base'"):
+    with pytest.raises(BadInput, match=r"Unknown tokenizer 'bases'. Expected 'base', 'kmer1' to 'kmer8'"):
         make_tokenizer("bases")

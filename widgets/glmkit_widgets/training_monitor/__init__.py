@@ -1,0 +1,5 @@
+"""A live view of a training loop, with a button that stops it at its next checkpoint."""
+
+from glmkit_widgets.training_monitor.model import TrainingMonitor
+
+__all__ = ["TrainingMonitor"]

@@ -1,0 +1,75 @@
+"""The monitor as a still picture, drawn from the same tables as the live view."""
+
+import io
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+_WIDTH, _HEIGHT, _DPI = 720, 300, 100  # CSS pixels, and how many of them make an inch
+_INK, _FAINT, _TRAIN, _VALIDATION, _GAP = "#2b2b2b", "#8a8a8a", "#1976d2", "#d9730d", "#c62828"
+
+
+def draw(train: np.ndarray, validation: np.ndarray, *, title: str, subtitle: str, total_steps: int = 0) -> Figure:
+    """Draw the two curves of a run.
+
+    Parameters
+    ----------
+    train, validation : np.ndarray
+        Tables as `Curve.table` gives them, float64 (5, buckets).
+    title, subtitle : str
+        Two lines above the chart.
+    total_steps : int
+        Right end of the axis if the run is known to go further than its last step.
+
+    Returns
+    -------
+    Figure
+        7.2 by 3 inches.
+    """
+    figure = Figure(figsize=(_WIDTH / _DPI, _HEIGHT / _DPI), dpi=_DPI, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    step, low, high, smooth, gaps = train
+    axes.fill_between(step, low, high, color=_TRAIN, alpha=0.25, linewidth=0)
+    axes.plot(step, (low + high) / 2, color=_TRAIN, alpha=0.35, linewidth=0.7)
+    axes.plot(step, smooth, color=_TRAIN, linewidth=1.8, label="train")
+    if validation.size:
+        values = (validation[1] + validation[2]) / 2
+        style = {"marker": "o", "markersize": 3.5} if len(values) <= 60 else {}
+        axes.plot(validation[0], values, color=_VALIDATION, linewidth=1.4, label="validation", **style)
+    if np.any(gaps > 0):
+        at_foot = axes.get_xaxis_transform()
+        axes.plot(step[gaps > 0], np.full(int(np.sum(gaps > 0)), 0.02), "x", color=_GAP, transform=at_foot, label="not finite", markersize=5)
+    last = max([total_steps, *step[-1:], *validation[0, -1:]], default=0)
+    axes.set_xlim(0, max(last, 1))
+    axes.set_xlabel("step", color=_INK)
+    axes.set_ylabel("loss", color=_INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(_FAINT)
+    axes.tick_params(colors=_INK, labelsize=8)
+    axes.grid(axis="y", color=_FAINT, alpha=0.2)
+    # Text from the caller is never read as TeX.
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold", color=_INK, parse_math=False)
+    axes.set_title(subtitle, loc="left", fontsize=8.5, color=_FAINT, parse_math=False)
+    axes.legend(frameon=False, fontsize=8, loc="upper right")
+    return figure
+
+
+def png(figure: Figure) -> tuple[bytes, int, int]:
+    """Encode a figure at twice its display size.
+
+    Parameters
+    ----------
+    figure : Figure
+        What to encode.
+
+    Returns
+    -------
+    tuple
+        The PNG's bytes, and the width and height to show it at, in CSS pixels.
+    """
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=2 * figure.dpi)
+    width, height = figure.get_size_inches() * figure.dpi
+    return buffer.getvalue(), round(width), round(height)
