@@ -143,12 +143,10 @@ def bits_bars(bits: pd.DataFrame, markov: pd.DataFrame | None = None, heading: s
         raise BadInput(f"bits: {', '.join(missing)} missing; got {list(bits.columns)}.")
     figure, axes = new_figure(3.2)
     ax = axes[0]
-    drawn = [
-        bits[["low", "bits", "high"]].to_numpy(float).ravel(),
-        [2.0],
-        [] if markov is None else markov["bits"].to_numpy(float),
-    ]
-    lowest, highest = float(np.nanmin(np.concatenate(drawn))), float(np.nanmax(np.concatenate(drawn)))
+    levels = [2.0, *bits[["low", "bits", "high"]].to_numpy(float).ravel().tolist()]
+    if markov is not None:
+        levels += markov["bits"].tolist()
+    lowest, highest = float(np.nanmin(levels)), float(np.nanmax(levels))
     room = 0.13 * max(highest - lowest, 0.05)
     x = np.arange(len(bits))
     ax.bar(x, bits["bits"] - 2, 0.6, bottom=2, color=SKY, edgecolor="none")
