@@ -13,7 +13,7 @@ import numpy as np
 
 from glmkit.bio.alphabets import Alphabet
 from glmkit.bio.alphabets import alphabet as alphabet_named
-from glmkit.bio.fasta_faults import bad_header, bad_piece, decode_header, server_answer, server_words
+from glmkit.bio._faults import bad_header, bad_piece, decode_header, server_answer, server_words
 from glmkit.bio.opening import read_blocks
 from glmkit.bio.records import NO_RUNS, Record
 from glmkit.bio.report import DataReport
@@ -116,17 +116,18 @@ class _Reader:
     def records(self) -> Iterator[Record]:
         """The records of use, in file order."""
         found = 0
-        for line, offset, is_header, text in _pieces(self.path):
-            if is_header:
+        for line, offset, header, piece in _pieces(self.path):
+            if header is not None:
                 if self.seen and (record := self.finish()):
                     found += 1
                     yield record
                     del record
-                self.header(line, offset, text)
-            elif self.seen:
-                self.add(text, line, offset)
-            elif text.strip():
-                raise bad_header(self.path, line, text)
+                self.header(line - 1, offset - len(header) - 1, header)
+            elif not self.seen:
+                if piece.strip():
+                    raise bad_header(self.path, line, piece)
+                continue
+            self.add(piece, line, offset)
         if not self.seen:
             raise BadInput(
                 f"{self.path} holds no record, only blank lines. Expected a header line that starts with '>'. Download it again."
@@ -232,43 +233,39 @@ class _Reader:
             )
 
 
-def _pieces(path: Path) -> Iterator[tuple[int, int, bool, bytes]]:
-    """Cut the text into headers (without ``>``) and stretches of sequence: line number, byte offset, which of both, text."""
+def _pieces(path: Path) -> Iterator[tuple[int, int, bytes | None, bytes]]:
+    """Cut the text into stretches of sequence: line number, byte offset, the header before it if one ends there, and the text.
+
+    A header comes without ``>`` and its line end; it stands on the line before its stretch, which may be empty.
+    """
     line, offset, line_start = 1, 0, True
-    header: bytes | None = None
+    unfinished: bytes | None = None
     for block in read_blocks(path):
         at, size = 0, len(block)
         while at < size:
-            if header is not None:
+            header = None
+            if unfinished is None and line_start and block[at] == _MARK:
+                unfinished, at = b"", at + 1
+            if unfinished is not None:
                 end = block.find(b"\n", at)
-                header += block[at : end if end >= 0 else size]
+                header = unfinished + block[at : end if end >= 0 else size]
                 if len(header) > _LONGEST_HEADER:
                     raise BadInput(
-                        f"{path}, line {line}: a header longer than {_LONGEST_HEADER:,} bytes. Is this a FASTA file "
-                        "with line ends?"
+                        f"{path}, line {line}: a header over {_LONGEST_HEADER:,} bytes. Is this a FASTA file with line ends?"
                     )
                 if end < 0:
+                    unfinished = header
                     break
-                yield line, offset + end - len(header), True, header
-                header, line, line_start, at = None, line + 1, True, end + 1
-            elif line_start and block[at] == _MARK:
-                header, at = b"", at + 1
-            else:
-                end = _next_header(block, at)
-                piece = block[at:end]
-                yield line, offset + at, False, piece
-                line, line_start, at = line + piece.count(b"\n"), piece.endswith(b"\n"), end
+                unfinished, line, at = None, line + 1, end + 1
+            stop = block.find(b">", at)
+            while stop > 0 and block[stop - 1] != _LINE_END:
+                stop = block.find(b">", stop + 1)
+            piece = block[at : stop if stop > 0 else size]
+            yield line, offset + at, header, piece
+            line, line_start, at = line + piece.count(b"\n"), not piece or piece.endswith(b"\n"), at + len(piece)
         offset += size
-    if header is not None:
-        yield line, offset - len(header), True, header
-
-
-def _next_header(block: bytes, at: int) -> int:
-    """Where the next line that starts with ``>`` begins in `block`, or its end. Looking for the one byte is the fast way."""
-    end = block.find(b">", at)
-    while end > 0 and block[end - 1] != _LINE_END:
-        end = block.find(b">", end + 1)
-    return end if end > 0 else len(block)
+    if unfinished is not None:
+        yield line + 1, offset + 1, unfinished, b""
 
 
 def _merged(runs: list[np.ndarray]) -> np.ndarray:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from glmkit.bio.alphabets import DNA
 from glmkit.bio.fasta import Checked
-from glmkit.bio.fasta_faults import server_words
+from glmkit.bio._faults import server_words
 from glmkit.bio.genbank_features import parse_features
 from glmkit.bio.opening import read_blocks
 from glmkit.bio.records import Feature, Record
@@ -215,7 +215,7 @@ class _Parts:
         if found[3] != "bp":
             raise self.fault(
                 found[1],
-                f"its length is in {found[3]!r}, not bp: it holds no DNA. Fetch the nucleotide record, or read a protein as FASTA.",
+                f"its length is in {found[3]!r}, not bp. Fetch the nucleotide record, or read a protein as FASTA.",
             )
         topology = "circular" if "circular" in found[4].split() else "linear"
         return found[1], int(found[2]), topology

@@ -79,12 +79,12 @@ def parse_location(text: str, reference: str, length: int, circular: bool = Fals
         reference=reference,
         partial_5=parts[0].open_5,
         partial_3=parts[-1].open_3,
-        crosses_origin=circular and crosses_origin(intervals, reference, length),
+        crosses_origin=circular and _crosses_origin(intervals, reference, length),
         ordered=ordered,
     )
 
 
-def crosses_origin(parts: Sequence[Interval], reference: str, length: int) -> bool:
+def _crosses_origin(parts: Sequence[Interval], reference: str, length: int) -> bool:
     """Whether one interval ends where a circular record of `length` bases ends and the next goes on at its start."""
     for left, right in pairwise(parts):
         if left.reference == right.reference == reference and left.strand == right.strand:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
-from glmkit.bio.fasta_faults import server_words
+from glmkit.bio._faults import server_words
 from glmkit.bio.opening import read_blocks
 from glmkit.bio.records import Interval
 from glmkit.errors import BadInput
@@ -23,7 +23,7 @@ _VERSION = re.compile(r"##gff-version\s+3(\.\S+)?\s*")
 class GffFeature:
     """One line of a GFF3 file.
 
-    Parameters
+    Attributes
     ----------
     interval
         Where it lies: 0-based, half-open, with its strand.

@@ -1,6 +1,6 @@
-"""What is wrong with a FASTA file, in words that help.
+"""What is wrong with a sequence file, in words that help.
 
-Kept apart from the reader: nothing here runs while a file is sound.
+Kept apart from the readers: but for a header's decoding, nothing here runs while a file is sound.
 """
 
 import re
@@ -14,6 +14,8 @@ _SERVER = re.compile(
     rb"|\b(?:error|exception|unavailable|not found|forbidden|bad gateway|timed? ?out|too many requests)\b",
     re.IGNORECASE,
 )
+
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 def server_words(text: bytes) -> str:
@@ -44,27 +46,23 @@ def bad_header(path: Path, line: int, text: bytes) -> BadInput:
 def decode_header(path: Path, line: int, offset: int, text: bytes) -> tuple[str, str]:
     """Id and description of a header given without ``>``; `offset` is the byte after ``>``."""
     text = text.removesuffix(b"\r")
-    if control := re.search(rb"[\x00-\x08\x0a-\x1f\x7f]", text):
-        name = (
-            "a NUL byte"
-            if control[0] == b"\0"
-            else "a carriage return"
-            if control[0] == b"\r"
-            else f"control byte {control[0][0]:#04x}"
-        )
+    try:
+        decoded = text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            f"{path}, line {line}, byte offset {offset + error.start}: byte {text[error.start]:02X} in the header is "
+            "not UTF-8. Convert "
+            "the file, for example: iconv -f latin1 -t utf-8."
+        ) from None
+    if not decoded.isprintable() and (control := _CONTROL.search(text)):
+        byte = control[0][0]
+        name = {0: "a NUL byte", 13: "a carriage return"}.get(byte, f"control byte {byte:02X}")
         raise BadInput(
             f"{path}, line {line}, byte offset {offset + control.start()}: {name} in the header. Save the file as plain "
             "text with Unix "
             "line ends."
         )
-    try:
-        words = text.decode("utf-8").split(maxsplit=1)
-    except UnicodeDecodeError as error:
-        raise BadInput(
-            f"{path}, line {line}, byte offset {offset + error.start}: byte {text[error.start]:02X} in the header is "
-            "not UTF-8. Convert the file, "
-            "for example: iconv -f latin1 -t utf-8."
-        ) from None
+    words = decoded.split(maxsplit=1)
     if not words or text[:1] in b" \t":
         raise BadInput(f"{path}, line {line}: '>' without an id. Expected '>id description'. Give the record an id.")
     return words[0], words[1].rstrip() if len(words) > 1 else ""
