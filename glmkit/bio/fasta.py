@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from glmkit.bio._faults import bad_header, bad_piece, decode_header, server_answer, server_words
 from glmkit.bio.alphabets import Alphabet
 from glmkit.bio.alphabets import alphabet as alphabet_named
-from glmkit.bio._faults import bad_header, bad_piece, decode_header, server_answer, server_words
-from glmkit.bio.opening import read_blocks
+from glmkit.bio.opening import probe, read_blocks
 from glmkit.bio.records import NO_RUNS, Record
 from glmkit.bio.report import DataReport
 from glmkit.errors import BadInput
@@ -37,7 +37,8 @@ def read_fasta(path: str | Path, alphabet: str = "dna", report: DataReport | Non
 
     Lower case is recorded as soft mask and turned to upper case. Counted in `report` and accepted: ambiguity codes
     (``iupac_codes``, with their fraction), unknown letters (``unknown_letters``), blanks inside a sequence
-    (``blanks_stripped``), a stop at a protein's end (``trailing_stop``, taken off). Counted and left out: records of unknown
+    (``blanks_stripped``), a stop at a protein's end (``trailing_stop``, taken off), records wholly in lower case
+    (``all_lower_case``), which count as masked throughout. Counted and left out: records of unknown
     letters only (``all_unknown``) and records shorter than `minimum` (``too_short``).
 
     Parameters
@@ -62,7 +63,8 @@ def read_fasta(path: str | Path, alphabet: str = "dna", report: DataReport | Non
         The file is missing, empty, cut, not FASTA, not of this alphabet, has two records of one id, an empty record, or no
         record of use. The message names file, line, record and remedy.
     """
-    return _Reader(Path(path), alphabet_named(alphabet), DataReport() if report is None else report, minimum).records()
+    letters = alphabet_named(alphabet)
+    return _Reader(probe(path), letters, DataReport() if report is None else report, minimum).records()
 
 
 def check_fasta(path: str | Path, alphabet: str = "dna", report: DataReport | None = None, minimum: int = 1) -> Checked:
@@ -96,10 +98,8 @@ class _Reader:
         self.path, self.letters, self.report, self.minimum = path, letters, report, minimum
         self.protein = letters.name == "protein"
         self.plain = letters.letters.encode()
-        self.both_cases = self.plain + self.plain.lower()
         self.unknown_letter = letters.unknown.encode()
-        self.known = self.plain + self.unknown_letter
-        self.allowed = self.known + letters.codes.encode() + (b"*" if self.protein else b"")
+        self.allowed = self.plain + self.unknown_letter + letters.codes.encode() + (b"*" if self.protein else b"")
         self.seen: dict[str, int] = {}
         self.total = 0
         self.start("", "")
@@ -196,9 +196,10 @@ class _Reader:
             self.remark(size)
             if self.unknown == size or size < self.minimum:
                 return None
-        return Record(
-            self.name, self.sequence.decode("ascii"), self.description, _merged(self.masked) if self.masked else NO_RUNS
-        )
+        runs = _merged(self.masked) if self.masked else NO_RUNS
+        if len(runs) == 1 and runs[0, 1] - runs[0, 0] == size:
+            self.report.count("all_lower_case", 1, self.where())
+        return Record(self.name, self.sequence.decode("ascii"), self.description, runs)
 
     def remark(self, size: int) -> None:
         """Count what is accepted with a remark; refuse a protein among nucleotides."""

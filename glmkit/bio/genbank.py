@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from glmkit.bio._faults import server_words
 from glmkit.bio.alphabets import DNA
 from glmkit.bio.fasta import Checked
-from glmkit.bio._faults import server_words
 from glmkit.bio.genbank_features import parse_features
-from glmkit.bio.opening import read_blocks
+from glmkit.bio.opening import probe, read_blocks
 from glmkit.bio.records import Feature, Record
 from glmkit.bio.report import DataReport
 from glmkit.errors import BadInput
@@ -52,9 +52,11 @@ def read_genbank(path: str | Path, report: DataReport | None = None) -> Iterator
         The file is missing, empty, cut or not GenBank; a record lacks its sequence, has another length than its LOCUS line
         says, repeats an id, or has a location that is malformed or outside. The message names file, line and record.
     """
-    path = Path(path)
+    return _records(probe(path), DataReport() if report is None else report)
+
+
+def _records(path: Path, report: DataReport) -> Iterator[Record]:
     seen: dict[str, int] = {}
-    report = DataReport() if report is None else report
     for line, text in _record_texts(path):
         record = _Parts(path, line, text).record(report)
         if record.id in seen:

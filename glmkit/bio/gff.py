@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from glmkit.bio._faults import server_words
-from glmkit.bio.opening import read_blocks
+from glmkit.bio.opening import probe, read_blocks
 from glmkit.bio.records import Interval
 from glmkit.errors import BadInput
 
@@ -65,7 +65,10 @@ def read_gff(path: str | Path) -> Iterator[GffFeature]:
     BadInput
         The file is missing, empty, cut or not GFF3, or a line is malformed. The message names file, line and remedy.
     """
-    path = Path(path)
+    return _features(probe(path))
+
+
+def _features(path: Path) -> Iterator[GffFeature]:
     for number, line in enumerate(_lines(path), 1):
         if number == 1:
             _check_first(path, line)

@@ -50,6 +50,30 @@ def read_blocks(path: str | Path, size: int = BLOCK) -> Iterator[bytes]:
         raise BadInput(f"{path}: the compressed file holds no text. Copy or download it again.")
 
 
+def probe(path: str | Path) -> Path:
+    """Fail now for what can be told without reading on: a file that is missing, empty, wrongly named, or BGZF that is cut.
+
+    Parameters
+    ----------
+    path
+        A text file, compressed or not.
+
+    Returns
+    -------
+    Path
+        The same.
+
+    Raises
+    ------
+    BadInput
+        As for :func:`read_blocks`.
+    """
+    path = Path(path)
+    with _opened(path) as file:
+        _is_gzip(path, file)
+    return path
+
+
 def _next(path: Path, stream: BinaryIO | gzip.GzipFile, size: int, at: int) -> bytes:
     try:
         return stream.read(size)

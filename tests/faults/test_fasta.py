@@ -50,6 +50,8 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
         check_fasta(tmp_path / "nowhere.fasta")
     with pytest.raises(BadInput, match="is not a file"):
         check_fasta(tmp_path)
+    with pytest.raises(BadInput, match="does not exist"):
+        read_fasta(tmp_path / "nowhere.fasta")  # at the call, not at the first record
 
 
 def test_no_header(path: Path) -> None:
@@ -142,9 +144,9 @@ def test_stop_inside_a_protein(path: Path) -> None:
 
 
 def test_byte_e9_in_a_header(path: Path) -> None:
-    content = b">a\nACG\n>caf\xe9 x\nACG\n"
-    assert content[11] == 0xE9
-    refused(path, content, "line 3, byte offset 11", "byte E9", "iconv")
+    content = b">a\nACG\n>xy\xe9 z\nACG\n"
+    assert content[10] == 0xE9
+    refused(path, content, "line 3, byte offset 10", "byte E9", "iconv")
     path.write_bytes(">café x\nACG\n".encode())
     assert next(read_fasta(path)).id == "café"
 
@@ -212,6 +214,10 @@ def test_soft_mask_is_recorded(path: Path) -> None:
     assert first.sequence == "ACGTACGTAACGTN"
     assert first.soft_masked.tolist() == [[2, 4], [8, 11], [13, 14]]
     assert second.soft_masked.shape == (0, 2)
+    path.write_bytes(b">a\nacgt\nacgt\n")
+    report = DataReport()
+    assert next(read_fasta(path, report=report)).soft_masked.tolist() == [[0, 8]]
+    assert report["all_lower_case"] == 1
 
 
 @pytest.mark.parametrize(
