@@ -32,7 +32,9 @@ def disk_errors(path: Path, needed: int | None = None) -> Iterator[None]:
         if error.errno in _FULL:
             raise ResourceError(f"No space left to write {path}{size}. Free some, or choose another folder with out=.") from error
         if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
-            raise ResourceError(f"{path} cannot be written ({error.strerror}). Choose a folder you may write to with out=.") from error
+            raise ResourceError(
+                f"{path} cannot be written ({error.strerror}). Choose a folder you may write to with out=."
+            ) from error
         raise
 
 
@@ -198,7 +200,9 @@ def exclusive(path: str | Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise BadInput(f"{path.parent} is in use by {file.read().strip() or 'another process'}. Wait for it, or stop it.") from None
+            raise BadInput(
+                f"{path.parent} is in use by {file.read().strip() or 'another process'}. Wait for it, or stop it."
+            ) from None
         file.truncate(0)
         file.write(f"pid {os.getpid()} on {socket.gethostname()}\n")
         file.flush()

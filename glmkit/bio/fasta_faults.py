@@ -3,19 +3,15 @@
 Kept apart from the reader: nothing here runs while a file is sound.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from glmkit.bio.alphabets import Alphabet
 from glmkit.errors import BadInput
 
-if TYPE_CHECKING:
-    from glmkit.bio.fasta import _Draft
-
 _SERVER = re.compile(
-    rb"<\s*(?:!doctype|html|head|body|error|\?xml)|\b(?:error|exception|unavailable|not found|forbidden|bad gateway|timed? ?out|too many requests)\b",
+    rb"<\s*(?:!doctype|html|head|body|error|\?xml)"
+    rb"|\b(?:error|exception|unavailable|not found|forbidden|bad gateway|timed? ?out|too many requests)\b",
     re.IGNORECASE,
 )
 
@@ -31,14 +27,16 @@ def bad_header(path: Path, line: int, text: bytes) -> BadInput:
     shown = text.strip()[:40]
     if server_words(text[:2000]) or shown.startswith((b"<", b"{")):
         return BadInput(
-            f"{path}, line {line}: expected FASTA, got what looks like a web page or a server's answer ({shown!r}). Download the file again."
+            f"{path}, line {line}: expected FASTA, got what looks like a web page or a server's answer ({shown!r}). "
+            "Download the file again."
         )
     if (at := text.find(0)) >= 0:
         return BadInput(
             f"{path}, line {line}: a NUL byte at {at} before any header. This is no FASTA text (UTF-16?). Save it as plain text."
         )
     return BadInput(
-        f"{path}, line {line}: no header: expected a line that starts with '>', got {shown!r}. Add '>name' above the sequence, or check the "
+        f"{path}, line {line}: no header: expected a line that starts with '>', got {shown!r}. Add '>name' above the "
+        "sequence, or check the "
         "file's format."
     )
 
@@ -55,14 +53,16 @@ def decode_header(path: Path, line: int, offset: int, text: bytes) -> tuple[str,
             else f"control byte {control[0][0]:#04x}"
         )
         raise BadInput(
-            f"{path}, line {line}, byte offset {offset + control.start()}: {name} in the header. Save the file as plain text with Unix "
+            f"{path}, line {line}, byte offset {offset + control.start()}: {name} in the header. Save the file as plain "
+            "text with Unix "
             "line ends."
         )
     try:
         words = text.decode("utf-8").split(maxsplit=1)
     except UnicodeDecodeError as error:
         raise BadInput(
-            f"{path}, line {line}, byte offset {offset + error.start}: byte {text[error.start]:02X} in the header is not UTF-8. Convert the file, "
+            f"{path}, line {line}, byte offset {offset + error.start}: byte {text[error.start]:02X} in the header is "
+            "not UTF-8. Convert the file, "
             "for example: iconv -f latin1 -t utf-8."
         ) from None
     if not words or text[:1] in b" \t":
@@ -70,64 +70,53 @@ def decode_header(path: Path, line: int, offset: int, text: bytes) -> tuple[str,
     return words[0], words[1].rstrip() if len(words) > 1 else ""
 
 
-class FaultyPiece:
-    """A stretch of sequence that holds something it must not."""
-
-    def __init__(self, draft: _Draft, piece: bytes, line: int, offset: int) -> None:
-        self.draft, self.piece, self.line, self.offset = draft, piece, line, offset
-
-    def server(self, words: str, at: int | None = None) -> BadInput:
-        """The error for a server's text after or inside a record."""
-        where = re.search(re.escape(words.encode()), self.piece)
-        line = self.line + self.piece.count(b"\n", 0, where.start() if where else at or 0)
-        return BadInput(
-            f"{self.draft.path}, line {line}, record {self.draft.name!r}: text of a web server ({words!r}) instead of sequence; the download "
-            "failed half-way. Download the file again."
-        )
-
-    def error(self) -> BadInput:
-        """The error for the first letter outside the alphabet."""
-        letters = self.draft.letters
-        allowed = self.draft.allowed + self.draft.allowed.lower() + b"\r\n \t"
-        at = next(i for i, byte in enumerate(self.piece) if byte not in allowed)
-        byte = self.piece[at]
-        start = self.piece.rfind(b"\n", 0, at) + 1
-        end = self.piece.find(b"\n", at)
-        text = self.piece[start : end if end >= 0 else len(self.piece)]
-        if words := server_words(text) or (
-            text.lstrip()[:20].decode("ascii", "replace") if text.lstrip().startswith((b"<", b"{")) else ""
-        ):
-            return self.server(words, at)
-        line = self.line + self.piece.count(b"\n", 0, at)
-        place = f"{self.draft.path}, line {line}, record {self.draft.name!r}"
-        if byte == 0 or byte >= 0x80:
-            name = "a NUL byte" if byte == 0 else f"byte {byte:02X}"
-            return BadInput(
-                f"{place}, byte offset {self.offset + at}: {name} in the sequence. Save the file as plain ASCII text."
-            )
-        remedy = self._remedy(chr(byte).upper(), text)
-        return BadInput(f"{place}, column {at - start + 1}: {chr(byte)!r} is not a letter of {_title(letters.name)}. {remedy}")
-
-    def _remedy(self, letter: str, text: bytes) -> str:
-        name = self.draft.letters.name
-        if letter in "-.~":
-            return "That is a gap: remove gaps, which belong to alignments."
-        if letter == "*":
-            return "That is a stop: this looks like a protein (alphabet='protein'), or remove the stops."
-        if letter == ">":
-            return "A header inside a line: a line end is missing before '>', perhaps because files were joined. Put it on a line of its own."
-        if letter == ";":
-            return "Comment lines are not FASTA today. Remove them."
-        if letter.isdigit():
-            return "Numbers belong to other formats (GenBank, PHYLIP). Convert the file to FASTA."
-        if name == "dna" and letter == "U":
-            return "U belongs to RNA: read it with alphabet='rna', or replace U by T."
-        if name == "rna" and letter == "T":
-            return "T belongs to DNA: read it with alphabet='dna', or replace T by U."
-        if name != "protein" and letter in "EFILPQZJOX" and text.strip().isalpha():
-            return "This looks like a protein: read it with alphabet='protein', or give the nucleotide sequence."
-        return "Correct the letter or remove the record."
+def server_answer(path: Path, line: int, name: str, piece: bytes, words: str, at: int = 0) -> BadInput:
+    """The error for a server's text after or inside a record; `at` is where it was noticed in the piece."""
+    found = piece.find(words.encode())
+    line += piece.count(b"\n", 0, found if found >= 0 else at)
+    return BadInput(
+        f"{path}, line {line}, record {name!r}: text of a web server ({words!r}) instead of sequence; the download "
+        "failed half-way. "
+        "Download the file again."
+    )
 
 
-def _title(name: str) -> str:
-    return name if name == "protein" else name.upper()
+def bad_piece(path: Path, line: int, name: str, letters: Alphabet, allowed: bytes, piece: bytes, offset: int) -> BadInput:
+    """The error for the first letter of a piece that is not of the alphabet."""
+    fine = allowed + allowed.lower() + b"\r\n \t"
+    at = next(i for i, byte in enumerate(piece) if byte not in fine)
+    byte = piece[at]
+    start, end = piece.rfind(b"\n", 0, at) + 1, piece.find(b"\n", at)
+    text = piece[start : end if end >= 0 else len(piece)]
+    words = server_words(text)
+    if words or text.lstrip().startswith((b"<", b"{")):
+        return server_answer(path, line, name, piece, words or text.strip()[:20].decode("ascii", "replace"), at)
+    line += piece.count(b"\n", 0, at)
+    place = f"{path}, line {line}, record {name!r}"
+    if byte == 0 or byte >= 0x80:
+        what = "a NUL byte" if byte == 0 else f"byte {byte:02X}"
+        return BadInput(f"{place}, byte offset {offset + at}: {what} in the sequence. Save the file as plain ASCII text.")
+    title = letters.name if letters.name == "protein" else letters.name.upper()
+    remedy = _remedy(chr(byte).upper(), letters.name, text)
+    return BadInput(f"{place}, column {at - start + 1}: {chr(byte)!r} is not a letter of {title}. {remedy}")
+
+
+def _remedy(letter: str, name: str, text: bytes) -> str:
+    """What to do about a letter that is not one of the alphabet `name`."""
+    if letter in "-.~":
+        return "That is a gap: remove gaps, which belong to alignments."
+    if letter == "*":
+        return "That is a stop: this looks like a protein (alphabet='protein'), or remove the stops."
+    if letter == ">":
+        return "A header inside a line: a line end is missing before '>'. Put it on a line of its own."
+    if letter == ";":
+        return "Comment lines are not FASTA today. Remove them."
+    if letter.isdigit():
+        return "Numbers belong to other formats (GenBank, PHYLIP). Convert the file to FASTA."
+    if name == "dna" and letter == "U":
+        return "U belongs to RNA: read it with alphabet='rna', or replace U by T."
+    if name == "rna" and letter == "T":
+        return "T belongs to DNA: read it with alphabet='dna', or replace T by U."
+    if name != "protein" and letter in "EFILPQZJOX" and text.strip().isalpha():
+        return "This looks like a protein: read it with alphabet='protein', or give the nucleotide sequence."
+    return "Correct the letter or remove the record."

@@ -45,7 +45,8 @@ class _Codons(dict[str, str]):
     def __missing__(self, codon: str) -> str:
         if unknown := set(codon) - set(MEANING):
             raise BadInput(
-                f"The codon {codon!r} holds {', '.join(sorted(unknown))}: expected upper-case IUPAC nucleotide codes. Remove gaps, or check "
+                f"The codon {codon!r} holds {', '.join(sorted(unknown))}: expected upper-case IUPAC nucleotide codes. "
+                "Remove gaps, or check "
                 "that this is not a protein."
             )
         found = {self["".join(bases)] for bases in product(*(MEANING[letter] for letter in codon))}

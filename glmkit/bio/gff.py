@@ -77,13 +77,14 @@ def read_gff(path: str | Path) -> Iterator[GffFeature]:
 
 def _lines(path: Path) -> Iterator[str]:
     """The lines of a file, decoded."""
-    rest, number = b"", 0
+    rest, before = b"", 0
     for block in read_blocks(path):
         *whole, rest = (rest + block).split(b"\n")
-        for number, line in enumerate(whole, number + 1):
+        for number, line in enumerate(whole, before + 1):
             yield _decoded(path, number, line)
+        before += len(whole)
     if rest:
-        yield _decoded(path, number + 1, rest)
+        yield _decoded(path, before + 1, rest)
 
 
 def _decoded(path: Path, number: int, line: bytes) -> str:
@@ -101,7 +102,8 @@ def _check_first(path: Path, line: str) -> None:
     if server_words(line.encode()) or line.lstrip().startswith("<"):
         raise BadInput(f"{path}, line 1: expected GFF3, got what looks like a web page ({line[:40]!r}). Download the file again.")
     raise BadInput(
-        f"{path}, line 1: expected '##gff-version 3', got {line[:60]!r}. GFF2 and GTF are other formats; convert them, or add the line."
+        f"{path}, line 1: expected '##gff-version 3', got {line[:60]!r}. GFF2 and GTF are other formats; convert them, "
+        "or add the line."
     )
 
 
@@ -143,7 +145,8 @@ def _attributes(text: str, where: str) -> dict[str, list[str]]:
         name, equals, values = entry.strip().partition("=")
         if not equals or not name:
             raise BadInput(
-                f"{where}: attribute {entry[:40]!r}; expected name=value, with ';' between attributes (GFF3, not GTF). Correct the line."
+                f"{where}: attribute {entry[:40]!r}; expected name=value, with ';' between attributes (GFF3, not GTF). "
+                "Correct the line."
             )
         found.setdefault(unquote(name), []).extend(map(unquote, values.split(",")))
     return found

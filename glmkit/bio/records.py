@@ -130,7 +130,8 @@ class Location:
         for part in self.parts:
             if part.reference != self.reference:
                 raise BadInput(
-                    f"A part of this location lies on {part.reference!r}, not on {self.reference!r}, so it cannot be cut from one sequence. "
+                    f"A part of this location lies on {part.reference!r}, not on {self.reference!r}, so it cannot be "
+                    "cut from one sequence. "
                     "Skip features whose `location.remote` is true, or read that record too."
                 )
         return "".join(part.extract(sequence) for part in self.parts)
