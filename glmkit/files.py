@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -63,7 +64,9 @@ def atomic_path(path: str | Path, needed: int | None = None) -> Iterator[Path]:
             os.close(handle)
             temporary = Path(name)
             yield temporary
+            fault_point("atomic.fsync")
             sync(temporary)
+            fault_point("atomic.rename")
             os.replace(temporary, path)
             sync(path.parent)
     except BaseException:
@@ -92,8 +95,10 @@ def atomic_folder(path: str | Path, needed: int | None = None) -> Iterator[Path]
             recover_folder(path)
             temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
             yield temporary
+            fault_point("folder.fsync")
             for file in (*temporary.rglob("*"), temporary):
                 sync(file)
+            fault_point("folder.rename")
             previous = path.with_name(f".{path.name}.previous")
             if path.exists():
                 os.rename(path, previous)
@@ -116,6 +121,23 @@ def recover_folder(path: str | Path) -> None:
             shutil.rmtree(previous, ignore_errors=True)
         else:
             os.rename(previous, path)
+
+
+def fault_point(name: str) -> None:
+    """Send this process the signal that ``GLMKIT_FAULT=point:n:SIGNAL`` asks for at the n-th pass of `name`; tests only.
+
+    Nothing happens unless ``GLMKIT_TESTING=1`` is set too.
+    """
+    if os.environ.get("GLMKIT_TESTING") != "1" or not (asked := os.environ.get("GLMKIT_FAULT")):
+        return
+    point, number, name_of_signal = asked.split(":")
+    if point == name:
+        _passed[name] = _passed.get(name, 0) + 1
+        if _passed[name] == int(number):
+            os.kill(os.getpid(), signal.Signals[name_of_signal])
+
+
+_passed: dict[str, int] = {}
 
 
 def sync(path: Path) -> None:

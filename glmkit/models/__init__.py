@@ -22,7 +22,7 @@ _HOMES = {
     "pack": "packing",
     "weights_hash": "weights",
 }
-__all__ = sorted(_HOMES)  # noqa: PLE0605 (every name is a string of the table above)
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

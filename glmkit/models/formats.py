@@ -142,7 +142,9 @@ def config_from_disk(value: dict[str, Any], where: str) -> Config:
     if kind == LSTM_TYPE:
         return LSTMConfig(**{field.name: _get(value, field.name, where) for field in fields(LSTMConfig)})
     if kind not in {"esm", "gpt_neox"}:
-        raise BadInput(f"{where} has model_type {kind!r}; expected 'esm', 'gpt_neox' or {LSTM_TYPE!r}, as glmkit.models.save writes.")
+        raise BadInput(
+            f"{where} has model_type {kind!r}; expected 'esm', 'gpt_neox' or {LSTM_TYPE!r}, as glmkit.models.save writes."
+        )
     causal = kind == "gpt_neox"
     for name, expected in (NEOX_FIXED if causal else ESM_FIXED).items():
         if (got := _get(value, name, where)) != expected:

@@ -5,6 +5,7 @@ the packed tensor as ``(sequences, length, ...)``: nothing is padded and, when t
 of one length always do), nothing is copied either. A batch in which every length is its own costs one kernel call a sequence.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -85,7 +86,7 @@ def group(boundaries: BoundariesT, device: torch.device) -> Groups:
         Rectangles and, if needed, the permutation of the tokens that forms them.
     """
     edges = boundaries.tolist()
-    lengths = [stop - start for start, stop in zip(edges, edges[1:], strict=False)]
+    lengths = [stop - start for start, stop in itertools.pairwise(edges)]
     members: dict[int, list[int]] = {}
     for index, length in enumerate(lengths):
         members.setdefault(length, []).append(index)

@@ -95,7 +95,9 @@ def check_layout(path: Path) -> None:
             )
         length = int.from_bytes(head, "little")
         if len(head) < 8 or length > LARGEST_HEADER or length < 2:
-            raise BadInput(f"{path}: its header claims {length:,} bytes of a file of {size:,}. It is damaged or no safetensors file.")
+            raise BadInput(
+                f"{path}: its header claims {length:,} bytes of a file of {size:,}. It is damaged or no safetensors file."
+            )
         if 8 + length > size:
             raise BadInput(f"{path} is cut: its header alone takes {8 + length:,} bytes, the file has {size:,}. Copy it again.")
         text = file.read(length)

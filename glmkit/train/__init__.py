@@ -1,0 +1,28 @@
+"""Training: one readable loop, objectives, checkpoints that resume bit for bit.
+
+torch is imported when a name is first used.
+"""
+
+import importlib
+from typing import Any
+
+_HOMES = {
+    "TrainConfig": "config",
+    "fit": "loop",
+    "FitResult": "loop",
+    "MaskedLanguageModel": "objectives",
+    "CausalLanguageModel": "objectives",
+    "Classification": "objectives",
+    "Batch": "feed",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(_HOMES)

@@ -1,0 +1,154 @@
+"""Which items each step sees: a pure function of seed, epoch and batch, so that a resumed run needs no stored order.
+
+Random numbers for masks come from a generator made for the batch; those for dropout from torch's generator, seeded anew for
+each forward pass. Nothing depends on what happened before in the process.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from glmkit.data import token_budget_batches
+
+SCHEME = "seed-epoch-batch 1"  # how the streams below are derived; a checkpoint records it
+MASKS, DROPOUT, VALIDATION = 1, 2, 3
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Items of a corpus for one forward pass.
+
+    Attributes
+    ----------
+    indices
+        int64 (sequences,): the items' places in the corpus.
+    tokens
+        (tokens,): their ids, one sequence after another.
+    boundaries
+        int64 (sequences + 1,).
+    weights
+        float32 (tokens,): each token's weight in the loss, or None for 1 everywhere.
+    """
+
+    indices: np.ndarray
+    tokens: np.ndarray
+    boundaries: np.ndarray
+    weights: np.ndarray | None
+
+
+def gather(store: Any, indices: np.ndarray) -> Batch:
+    """Read items of a corpus.
+
+    Parameters
+    ----------
+    store
+        A corpus: ``store[i]`` are ids (length,), and ``store.weights(i)``, if there is such a method, their weights.
+    indices
+        int64 (sequences,).
+
+    Returns
+    -------
+    Batch
+        Packed.
+    """
+    sequences = [store[int(index)] for index in indices]
+    boundaries = np.zeros(len(sequences) + 1, dtype=np.int64)
+    np.cumsum([len(sequence) for sequence in sequences], out=boundaries[1:])
+    weights = None
+    if hasattr(store, "weights"):
+        weights = np.concatenate([store.weights(int(index)) for index in indices])
+    return Batch(np.asarray(indices), np.concatenate(sequences), boundaries, weights)
+
+
+@dataclass
+class Feed:
+    """The endless sequence of batches of a training run, and where in it the run stands.
+
+    Parameters
+    ----------
+    store
+        The corpus.
+    budget
+        Most tokens of a batch.
+    seed
+        Decides the order.
+    epoch, batch
+        The next batch to give.
+    """
+
+    store: Any
+    budget: int
+    seed: int
+    epoch: int = 0
+    batch: int = 0
+
+    def __post_init__(self) -> None:
+        self._made: int | None = None
+        self._batches: list[np.ndarray] = []
+
+    def take(self, count: int) -> Iterator[tuple[Batch, np.random.Generator]]:
+        """The next batches, each with the generator for its masks.
+
+        Parameters
+        ----------
+        count
+            How many; an epoch may end among them.
+
+        Yields
+        ------
+        tuple
+            A batch and its generator.
+        """
+        for _ in range(count):
+            if self._made != self.epoch:
+                self._batches = token_budget_batches(self.store.lengths, self.budget, self.seed, self.epoch)
+                self._made = self.epoch
+            indices = self._batches[self.batch]
+            rng = np.random.default_rng([self.seed, MASKS, self.epoch, self.batch])
+            self.batch += 1
+            if self.batch == len(self._batches):
+                self.epoch, self.batch = self.epoch + 1, 0
+            yield gather(self.store, indices), rng
+
+
+def validation_batches(store: Any, budget: int, seed: int) -> Iterator[tuple[Batch, np.random.Generator]]:
+    """All of a corpus once, with the same batches and masks at every call.
+
+    Parameters
+    ----------
+    store
+        The corpus.
+    budget
+        Most tokens of a batch.
+    seed
+        Decides the masks.
+
+    Yields
+    ------
+    tuple
+        A batch and its generator.
+    """
+    for number, indices in enumerate(token_budget_batches(store.lengths, budget, seed, 0)):
+        yield gather(store, indices), np.random.default_rng([seed, VALIDATION, number])
+
+
+def dropout_seed(seed: int, step: int, part: int) -> int:
+    """The seed of torch's generator for one forward pass.
+
+    Parameters
+    ----------
+    seed
+        The run's.
+    step
+        The optimiser step, from 0.
+    part
+        The forward pass within the step, from 0.
+
+    Returns
+    -------
+    int
+        Below 2**63.
+    """
+    return int(np.random.SeedSequence([seed, DROPOUT, step, part]).generate_state(1, np.uint64)[0]) >> 1
