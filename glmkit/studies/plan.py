@@ -141,8 +141,8 @@ def make_plan(study: Study, name: str | None = None, settings: Sequence[tuple[st
     Returns
     -------
     Plan
-        Folders follow the run's name: ``out`` is the stage's own, and a parameter named like a stage is that stage's, unless
-        the study or a setting gives it.
+        Folders follow the run's name: ``out`` is the stage's own (nobody else may give it), and a parameter named like a
+        stage is that stage's, unless the study or a setting gives another.
 
     Raises
     ------
@@ -180,9 +180,11 @@ def _plan_stage(
     folders = {other: f"runs/{run}/{other}" for other in names if other != stage.name and other in signature.parameters}
     implied = [other for other in folders if other not in given]
     own = {"out": f"runs/{run}/{stage.name}"} if "out" in signature.parameters else {}
-    values, found = signature.examine({**folders, **own, **given}, stage.name)
+    values, found = signature.examine({**folders, **given, **own}, stage.name)
     problems += found
-    for key in (*own, *folders):
+    if own and "out" in given:
+        problems.append(f"{stage.name}.out is decided by the run's name ({own['out']}). Leave it out, or name the run with --name.")
+    for key in folders:
         try:
             inside(workspace(), values[key])
         except BadInput as problem:

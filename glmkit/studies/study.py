@@ -188,6 +188,21 @@ def find_study(named: str | Path) -> Path:
     raise BadInput(f"{named} is neither a study file nor the name of a study.{suggest(str(named), known)}")
 
 
+def find_notebook(named: str | Path) -> Path:
+    """A notebook by its path, or by its path below ``notebooks/``.
+
+    Raises
+    ------
+    BadInput
+        There is none.
+    """
+    folders = [Path.cwd(), *roots()]
+    for folder in folders:
+        if (folder / named).is_file():
+            return folder / named
+    raise BadInput(f"{named} was not found in {', '.join(str(folder) for folder in dict.fromkeys(folders))}.")
+
+
 def check_name(name: Any, what: str = "The study's name") -> str:
     """`name` if it can be one folder's name below ``runs/``.
 
