@@ -31,7 +31,8 @@ def loss_curves(folder: Path, width: int = 620, height: int = 150) -> Curves | N
     points = [point for line in lines.values() for point in line]
     if not points:
         return None
-    first, last = min(x for x, _ in points), max(x for x, _ in points)
+    steps = [step for key in _SHOWN for step in found.get(key, {})]
+    first, last = min(steps), max(steps)
     low, high = min(y for _, y in points), max(y for _, y in points)
     across, down = (last - first) or 1.0, (high - low) or 1.0
 

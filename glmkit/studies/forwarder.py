@@ -16,7 +16,8 @@ from types import TracebackType
 from typing import Any
 
 from glmkit.files import read_json, write_json
-from glmkit.studies import record, tracking
+from glmkit.studies import record, store
+from glmkit.studies.tracking import safe_name
 
 _CHUNK = 1 << 20  # bytes read at a time
 _BATCH = 1000  # metrics MLflow takes in one call
@@ -40,7 +41,7 @@ class Forwarder:
     """
 
     def __init__(
-        self, stage_folder: str | Path, mlflow_run_id: str, *, interval: float = 1.0, patience: float = tracking.PATIENCE
+        self, stage_folder: str | Path, mlflow_run_id: str, *, interval: float = 1.0, patience: float = store.PATIENCE
     ) -> None:
         self.path = Path(stage_folder) / record.METRICS
         self.run_id = mlflow_run_id
@@ -83,7 +84,7 @@ class Forwarder:
         self._thread = None
         self._held = None
         deadline = time.monotonic() + self.patience
-        while not self._forward() and tracking.is_locked(self._error or OSError()) and time.monotonic() < deadline:
+        while not self._forward() and store.is_locked(self._error or OSError()) and time.monotonic() < deadline:
             time.sleep(0.5)
         self._save()
 
@@ -98,10 +99,10 @@ class Forwarder:
             while self._send_chunk():
                 if time.monotonic() - self._saved_at > _SAVE_EVERY:
                     self._save()
-        except tracking.store_errors() as error:
+        except store.store_errors() as error:
             self._error = error
-            tracking.warn_once(
-                f"MLflow does not take metrics just now ({tracking.in_short(error)}). Training goes on; "
+            store.warn_once(
+                f"MLflow does not take metrics just now ({store.in_short(error)}). Training goes on; "
                 f"{self.path} is complete and is sent as soon as MLflow answers."
             )
             return False
@@ -128,10 +129,8 @@ class Forwarder:
     def _log(self, values: dict[tuple[str, int], tuple[float, float]]) -> None:
         from mlflow.entities import Metric
 
-        metrics = [
-            Metric(tracking.safe_name(name), value, int(moment * 1000), step) for (name, step), (value, moment) in values.items()
-        ]
-        client = tracking.client()
+        metrics = [Metric(safe_name(name), value, int(moment * 1000), step) for (name, step), (value, moment) in values.items()]
+        client = store.client()
         for first in range(0, len(metrics), _BATCH):
             client.log_batch(self.run_id, metrics=metrics[first : first + _BATCH])
 

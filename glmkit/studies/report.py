@@ -68,6 +68,8 @@ def write_report(run_folder: str | Path) -> Path:
 def _stage(folder: Path, name: str, found: dict[str, Any], status: str) -> dict[str, Any]:
     """What the template shows of one stage."""
     results = found.get("results") or {}
+    inputs = [str(item["folder"] if isinstance(item, dict) else item) for item in found.get("inputs") or []]
+    parameters = {key: value for key, value in (found.get("parameters") or {}).items() if key != "out" and value not in inputs}
     tables = [_table(folder, entry) for entry in results.get("tables") or []]
     return {
         "name": name,
@@ -78,8 +80,8 @@ def _stage(folder: Path, name: str, found: dict[str, Any], status: str) -> dict[
         "took": show_seconds(found.get("seconds") or record.seconds_between(found.get("started"), found.get("ended")))
         if found
         else "",
-        "parameters": [(key, _value(value)) for key, value in (found.get("parameters") or {}).items()],
-        "inputs": [str(item["folder"] if isinstance(item, dict) else item) for item in found.get("inputs") or []],
+        "parameters": [(key, _value(value)) for key, value in parameters.items()],
+        "inputs": inputs,
         "data": [(key, _hash(value), _where(value)) for key, value in (found.get("data") or {}).items()],
         "notes": [str(note) for note in results.get("notes") or []],
         "tables": tables,

@@ -102,7 +102,8 @@ def _cell(texts: list[str], scale: Scale | None) -> Cell:
 
 def _fixed(value: float, scale: Scale) -> str:
     """`value` with the digits that tell values on `scale` apart."""
-    digits = max(0, min(6, 3 - math.floor(math.log10(scale.high - scale.low)) - 1))
+    span = scale.high - scale.low
+    digits = 3 if 0.02 <= span <= 5 else max(0, min(9, 2 - math.floor(math.log10(span))))
     return f"{value:,.{digits}f}"
 
 

@@ -1,0 +1,27 @@
+"""A workspace of its own for every test, with its own MLflow database."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty workspace, which is not the current folder."""
+    home, elsewhere = tmp_path / "work space", tmp_path / "elsewhere"
+    home.mkdir()
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    monkeypatch.setenv("GLMKIT_WORKSPACE", str(home))
+    for name in ("MLFLOW_TRACKING_URI", "GLMKIT_STAGE_FOLDER", "GLMKIT_MLFLOW_RUN"):
+        monkeypatch.delenv(name, raising=False)
+    return home
+
+
+@pytest.fixture
+def untracked(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A workspace in which stages keep their files but MLflow is not asked: most tests need no database."""
+    from glmkit.studies import tracking
+
+    monkeypatch.setattr(tracking, "open_alone", lambda *words: "")
+    return workspace
