@@ -29,7 +29,9 @@ def as_text(path: Path) -> str:
     lines = [list(table.columns), *([_cell(cell) for cell in row] for row in table.rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(table.columns))]
     shown = [
-        "  ".join(text.rjust(width) if right else text.ljust(width) for text, width, right in zip(line, widths, numbers, strict=True))
+        "  ".join(
+            text.rjust(width) if right else text.ljust(width) for text, width, right in zip(line, widths, numbers, strict=True)
+        )
         for line in lines
     ]
     more = [f"… {table.total - len(table.rows)} more rows in {path}"] if table.total > len(table.rows) else []

@@ -13,16 +13,19 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from glmkit import errors
 from glmkit.errors import GlmkitError, Interrupted, Terminated
 from glmkit.files import disk_errors, read_json, write_json
-from glmkit.studies import kernel, layout, processes, record, tracking
+from glmkit.studies import kernel, layout, processes, record, store, tracking
 from glmkit.studies.plan import Plan, PlannedStage
 from glmkit.studies.redact import redact
 from glmkit.studies.stage import MLFLOW_RUN, STAGE_FOLDER
 from glmkit.studies.status import show_seconds
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 _CODES = {"MemoryError": 5, "KeyboardInterrupt": 130}
 
@@ -135,9 +138,7 @@ def ensure_parent(plan: Plan, run_folder: Path) -> str:
         if found.get("session") == session["id"]:
             return str(found.get("mlflow_run") or "")
         parent = str(session.get("resume") or "")
-        if parent and not tracking.attempt(
-            "open the study's run again", lambda client: client.update_run(parent, status="RUNNING") or True
-        ):
+        if parent and not store.attempt("open the study's run again", lambda client: _reopen(client, parent)):
             parent = ""
         if not parent:
             parent = tracking.open_parent(plan.study, run_folder, {"glmkit.run": plan.name})
@@ -162,6 +163,11 @@ def ensure_parent(plan: Plan, run_folder: Path) -> str:
             git=tracking.git_commit(),
         )
         return parent
+
+
+def _reopen(client: "MlflowClient", run_id: str) -> bool:
+    client.update_run(run_id, status="RUNNING")
+    return True
 
 
 def _begin(plan: Plan, folder: Path, stage: PlannedStage) -> None:

@@ -115,7 +115,9 @@ def settle(folder: Path, quiet: bool = False) -> None:
             continue
         orphans = reap(path.parent, processes.find(found.get("process")))
         if not quiet:
-            _say(f"{path.parent.name}: its last run was killed{f'; ended {orphans} process(es) that it left' if orphans else ''}.")
+            _say(
+                f"{path.parent.name}: its last run was killed{f'; ended {orphans} process(es) that it left' if orphans else ''}."
+            )
         if record.read(path.parent).get("status") == "RUNNING":
             record.update(path.parent, status="KILLED", ended=record.now(), exit_code=137, error="Killed: The job was killed.")
             killed.append(str(found.get("mlflow_run") or ""))
@@ -180,7 +182,7 @@ def _drive(plan: Plan, words: list[str]) -> int | None:
                 stdin=subprocess.DEVNULL,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=processes.dying_with_parent(),  # noqa: PLW1509 (one system call, no lock)
+                preexec_fn=processes.dying_with_parent(),
             )
         _watch(plan, psutil.Process(process.pid), process, stopped)
     finally:
@@ -230,10 +232,7 @@ def _finish(plan: Plan, session: str, before: dict[str, str], number: int | None
     states = {stage.name: record.read(plan.folder / stage.name) for stage in plan.stages}
     failed = [name for name, state in states.items() if state.get("status") == "FAILED" and name not in done]
     wanted = _wanted(plan, until)
-    if number is not None:
-        status = "KILLED"
-    else:
-        status = "FINISHED" if wanted <= set(done) else "FAILED"
+    status = "KILLED" if number is not None else "FINISHED" if wanted <= set(done) else "FAILED"
     if ran:
         from glmkit.studies import tracking
 
@@ -248,8 +247,10 @@ def _finish(plan: Plan, session: str, before: dict[str, str], number: int | None
         )
         tracking.close_run(str(found.get("mlflow_run") or ""), status)
     if number is not None:
-        raise Terminated("Stopped by SIGTERM. The same command goes on from here.") if number == signal.SIGTERM else Interrupted(
-            "Stopped by Ctrl-C. The same command goes on from here."
+        raise (
+            Terminated("Stopped by SIGTERM. The same command goes on from here.")
+            if number == signal.SIGTERM
+            else Interrupted("Stopped by Ctrl-C. The same command goes on from here.")
         )
     if status == "FAILED":
         raise _failure(plan, states, failed)
