@@ -1,0 +1,297 @@
+"""A study file: a name, a kernel, and stages that are notebooks with parameters.
+
+::
+
+    name: bacterial_genes
+    kernel: python3               # optional
+    stages:
+      acquire:
+        notebook: dna/1_acquire.ipynb
+      pretrain:
+        notebook: dna/3_pretrain.ipynb
+        after: [acquire]          # optional: a parameter named like a stage says the same
+        with: {steps: 400}        # optional
+        resources: {gpu: 1}       # optional
+        minutes: 120              # optional: the longest the stage may take
+        cell_minutes: 60          # optional: the longest one of its cells may take
+
+YAML is read strictly: no key twice, no object tags, ``no`` and ``2024-01-01`` stay texts and ``1e-3`` is a number.
+"""
+
+import importlib.util
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from glmkit.errors import BadInput
+from glmkit.files import workspace
+from glmkit.studies.ipynb import is_identifier, suggest
+
+_STUDY_KEYS = ("name", "kernel", "stages")
+_STAGE_KEYS = ("notebook", "with", "after", "resources", "minutes", "cell_minutes")
+_NAME = re.compile(r"\w[\w .+=,'()$&-]{0,99}", re.UNICODE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One notebook of a study.
+
+    Parameters
+    ----------
+    name
+        An identifier; the name of its folder, and of the parameter by which later notebooks are told that folder.
+    notebook
+        The file, resolved.
+    parameters
+        What the study's ``with:`` gives, unchecked.
+    after
+        Stages named by ``after:``.
+    resources
+        Such as ``{"gpu": 1}``; handed to Snakemake.
+    minutes, cell_minutes
+        The longest the stage and one cell may take; None for no limit.
+    """
+
+    name: str
+    notebook: Path
+    parameters: dict[str, Any] = field(default_factory=dict)
+    after: tuple[str, ...] = ()
+    resources: dict[str, int] = field(default_factory=dict)
+    minutes: float | None = None
+    cell_minutes: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """What a study file says.
+
+    Parameters
+    ----------
+    name
+        The default name of its run, and so of its folder under ``runs/``.
+    path
+        The file it came from.
+    kernel
+        Name of the kernel that runs its notebooks.
+    stages
+        In the file's order.
+    """
+
+    name: str
+    path: Path
+    kernel: str = "python3"
+    stages: tuple[Stage, ...]
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's safe part, with numbers and truth as YAML 1.2 has them."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: dict[Any, int] = {}
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            line = key_node.start_mark.line + 1
+            if isinstance(key, list | dict):
+                raise BadInput(f"line {line}: a key must be a plain word")
+            if key in seen:
+                raise BadInput(f"line {line}: the key {key!r} is there twice (first on line {seen[key]}). Remove one")
+            seen[key] = line
+        return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag in {"tag:yaml.org,2002:null", "tag:yaml.org,2002:merge"}]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9][0-9_]*$"), list("-+0123456789"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(
+        r"^[-+]?(?:(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|\.(?:inf|Inf|INF))$|^\.(?:nan|NaN|NAN)$"
+    ),
+    list("-+.0123456789"),
+)
+_Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(node.value.replace("_", "")))
+_Loader.add_constructor(
+    "tag:yaml.org,2002:float", lambda loader, node: float(node.value.lower().replace(".inf", "inf").replace(".nan", "nan"))
+)
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file with the strict loader.
+
+    Raises
+    ------
+    BadInput
+        Missing, not UTF-8, not YAML, a key twice, or a tag that would make an object.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise BadInput(f"{path} does not exist. Give the path of a study file (.yaml).") from None
+    except IsADirectoryError:
+        raise BadInput(f"{path} is a folder. Give the path of a study file (.yaml).") from None
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path} is not UTF-8 text (byte {error.start}).") from None
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 (derived from SafeLoader)
+    except BadInput as problem:
+        raise BadInput(f"{path}, {problem}.") from None
+    except yaml.constructor.ConstructorError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise BadInput(f"{path}, line {line}: object tags are not read ({error.problem}). Use plain values.") from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise BadInput(f"{path}, line {line}: not YAML ({error.problem}).") from None
+    except yaml.YAMLError as error:
+        raise BadInput(f"{path}: not YAML ({error}).") from None
+
+
+def package_notebooks() -> Path | None:
+    """The notebooks that came with glmkit: inside the installed package, or beside it in a clone."""
+    spec = importlib.util.find_spec("glmkit")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    package = Path(next(iter(spec.submodule_search_locations)))
+    for folder in (package / "_notebooks", package.parent / "notebooks"):
+        if folder.is_dir():
+            return folder
+    return None
+
+
+def roots(beside: Path | None = None) -> list[Path]:
+    """Folders in which a notebook's relative path is looked up, first one first."""
+    found = [beside] if beside else []
+    found += [workspace() / "notebooks", workspace()]
+    return found + [folder for folder in [package_notebooks()] if folder]
+
+
+def find_study(named: str | Path) -> Path:
+    """The file of a study that is named by its path, or by its bare name under ``notebooks/studies/``.
+
+    Raises
+    ------
+    BadInput
+        There is none; the message lists those there are.
+    """
+    path = Path(named)
+    if path.suffix in {".yaml", ".yml"} or path.exists():
+        return path
+    folders = [root / "studies" for root in roots() if (root / "studies").is_dir()]
+    for folder in folders:
+        if "/" not in str(named) and (folder / f"{named}.yaml").exists():
+            return folder / f"{named}.yaml"
+    known = sorted({file.stem for folder in folders for file in folder.glob("*.yaml")})
+    raise BadInput(f"{named} is neither a study file nor the name of a study.{suggest(str(named), known)}")
+
+
+def find_notebook(named: str | Path) -> Path:
+    """A notebook by its path, or by its path below ``notebooks/``.
+
+    Raises
+    ------
+    BadInput
+        There is none.
+    """
+    folders = [Path.cwd(), *roots()]
+    for folder in folders:
+        if (folder / named).is_file():
+            return folder / named
+    raise BadInput(f"{named} was not found in {', '.join(str(folder) for folder in dict.fromkeys(folders))}.")
+
+
+def check_name(name: Any, what: str = "The study's name") -> str:
+    """`name` if it can be one folder's name below ``runs/``.
+
+    Raises
+    ------
+    BadInput
+        Not a text, empty, with ``/`` or ``..``, beginning with a dot, or over 100 characters.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or ".." in name or name != name.strip():
+        raise BadInput(
+            f"{what} is {name!r}, expected a plain folder name below runs/: "
+            "letters, digits, blanks, '_', '-', '.'; no '/', no '..', at most 100 characters."
+        )
+    return name
+
+
+def load_study(path: str | Path) -> Study:
+    """Read a study file. Parameters are checked against the notebooks later, by :func:`glmkit.studies.plan.make_plan`.
+
+    Raises
+    ------
+    BadInput
+        All that is wrong with the file's form, one sentence a line.
+    """
+    path = find_study(path)
+    content = read_yaml(path)
+    if not isinstance(content, dict) or not isinstance(content.get("stages"), dict) or not content["stages"]:
+        raise BadInput(f"{path}: a study has a 'name' and 'stages' (stage: {{notebook: FILE}}).")
+    problems = [f"{path}: {key!r} is unknown.{suggest(str(key), list(_STUDY_KEYS))}" for key in content if key not in _STUDY_KEYS]
+    try:
+        name = check_name(content.get("name", path.stem))
+    except BadInput as problem:
+        problems.append(f"{path}: {problem}")
+    kernel = content.get("kernel", "python3")
+    if not isinstance(kernel, str) or not kernel:
+        problems.append(f"{path}: kernel is {kernel!r}, expected the name of a kernel.")
+    stages = [_stage(key, value, path, content["stages"], problems) for key, value in content["stages"].items()]
+    if problems:
+        raise BadInput("\n".join(problems))
+    return Study(name=name, path=path.resolve(), kernel=kernel, stages=tuple(stage for stage in stages if stage))
+
+
+def _stage(name: Any, value: Any, path: Path, known: Mapping[str, Any], problems: list[str]) -> Stage | None:
+    """One entry below ``stages:``; what is wrong with it is added to `problems`."""
+    before = len(problems)
+    if not is_identifier(name) or name == "out":
+        problems.append(f"{path}: {name!r} cannot name a stage (letters, digits and '_' only; not 'out').")
+    if not isinstance(value, dict):
+        problems.append(f"{path}: stage {name} must be written as 'notebook: FILE', got {value!r}.")
+        return None
+    problems += [
+        f"{path}: {name}.{key} is unknown.{suggest(str(key), list(_STAGE_KEYS))}" for key in value if key not in _STAGE_KEYS
+    ]
+    given = value.get("with") or {}
+    if not isinstance(given, dict):
+        problems.append(f"{path}: {name}.with must be written as 'parameter: value', got {given!r}.")
+    after = value.get("after") or []
+    after = [after] if isinstance(after, str) else after
+    if not isinstance(after, list) or any(not isinstance(stage, str) for stage in after):
+        problems.append(f"{path}: {name}.after must be a list of stages, got {after!r}.")
+        after = []
+    problems += [
+        f"{path}: {name}.after names {stage!r}, which is no stage.{suggest(stage, known)}"
+        for stage in after
+        if stage not in known
+    ]
+    resources = value.get("resources") or {}
+    if not isinstance(resources, dict) or any(type(n) is not int or n < 0 or not is_identifier(k) for k, n in resources.items()):
+        problems.append(f"{path}: {name}.resources must be written as 'gpu: 1', got {resources!r}.")
+    for key in ("minutes", "cell_minutes"):
+        limit = value.get(key)
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | float) or not limit > 0):
+            problems.append(f"{path}: {name}.{key} must be a number above 0, got {limit!r}.")
+    notebook = _find_notebook(value.get("notebook"), path, str(name), problems)
+    if len(problems) > before or notebook is None:
+        return None
+    limits = {key: value.get(key) for key in ("minutes", "cell_minutes")}
+    return Stage(name=name, notebook=notebook, parameters=given, after=tuple(after), resources=resources, **limits)
+
+
+def _find_notebook(named: Any, path: Path, stage: str, problems: list[str]) -> Path | None:
+    if not isinstance(named, str) or not named:
+        problems.append(f"{path}: {stage}.notebook must be a file, got {named!r}.")
+        return None
+    folders = roots(path.resolve().parent)
+    for folder in folders:
+        if (folder / named).is_file():
+            return (folder / named).resolve()
+    problems.append(f"{path}: {stage}.notebook {named} was not found in {', '.join(str(folder) for folder in folders)}.")
+    return None
