@@ -65,6 +65,9 @@ def run(untracked: Path) -> Path:
     figure.subplots().plot([1, 2, 4])
     two.figure(figure, "roc", f"Figure {EVIL}")
     two._close("FAILED", f"ValueError: {EVIL}")
+    (folder / "evaluate/notebook.ipynb").write_text(
+        '{"cells": [{"cell_type": "markdown", "source": ["# 5. How good <b>is</b> it?\\n", "x"]}]}'
+    )
     record.update(folder, status="RUNNING", stages=["acquire", "evaluate", "interpret"], description=EVIL, **record.process())
     return folder
 
@@ -115,6 +118,7 @@ def test_statuses_are_true_and_provenance_is_there(run: Path) -> None:
     assert "interpret waiting" in text
     assert "acquire.seed 11" in text
     assert "ab" * 32 in text
+    assert "2 evaluate How good <b>is</b> it?" in text
     assert f"glmkit {record.versions()['glmkit']}" in text
 
 
