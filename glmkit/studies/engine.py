@@ -27,8 +27,8 @@ from papermill.engines import Engine, NotebookExecutionManager
 from glmkit.errors import BadInput, GlmkitError, Interrupted, ResourceError, Terminated
 from glmkit.files import write_text
 from glmkit.studies import kernel, processes
-from glmkit.studies.output import CappedClient
 from glmkit.studies.ipynb import is_identifier
+from glmkit.studies.output import CappedClient
 
 GRACE = 5.0  # seconds between the interrupt and the kill
 

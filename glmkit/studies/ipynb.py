@@ -16,7 +16,7 @@ def is_identifier(name: Any) -> bool:
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """ " Did you mean ...?" if something similar is known, else the list of what is."""
+    """Ask "Did you mean ...?" if something similar is known, else list what is."""
     known = list(known)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f" Did you mean {close[0]!r}?" if close else f" Known: {', '.join(known) or 'none'}."
