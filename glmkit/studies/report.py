@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from glmkit.files import read_json, write_text
 from glmkit.studies import record
 from glmkit.studies.curves import loss_curves
+from glmkit.studies.inputs import shown_path
 from glmkit.studies.layout import NOTEBOOK
 from glmkit.studies.status import show_seconds, stages_of, stages_total
 from glmkit.studies.tabulate import show_number, view
@@ -142,10 +143,12 @@ def _provenance(run: dict[str, Any], stages: Sequence[dict[str, Any]]) -> list[t
     system = versions.pop("system", "")
     git = next((found["git"] for found in records if isinstance(found.get("git"), dict)), None)
     host = next((str(found["host"]) for found in records if found.get("host")), platform.node())
-    made = [("study", f"glmkit run {run['source']}")] if run.get("source") else []
+    made = [("study", f"glmkit run {shown_path(Path(run['source']))}")] if run.get("source") else []
     if git:
         made.append(("git commit", str(git["commit"]) + (" with changes on top" if git.get("changed") else "")))
-    made += [(stage["name"], str(stage["record"]["notebook"])) for stage in stages if stage["record"].get("notebook")]
+    made += [
+        (stage["name"], shown_path(Path(stage["record"]["notebook"]))) for stage in stages if stage["record"].get("notebook")
+    ]
     made += [("MLflow run", str(run["mlflow_run"]))] if run.get("mlflow_run") else []
     seeds = [
         (f"{stage['name']}.{key}", _value(value))
