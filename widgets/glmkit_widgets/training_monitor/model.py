@@ -39,6 +39,7 @@ _HERE = Path(__file__).parent
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 # How a run can end, as `fit` names it, and the status that each one becomes.
 ENDINGS = {"finished": "finished", "early stopping": "finished", "minutes": "finished", "stopped": "stopped", "failed": "failed"}
+RUNNING = ("training", "stopping")
 _MESSAGES_EVERY = 0.2  # seconds between two messages while somebody watches
 _UNWATCHED_EVERY = 1.0  # ... and while nobody has said so
 _PICTURE_EVERY = 30.0  # seconds between two pictures while nobody watches
@@ -125,7 +126,7 @@ class TrainingMonitor(anywidget.AnyWidget):
             If `step` is not a whole number or a metric is not a number.
         """
         values = _checked(step, metrics)
-        if self.status not in ("training", "stopping"):
+        if self.status not in RUNNING:
             self._start_afresh()
             self.status = "training"
         self._step = int(step)
@@ -205,7 +206,7 @@ class TrainingMonitor(anywidget.AnyWidget):
             self.finish("stopped", "interrupted")
         elif kind is not None:
             self.finish("failed", f"{kind.__name__}: {error}")
-        elif self.status in ("training", "stopping", "waiting"):
+        elif self.status in ("waiting", *RUNNING):
             self.finish("stopped" if self._clicked.is_set() else "finished")
 
     # --- what others see -----------------------------------------------------------------------------------------
@@ -220,7 +221,8 @@ class TrainingMonitor(anywidget.AnyWidget):
         """
         from glmkit_widgets.training_monitor.picture import draw  # matplotlib takes its time: only when a picture is wanted
 
-        return draw(self._train.table(), self._validation.table(), title=self.title, subtitle=self.summary(), total_steps=self.total_steps)
+        last = self.total_steps if self.status in ("waiting", *RUNNING) else 0
+        return draw(self._train.table(), self._validation.table(), title=self.title, subtitle=self.summary(), last_step=last)
 
     def summary(self) -> str:
         """Say in one line where the run stands.
@@ -293,7 +295,7 @@ class TrainingMonitor(anywidget.AnyWidget):
     def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
         """Take a message of the view; runs on a subshell's thread, so it sets flags and nothing else."""
         kind = content.get("type") if isinstance(content, dict) else None
-        if kind == "stop" and content.get("run") == self.run and self.status in ("training", "stopping"):
+        if kind == "stop" and content.get("run") == self.run and self.status in RUNNING:
             self._clicked.set()
         elif kind == "watching":
             self._greeted.set()
