@@ -125,7 +125,7 @@ class Lab:
         """Save through the menu and return the notebook as it lies on disk."""
         path, before = self.root / notebook, (self.root / notebook).stat().st_mtime_ns
         self.menu("File", "Save Notebook")
-        _wait(lambda: path.stat().st_mtime_ns != before, 10, f"{notebook} to be saved")
+        _wait(lambda: path.stat().st_mtime_ns != before and _complete(path), 10, f"{notebook} to be saved")
         return nbformat.read(path, as_version=4)
 
     def theme(self, name: str) -> None:
@@ -160,7 +160,9 @@ def _server(folder: Path, token: str) -> Iterator[str]:
     command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     log = folder / "server.log"
     with log.open("wb") as stream:
-        server = subprocess.Popen(command, env=os.environ | places, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True)
+        server = subprocess.Popen(
+            command, env=os.environ | places, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
+        )
     try:
         info = folder / "runtime" / f"jpserver-{server.pid}.json"
         _wait(lambda: server.poll() is not None or _complete(info), 40, "the server to start")

@@ -84,7 +84,9 @@ def test_the_chart_grows_and_a_click_stops_the_loop(lab: Any, tmp_path: Path) ->
 
     # The chart fills its place in the view that JupyterLab made anew for the last output.
     chart = monitor.locator(".chart")
-    page.wait_for_function("(e => e.getAttribute('viewBox') === `0 0 ${e.clientWidth} 240`)(document.querySelector('.glmkit-monitor .chart'))")
+    page.wait_for_function(
+        "(e => e.getAttribute('viewBox') === `0 0 ${e.clientWidth} 240`)(document.querySelector('.glmkit-monitor .chart'))"
+    )
     light = chart.locator("path.train").evaluate("e => getComputedStyle(e).stroke")
     ground = monitor.evaluate("e => getComputedStyle(e).backgroundColor")
     lab.theme("JupyterLab Dark")
@@ -103,7 +105,9 @@ def test_a_view_without_an_answer_says_what_to_do(open_page: Any, tmp_path: Path
     """The module alone, on a plain page: a model that never answers stands for a front end without subshells."""
     from glmkit_widgets.training_monitor import TrainingMonitor
 
-    (tmp_path / "view.mjs").write_text(str(TrainingMonitor._esm).replace("const AGAIN = 1500", "const AGAIN = 50"), encoding="utf-8")
+    (tmp_path / "view.mjs").write_text(
+        str(TrainingMonitor._esm).replace("const AGAIN = 1500", "const AGAIN = 50"), encoding="utf-8"
+    )
     script = """
       const state = { title: "T", status: "training", numbers: { step: 7 }, height: 240, total_steps: 10, run: 3, detail: "", watched: false };
       window.sent = [];
@@ -112,7 +116,9 @@ def test_a_view_without_an_answer_says_what_to_do(open_page: Any, tmp_path: Path
       import(address).then((module) => (window.end = module.default.render({ model, el: document.body })));
     """
     source = (tmp_path / "view.mjs").read_text().replace("\\", "\\\\").replace("`", "\\`").replace("${", "\\${")
-    (tmp_path / "page.html").write_text(f"<!doctype html><body><script>{script.replace('SOURCE', '`' + source + '`')}</script></body>")
+    (tmp_path / "page.html").write_text(
+        f"<!doctype html><body><script>{script.replace('SOURCE', '`' + source + '`')}</script></body>"
+    )
     page = open_page(tmp_path / "page.html")
     page.locator("button.stop").click()
     assert page.locator("button.stop").text_content() == "Asking the loop…"

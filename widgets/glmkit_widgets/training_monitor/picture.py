@@ -36,11 +36,12 @@ def draw(train: np.ndarray, validation: np.ndarray, *, title: str, subtitle: str
     axes.plot(step, smooth, color=_TRAIN, linewidth=1.8, label="train")
     if validation.size:
         values = (validation[1] + validation[2]) / 2
-        style = {"marker": "o", "markersize": 3.5} if len(values) <= 60 else {}
-        axes.plot(validation[0], values, color=_VALIDATION, linewidth=1.4, label="validation", **style)
+        marker = "o" if len(values) <= 60 else ""
+        axes.plot(validation[0], values, color=_VALIDATION, linewidth=1.4, label="validation", marker=marker, markersize=3.5)
     if np.any(gaps > 0):
+        marked = step[gaps > 0]
         at_foot = axes.get_xaxis_transform()
-        axes.plot(step[gaps > 0], np.full(int(np.sum(gaps > 0)), 0.02), "x", color=_GAP, transform=at_foot, label="not finite", markersize=5)
+        axes.plot(marked, np.full(len(marked), 0.02), "x", color=_GAP, transform=at_foot, label="not finite", markersize=5)
     last = max([last_step, *step[-1:], *validation[0, -1:]], default=0)
     axes.set_xlim(0, max(last, 1))
     axes.set_ylim(*visible_range(train, validation))

@@ -84,7 +84,7 @@ function tiles(numbers, running) {
   const others = Object.keys(numbers).filter((name) => !NOT_TILES.has(name)).slice(0, OTHERS);
   const shown = known.map(([name, label, form]) => tile(name, label, form(numbers[name])));
   const best = shown.find((element) => element.dataset.name === "best_validation");
-  if (best) best.append(make("span", { class: "note" }, `step ${formatStep(numbers.best_step)}`));
+  if (best) best.lastChild.append(make("span", { class: "note" }, ` at step ${formatStep(numbers.best_step)}`));
   return [...shown, ...others.map((name) => tile(name, name.replaceAll("_", " "), formatValue(numbers[name])))];
 }
 
