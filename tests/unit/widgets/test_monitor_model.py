@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import traitlets
 from glmkit_widgets.throttle import Throttle
-from glmkit_widgets.training_monitor import TrainingMonitor
-from glmkit_widgets.training_monitor import model, progress
+from glmkit_widgets.training_monitor import TrainingMonitor, model, progress
 
 from glmkit.errors import BadInput
 

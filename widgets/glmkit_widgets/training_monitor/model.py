@@ -184,7 +184,7 @@ class TrainingMonitor(anywidget.AnyWidget):
         self.detail = detail or {"early stopping": "no further improvement", "minutes": "time limit reached"}.get(reason, "")
         self._clicked.clear()
         self._publish()
-        self._refresh_output()
+        self._refresh_output(alone=not self._greeted.is_set())
 
     def __enter__(self) -> Self:
         """Open a run: leaving the block ends it, whatever happens inside."""
@@ -252,16 +252,16 @@ class TrainingMonitor(anywidget.AnyWidget):
         data = {"text/plain": repr(self), "image/png": base64.b64encode(image).decode("ascii")}
         return data, {"image/png": {"width": width, "height": height}}
 
-    def _refresh_output(self) -> None:
-        """Put the present picture into the outputs that show this monitor, if there are any.
+    def _refresh_output(self, *, alone: bool) -> None:
+        """Put the present picture into the outputs that show this monitor, if there are any: `alone` or beside the live view.
 
-        Where somebody watches, the live view stays beside it. Where nobody does, the picture stands alone: nbconvert
-        prefers a widget whose state it finds to any picture, and shows nothing if it is offline.
+        A run that has ended unwatched leaves the picture alone: nbconvert prefers a widget whose state it finds to any
+        picture, and shows nothing if it is offline. Before the end the live view stays, because a front end without
+        subshells cannot say that it watches.
         """
-        if not self._displayed:
-            return
-        data, metadata = self._repr_mimebundle_() if self._greeted.is_set() else self._still()
-        update_display(data, metadata=metadata, raw=True, display_id=self._display_id)
+        if self._displayed:
+            data, metadata = self._still() if alone else self._repr_mimebundle_()
+            update_display(data, metadata=metadata, raw=True, display_id=self._display_id)
 
     # --- inside --------------------------------------------------------------------------------------------------
 
@@ -296,4 +296,4 @@ class TrainingMonitor(anywidget.AnyWidget):
             self.train = self._progress.train.table().astype("<f8").tobytes()
             self.validation = self._progress.validation.table().astype("<f8").tobytes()
         if not watched and self._pictures.ready():
-            self._refresh_output()
+            self._refresh_output(alone=False)
