@@ -201,7 +201,7 @@ class Run:
                 loss = self.objective.loss(self.model, batch, rng)
             loss.total.backward()
             total += loss.total.detach()
-            weight, tokens = weight + loss.count, tokens + len(batch.tokens)
+            weight, tokens = weight + loss.weight, tokens + len(batch.tokens)
         mean = float(total) / weight if weight else math.nan
         self._norm = self._scale_gradients(weight)
         self._check_sound(mean)
@@ -274,7 +274,7 @@ class Run:
         with torch.inference_mode(), autocast(self.precision, self.device):
             for batch, rng in validation_batches(store, self.config.batch_tokens, self.config.seed):
                 loss = objective.loss(self.model, batch, rng)
-                total, weight = total + loss.total.double().cpu(), weight + loss.count
+                total, weight = total + loss.total.double().cpu(), weight + loss.weight
                 correct = correct + loss.correct.double().cpu()
         mean, at = float(total) / weight, self.at
         if at.best_loss is None or mean < at.best_loss:
