@@ -3,17 +3,21 @@
 from glmkit.data.batches import token_budget_batches
 from glmkit.data.coding import coding_windows
 from glmkit.data.crops import Crops
+from glmkit.data.encoded import EncodedWindows
 from glmkit.data.labelled import LabelledWindows
 from glmkit.data.labels import check_labels, check_stratified
 from glmkit.data.masking import Masked, mask_tokens
 from glmkit.data.split import Split, hold_out, split_blocks, split_groups
 from glmkit.data.starts import start_windows
+from glmkit.data.within import bases_of, token_intervals
 
 __all__ = [
     "Crops",
+    "EncodedWindows",
     "LabelledWindows",
     "Masked",
     "Split",
+    "bases_of",
     "check_labels",
     "check_stratified",
     "coding_windows",
@@ -23,4 +27,5 @@ __all__ = [
     "split_groups",
     "start_windows",
     "token_budget_batches",
+    "token_intervals",
 ]

@@ -5,46 +5,13 @@ network, not the care that training got. A share of the *training* groups cannot
 training windows is held out for early stopping.
 """
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 
+from glmkit.data import EncodedWindows
 from glmkit.errors import BadInput
-
-
-class EncodedWindows:
-    """Windows as ids in memory, with the face of a corpus that :func:`glmkit.train.fit` reads.
-
-    Parameters
-    ----------
-    sequences
-        Windows.
-    tokenizer
-        Makes their ids.
-
-    Attributes
-    ----------
-    lengths
-        Int64 (n,).
-    hash
-        SHA-256 of the sequences.
-    tokenizer_hash
-        The tokenizer's.
-    """
-
-    def __init__(self, sequences: Sequence[str], tokenizer: Any) -> None:
-        self._ids = [tokenizer.encode(sequence) for sequence in sequences]
-        self.lengths = np.array([len(ids) for ids in self._ids], dtype=np.int64)
-        self.hash = hashlib.sha256("\n".join(sequences).encode()).hexdigest()
-        self.tokenizer_hash = tokenizer.hash
-
-    def __len__(self) -> int:
-        return len(self._ids)
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        return self._ids[index]
 
 
 class RecurrentNetwork:
