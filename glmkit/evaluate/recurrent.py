@@ -19,8 +19,8 @@ class RecurrentNetwork:
 
     Parameters
     ----------
-    steps
-        Optimiser steps at most.
+    epochs
+        Passes over the training windows at most.
     width, layers
         Of the network.
     pool
@@ -39,7 +39,7 @@ class RecurrentNetwork:
 
     def __init__(
         self,
-        steps: int = 600,
+        epochs: int = 8,
         width: int = 64,
         layers: int = 1,
         pool: Literal["mean", "centre", "first", "last"] = "centre",
@@ -47,11 +47,13 @@ class RecurrentNetwork:
         batch_tokens: int = 8192,
         device: str = "auto",
     ) -> None:
-        self.steps, self.width, self.layers, self.pool = steps, width, layers, pool
+        if epochs < 1:
+            raise BadInput(f"epochs: expected at least 1, got {epochs}. Leave the baseline out of the comparison instead.")
+        self.epochs, self.width, self.layers, self.pool = epochs, width, layers, pool
         self.learning_rate, self.batch_tokens, self.device = learning_rate, batch_tokens, device
         self.description = (
             f"bidirectional LSTM ({layers} layer{'s' if layers > 1 else ''}, width {width}, {pool} pooling) on single bases, "
-            f"trained from scratch for at most {steps} steps with early stopping"
+            f"trained from scratch for at most {epochs} epochs with early stopping"
         )
         self._model: Any = None
 
@@ -86,11 +88,12 @@ class RecurrentNetwork:
         for items in np.split(order, [len(order) - max(2, len(order) // 10)]):
             parts.append((EncodedWindows([sequences[i] for i in items], tokenizer), Classification(labels[items])))
         train, held = parts
+        steps = max(1, int(np.ceil(self.epochs * train[0].lengths.sum() / self.batch_tokens)))
         settings = TrainConfig(
-            steps=self.steps,
+            steps=steps,
             learning_rate=self.learning_rate,
             batch_tokens=self.batch_tokens,
-            validate_every=max(1, self.steps // 12),
+            validate_every=max(1, steps // 12),
             patience=4,
             seed=seed,
             device=self.device,

@@ -1,6 +1,7 @@
 """Scores of methods with their intervals, receiver operating curves, and bits per base beside Markov models."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 
 import numpy as np
 import pandas as pd
@@ -163,7 +164,7 @@ def bits_bars(bits: pd.DataFrame, markov: pd.DataFrame | None = None, heading: s
         ax.annotate(
             f"{value:.3f}", (place, low), xytext=(0, -3), textcoords="offset points", ha="center", va="top", fontsize=8, color=INK
         )
-    ticks, labels = list(x), [str(name).replace(" (", "\n(") for name in bits["name"]]
+    ticks, labels = list(x), ["\n".join(wrap(str(name), 18)) for name in bits["name"]]
     if markov is not None:
         orders = len(bits) + np.linspace(0, 2.2, len(markov))
         ax.plot(orders, markov["bits"], color=VERMILION, marker="o", markersize=4, linewidth=1.2)

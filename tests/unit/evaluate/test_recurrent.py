@@ -17,7 +17,7 @@ def planted(n: int, seed: int) -> tuple[list[str], np.ndarray]:
 def test_recurrent_network_learns_and_repeats_itself() -> None:
     windows, labels = planted(300, 0)
     test, truth = planted(61, 1)
-    network = RecurrentNetwork(steps=60, width=16, batch_tokens=1500, device="cpu")
+    network = RecurrentNetwork(epochs=22, width=16, batch_tokens=1500, device="cpu")
     with pytest.raises(BadInput, match="LSTM has not been fitted"):
         network.score(test)
     first = network.fit(windows, labels, seed=2).score(test)
@@ -25,3 +25,5 @@ def test_recurrent_network_learns_and_repeats_itself() -> None:
     np.testing.assert_array_equal(network.fit(windows, labels, seed=2).score(test), first)
     assert not np.array_equal(network.fit(windows, labels, seed=3).score(test), first)
     assert "width 16, centre pooling" in network.description
+    with pytest.raises(BadInput, match="epochs: expected at least 1, got 0"):
+        RecurrentNetwork(epochs=0)
