@@ -85,7 +85,7 @@ def test_pickle_is_never_opened(folder: Path, tmp_path: Path, name: str, zipped:
     else:
         (folder / name).write_bytes(pickle.dumps(Payload(canary)))
     seal(folder) if name == WEIGHTS else None
-    with pytest.raises(BadInput, match="pickle.*can run any code when it is opened, so glmkit does"):
+    with pytest.raises(BadInput, match=r"pickle.*can run any code when it is opened, so glmkit does"):
         load(folder)
     assert not canary.exists()
     data = (folder / name).read_bytes()
@@ -99,14 +99,14 @@ def test_safetensors_cut(folder: Path) -> None:
     with pytest.raises(BadInput, match=rf"is cut: expected {len(whole):,} bytes, got {len(whole) - 100:,}. Copy it again"):
         load(folder)
     (folder / WEIGHTS).write_bytes(whole[:200])
-    with pytest.raises(BadInput, match="is cut: its header alone takes"):
+    with pytest.raises(BadInput, match=r"is cut: its header alone takes"):
         load(folder)
 
 
 def test_safetensors_trailing_bytes(folder: Path) -> None:
     with open(folder / WEIGHTS, "ab") as file:
         file.write(b"MZ more")
-    with pytest.raises(BadInput, match="has 7 bytes after its last tensor"):
+    with pytest.raises(BadInput, match=r"has 7 bytes after its last tensor"):
         load(folder)
 
 
@@ -130,21 +130,21 @@ def test_a_flipped_bit(folder: Path, name: str) -> None:
     data = bytearray((folder / name).read_bytes())
     data[-3] ^= 1
     (folder / name).write_bytes(bytes(data))
-    with pytest.raises(BadInput, match=f"{name} is not the file that was saved .its SHA-256 differs"):
+    with pytest.raises(BadInput, match=rf"{name} is not the file that was saved .its SHA-256 differs"):
         load(folder)
 
 
 def test_vocabulary_size(folder: Path) -> None:
     edit_json(folder / "config.json", lambda config: config.update(vocab_size=12))
     seal(folder)
-    with pytest.raises(BadInput, match="config.json says vocabulary_size 12, tokenizer.json has 10 entries"):
+    with pytest.raises(BadInput, match=r"config.json says vocabulary_size 12, tokenizer.json has 10 entries"):
         load(folder)
 
 
 def test_vocabulary_size_of_the_weights(folder: Path) -> None:
     name = "esm.embeddings.word_embeddings.weight"
     edit_weights(folder, lambda tensors: tensors.update({name: tensors[name][:8].clone()}))
-    with pytest.raises(BadInput, match="embeddings of 8 vocabulary entries, config.json says 10"):
+    with pytest.raises(BadInput, match=r"embeddings of 8 vocabulary entries, config.json says 10"):
         load(folder)
 
 
@@ -154,18 +154,18 @@ def test_fewer_layers_than_configured(folder: Path) -> None:
             del tensors[name]
 
     edit_weights(folder, drop)
-    with pytest.raises(BadInput, match="has the weights of 2 layers, config.json says 3"):
+    with pytest.raises(BadInput, match=r"has the weights of 2 layers, config.json says 3"):
         load(folder)
 
 
 def test_a_tensor_missing_or_too_many_or_of_another_shape(folder: Path) -> None:
     whole = (folder / WEIGHTS).read_bytes()
     edit_weights(folder, lambda tensors: tensors.pop("lm_head.bias"))
-    with pytest.raises(BadInput, match="lacks 1 tensors, the first 'head.bias'"):
+    with pytest.raises(BadInput, match=r"lacks 1 tensors, the first 'head.bias'"):
         load(folder)
     (folder / WEIGHTS).write_bytes(whole)
     edit_weights(folder, lambda tensors: tensors.update(extra=torch.zeros(2)))
-    with pytest.raises(BadInput, match="has the unknown 1 tensors, the first 'extra'"):
+    with pytest.raises(BadInput, match=r"has the unknown 1 tensors, the first 'extra'"):
         load(folder)
     (folder / WEIGHTS).write_bytes(whole)
     edit_weights(folder, lambda tensors: tensors.update({"lm_head.dense.bias": torch.zeros(5)}))
@@ -176,7 +176,7 @@ def test_a_tensor_missing_or_too_many_or_of_another_shape(folder: Path) -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_NaN_weight(folder: Path, value: float) -> None:
     edit_weights(folder, lambda tensors: tensors["lm_head.dense.bias"].__setitem__(3, value))
-    with pytest.raises(BadInput, match="1 of 12 values of 'lm_head.dense.bias' are NaN or infinite"):
+    with pytest.raises(BadInput, match=r"1 of 12 values of 'lm_head.dense.bias' are NaN or infinite"):
         load(folder)
 
 
@@ -201,20 +201,20 @@ def test_tokenizer_of_the_same_size_but_another_rule(tmp_path: Path) -> None:
     folder = save(new_model(shape, Renamed()), tmp_path / "model")
     BaseTokenizer().save(folder)
     seal(folder)
-    with pytest.raises(BadInput, match="tokenizer.json is not the one that the model was trained with .*ids mean other letters"):
+    with pytest.raises(BadInput, match=r"tokenizer.json is not the one that the model was trained with .*ids mean other letters"):
         load(folder)
 
 
 def test_auto_map(folder: Path) -> None:
     edit_json(folder / "config.json", lambda config: config.update(auto_map={"AutoModel": "modeling.Trojan"}))
     seal(folder)
-    with pytest.raises(BadInput, match="'auto_map': the model wants to run Python code that came with it"):
+    with pytest.raises(BadInput, match=r"'auto_map': the model wants to run Python code that came with it"):
         load(folder)
 
 
 def test_a_future_format_version(folder: Path) -> None:
     edit_json(folder / "manifest.json", lambda manifest: manifest.update(format=2))
-    with pytest.raises(BadInput, match="is in format version 2; this glmkit reads version 1. Install a later glmkit"):
+    with pytest.raises(BadInput, match=r"is in format version 2; this glmkit reads version 1. Install a later glmkit"):
         load(folder)
 
 
@@ -230,24 +230,24 @@ def test_a_config_of_another_network(folder: Path) -> None:
 
 
 def test_not_a_model_folder(tmp_path: Path, folder: Path) -> None:
-    with pytest.raises(BadInput, match="is not a folder. Give the folder that glmkit.models.save wrote"):
+    with pytest.raises(BadInput, match=r"is not a folder. Give the folder that glmkit.models.save wrote"):
         load(tmp_path / "nowhere")
-    with pytest.raises(BadInput, match="holds a language model, expected a classifier. Use glmkit.models.load."):
+    with pytest.raises(BadInput, match=r"holds a language model, expected a classifier. Use glmkit.models.load."):
         load_classifier(folder)
     (folder / "card.json").unlink()
-    with pytest.raises(BadInput, match="card.json is missing"):
+    with pytest.raises(BadInput, match=r"card.json is missing"):
         load(folder)
 
 
 def test_device_and_dtype(folder: Path) -> None:
     assert load(folder, device="cpu", dtype="bf16").head.bias.dtype == torch.bfloat16
-    with pytest.raises(BadInput, match="dtype must be one of auto, float32, bf16, got 'int8'"):
+    with pytest.raises(BadInput, match=r"dtype must be one of auto, float32, bf16, got 'int8'"):
         load(folder, dtype="int8")
-    with pytest.raises(BadInput, match="device must be 'auto', 'cpu' or 'cuda', got 'tpu'"):
+    with pytest.raises(BadInput, match=r"device must be 'auto', 'cpu' or 'cuda', got 'tpu'"):
         load(folder, device="tpu")
-    with pytest.raises(BadInput, match="this machine has [0-9]+ CUDA devices"):
+    with pytest.raises(BadInput, match=r"this machine has [0-9]+ CUDA devices"):
         load(folder, device="cuda:99")
-    with pytest.raises(BadInput, match="a folder, which has none"):
+    with pytest.raises(BadInput, match=r"a folder, which has none"):
         load(folder, revision="main")
 
 
@@ -255,7 +255,7 @@ def test_save_spares_what_is_not_a_model(folder: Path, tmp_path: Path) -> None:
     model = load(folder, device="cpu")
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "run.json").write_text("{}")
-    with pytest.raises(BadInput, match="holds 'run.json', which is no part of a model"):
+    with pytest.raises(BadInput, match=r"holds 'run.json', which is no part of a model"):
         save(model, tmp_path / "run")
     assert (tmp_path / "run" / "run.json").read_text() == "{}"
     before = weights_hash(model)

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import warnings
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,15 @@ def uninterrupted(accumulation: int = 1) -> str:
     return run(None, accumulation=accumulation)[0]
 
 
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """As in the child that is killed: a fork has none of the parent's threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def killed(folder: Path, fault: str) -> int:
     """Run in a child that gets SIGKILL at a fault point; its exit status. A fork spares the seconds that importing torch takes."""
     child = os.fork()
@@ -39,7 +49,6 @@ def killed(folder: Path, fault: str) -> int:
         try:
             os.environ.update(GLMKIT_TESTING="1", GLMKIT_FAULT=fault)
             files._passed.clear()
-            torch.set_num_threads(1)  # the parent's threads do not live here
             run(folder)
         finally:
             os._exit(1)
@@ -71,8 +80,7 @@ def stopped_at(folder: Path, step: int, **settings: Any) -> list[int]:
         ("checkpoint.pruning:1", 9),
     ],
 )
-def test_F1_sigkill(tmp_path: Path, point: str, newest: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torch.get_num_threads", lambda: 1)  # as in the child; sums this small are not shared out anyway
+def test_F1_sigkill(tmp_path: Path, point: str, newest: int) -> None:
     assert killed(tmp_path, f"{point}:SIGKILL") == -signal.SIGKILL
     checkpoints = tmp_path / "checkpoints"
     names = sorted(path.name for path in checkpoints.iterdir() if not path.name.startswith("."))
@@ -87,7 +95,13 @@ def test_F1_sigkill(tmp_path: Path, point: str, newest: int, monkeypatch: pytest
     assert result.resumed_from == newest
     assert weights == uninterrupted()  # I3
     assert list(result.history.step) == list(range(1, 13))
-    assert sorted(path.name for path in checkpoints.iterdir()) == [".lock", "LATEST", "history.jsonl", "step-00000009", "step-00000012"]
+    assert sorted(path.name for path in checkpoints.iterdir()) == [
+        ".lock",
+        "LATEST",
+        "history.jsonl",
+        "step-00000009",
+        "step-00000012",
+    ]
 
 
 def test_F1_faults_need_the_testing_switch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +117,7 @@ def test_F2_truncated(tmp_path: Path, part: str) -> None:
     victim = checkpoints / "step-00000008" / part
     victim.write_bytes(victim.read_bytes()[:-30])
     good = content(checkpoints / "step-00000006")
-    with pytest.warns(UserWarning, match=f"step-00000008 is damaged: .*{part}.*; going on from step-00000006") as caught:
+    with pytest.warns(UserWarning, match=rf"step-00000008 is damaged: .*{part}.*; going on from step-00000006") as caught:
         weights, result = run(tmp_path, checkpoint_every=50)
     assert len(caught) == 1
     assert result.resumed_from == 6
@@ -116,7 +130,7 @@ def test_F2_all_damaged_begins_anew(tmp_path: Path) -> None:
     stopped_at(tmp_path, 5)
     for path in (tmp_path / "checkpoints").glob("step-*"):
         (path / "model.safetensors").write_bytes(b"")
-    with pytest.warns(UserWarning, match="there is none before it: starting anew"):
+    with pytest.warns(UserWarning, match=r"there is none before it: starting anew"):
         weights, result = run(tmp_path)
     assert result.resumed_from is None
     assert weights == uninterrupted()
@@ -201,17 +215,17 @@ def test_F4_resumed_after_a_validation_and_early_stopping(tmp_path: Path) -> Non
 )
 def test_F4_an_unfinished_run_with_other_settings_is_refused(tmp_path: Path, change: dict[str, Any], words: str) -> None:
     stopped_at(tmp_path, 4)
-    with pytest.raises(BadInput, match=f"of an unfinished run that this one cannot go on from: {words}.*resume=False"):
+    with pytest.raises(BadInput, match=rf"of an unfinished run that this one cannot go on from: {words}.*resume=False"):
         run(tmp_path, **change)
     assert run(tmp_path, resume=False, **change)[1].resumed_from is None
 
 
 def test_F4_other_data_is_refused_and_a_finished_run_gives_way(tmp_path: Path) -> None:
     stopped_at(tmp_path, 4)
-    with pytest.raises(BadInput, match="data was 'letters 0' in step-00000004, is 'letters 1' now"):
+    with pytest.raises(BadInput, match=r"data was 'letters 0' in step-00000004, is 'letters 1' now"):
         run(tmp_path, Letters(1))
     run(tmp_path)
-    with pytest.warns(UserWarning, match="Beginning anew: data was 'letters 0'.* That run was complete"):
+    with pytest.warns(UserWarning, match=r"Beginning anew: data was 'letters 0'.* That run was complete"):
         weights, result = run(tmp_path, Letters(1))
     assert result.resumed_from is None
     assert weights != uninterrupted()
@@ -259,7 +273,7 @@ def test_F7_the_second_interrupt_is_immediate(tmp_path: Path) -> None:
 
 def test_F11_one_folder_one_run(tmp_path: Path) -> None:
     def log(step: int, **metrics: float) -> None:
-        with pytest.raises(BadInput, match=f"is in use by pid {os.getpid()}"):
+        with pytest.raises(BadInput, match=rf"is in use by pid {os.getpid()}"):
             run(tmp_path)
 
     run(tmp_path, log=log, steps=1)
@@ -272,7 +286,9 @@ def test_F26_nan_batch(tmp_path: Path) -> None:
             return np.full(len(self.items[index]), poison, np.float32)
 
     lines: list[tuple[int, dict[str, float]]] = []
-    with pytest.raises(BadInput, match=r"diverged at step 8: loss nan.*not a finite number.*checkpoint is .*step-00000006") as caught:
+    with pytest.raises(
+        BadInput, match=r"diverged at step 8: loss nan.*not a finite number.*checkpoint is .*step-00000006"
+    ) as caught:
         run(tmp_path, Poisoned(), log=lambda step, **metrics: lines.append((step, metrics)), steps=40, warmup=0.0)
     assert "look for NaN" in str(caught.value)
     assert lines[-1][0] == 8
@@ -285,7 +301,7 @@ def test_F26_nan_batch(tmp_path: Path) -> None:
 
 
 def test_F26_learning_rate_of_a_million(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="Training diverged at step .*Lower learning_rate .now 1e.06.") as caught:
+    with pytest.raises(BadInput, match=r"Training diverged at step .*Lower learning_rate .now 1e.06.") as caught:
         run(tmp_path, learning_rate=1e6, warmup=0.0, steps=200, clip=0.0, checkpoint_every=1)
     step = int(str(caught.value).split("at step ")[1].split(":")[0])
     assert step <= 12
