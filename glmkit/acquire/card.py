@@ -10,7 +10,7 @@ from glmkit.files import write_json
 class Card:
     """Provenance of one file.
 
-    Parameters
+    Attributes
     ----------
     name
         A short name.

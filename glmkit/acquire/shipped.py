@@ -54,7 +54,8 @@ def card_of(name: str) -> Card:
     stat = card.path.stat()
     if (got := _hash(card.path, stat.st_size, stat.st_mtime_ns)) != card.sha256:
         raise BadInput(
-            f"{card.path}, the file of sample {name!r}, is not as shipped: expected SHA-256 {card.sha256}, got {got}. Install glmkit again."
+            f"{card.path}, the file of sample {name!r}, is not as shipped: expected SHA-256 {card.sha256}, got {got}. "
+            "Install glmkit again."
         )
     return card
 

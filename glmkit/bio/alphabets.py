@@ -12,7 +12,7 @@ from glmkit.errors import BadInput
 class Alphabet:
     """Upper-case letters that a sequence may hold.
 
-    Parameters
+    Attributes
     ----------
     name
         ``"dna"``, ``"rna"`` or ``"protein"``.

@@ -10,16 +10,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from glmkit.bio._faults import server_words
 from glmkit.bio.alphabets import DNA
 from glmkit.bio.fasta import Checked
-from glmkit.bio.fasta_faults import server_words
 from glmkit.bio.genbank_features import parse_features
-from glmkit.bio.opening import read_blocks
-from glmkit.bio.records import Record
+from glmkit.bio.opening import probe, read_blocks
+from glmkit.bio.records import Feature, Record
 from glmkit.bio.report import DataReport
 from glmkit.errors import BadInput
 
 _LOCUS = re.compile(r"LOCUS +(\S+) +(\d+) (bp|aa|rc)\b(.*)")
+# What stands before the first record of a file of GenBank's own releases.
+_RELEASE = re.compile(rb"\A\S+ +Genetic Sequence Data Bank\r?\n(?:(?!LOCUS).*\n)*")
 _KNOWN = (DNA.letters + DNA.codes + DNA.unknown).encode()
 _FILLING = b" \t\r\n0123456789"
 # Letters to upper case; what is neither a letter nor filling becomes NUL.
@@ -50,9 +52,11 @@ def read_genbank(path: str | Path, report: DataReport | None = None) -> Iterator
         The file is missing, empty, cut or not GenBank; a record lacks its sequence, has another length than its LOCUS line
         says, repeats an id, or has a location that is malformed or outside. The message names file, line and record.
     """
-    path = Path(path)
+    return _records(probe(path), DataReport() if report is None else report)
+
+
+def _records(path: Path, report: DataReport) -> Iterator[Record]:
     seen: dict[str, int] = {}
-    report = DataReport() if report is None else report
     for line, text in _record_texts(path):
         record = _Parts(path, line, text).record(report)
         if record.id in seen:
@@ -87,41 +91,45 @@ def check_genbank(path: str | Path, report: DataReport | None = None) -> Checked
 
 def _record_texts(path: Path) -> Iterator[tuple[int, bytes]]:
     """The text of each record without its closing ``//``, and the line it starts at."""
-    buffer, line, searched = bytearray(), 1, 0
+    line = 1
+    for text, closing in _cut_at_ends(path):
+        body = _RELEASE.sub(b"", text, count=1) if line == 1 else text
+        body = body.lstrip()
+        first = line + text.count(b"\n", 0, len(text) - len(body))
+        line += text.count(b"\n")
+        if closing is None:
+            if body:
+                raise _unfinished(path, first, body)
+            continue
+        if closing.strip() != b"//":
+            raise BadInput(f"{path}, line {line}: expected '//' alone, got {closing.strip()[:40]!r}. Remove what follows '//'.")
+        line += 1
+        yield first, body.replace(b"\r\n", b"\n") if b"\r" in body else body
+
+
+def _cut_at_ends(path: Path) -> Iterator[tuple[bytes, bytes | None]]:
+    """The text up to each line that starts with ``//``, and that line; last the rest of the file, and None."""
+    buffer, searched = bytearray(), 0
     for block in read_blocks(path):
         buffer += block
         while (end := buffer.find(b"\n//", searched)) >= 0:
             stop = buffer.find(b"\n", end + 1)
             if stop < 0:
                 break
-            line = yield from _one(path, line, bytes(buffer[: end + 1]), bytes(buffer[end + 1 : stop + 1]))
+            yield bytes(buffer[: end + 1]), bytes(buffer[end + 1 : stop])
             del buffer[: stop + 1]
             searched = 0
         searched = end if end >= 0 else max(0, len(buffer) - 2)
-    rest = bytes(buffer)
-    if rest.rstrip().endswith(b"\n//"):
-        cut = rest.rindex(b"\n//") + 1
-        yield from _one(path, line, rest[:cut], rest[cut:])
-    elif rest.strip():
-        raise _unfinished(path, line, rest)
+    if (end := buffer.find(b"\n//", searched)) >= 0:
+        yield bytes(buffer[: end + 1]), bytes(buffer[end + 1 :])
+    else:
+        yield bytes(buffer), None
 
 
-def _one(path: Path, line: int, text: bytes, closing: bytes) -> Iterator[tuple[int, bytes]]:
-    body = text.lstrip()
-    first = line + text.count(b"\n", 0, len(text) - len(body))
-    after = line + text.count(b"\n") + closing.count(b"\n")
-    if closing.strip() != b"//":
-        raise BadInput(f"{path}, line {after - 1}: expected '//' alone, got {closing.strip()[:40]!r}. Remove what follows '//'.")
-    yield first, body.replace(b"\r\n", b"\n") if b"\r" in body else body
-    return after
-
-
-def _unfinished(path: Path, line: int, rest: bytes) -> BadInput:
-    body = rest.lstrip()
-    line += rest.count(b"\n", 0, len(rest) - len(body))
+def _unfinished(path: Path, line: int, body: bytes) -> BadInput:
     if not body.startswith(b"LOCUS"):
         return _not_genbank(path, line, body)
-    name = body.split(maxsplit=2)[1].decode("ascii", "replace") if len(body.split(maxsplit=2)) > 1 else "?"
+    name = [*body.split(maxsplit=2), b"?"][1].decode("ascii", "replace")
     return BadInput(f"{path}, record {name!r} from line {line}: no '//' ends it: the file is cut. Download it again.")
 
 
@@ -129,7 +137,8 @@ def _not_genbank(path: Path, line: int, text: bytes) -> BadInput:
     shown = text.strip()[:40]
     if server_words(text[:2000]) or shown.startswith((b"<", b"{")):
         return BadInput(
-            f"{path}, line {line}: expected a GenBank record, got what looks like a web page or a server's answer ({shown!r}). Download it again."
+            f"{path}, line {line}: expected a GenBank record, got what looks like a web page or a server's answer "
+            f"({shown!r}). Download it again."
         )
     remedy = (
         "Read it with read_fasta." if shown.startswith(b">") else "Check the file's format, or remove what stands before LOCUS."
@@ -165,18 +174,24 @@ class _Parts:
             raise self.fault(name, self._no_sequence(contig >= 0))
         sequence = self._sequence(name, origin, length)
         accession = self._accession(head) or name
-        features = ()
+        features: tuple[Feature, ...] = ()
         if 0 <= table < origin:
             table_end = min(at for at in (self._after(b"CONTIG"), self._after(b"BASE COUNT"), origin) if at > table)
             first = self.text.find(b"\n", table + 1) + 1
-            lines = self._decode(first, table_end).split("\n")
-            where = f"{self.path}, line {{line}}, record {accession!r}"
-            features = parse_features(lines, self.number(first), where, accession, length, topology == "circular", report)
+            text = self._decode(first, table_end)
+            features = parse_features(text, self.number(first), self.path, accession, length, topology == "circular", report)
         place = f"{self.path}, record {accession!r}"
-        unknown = sequence.count("N")
+        uncertain = sequence.translate(None, DNA.letters.encode())
+        unknown = uncertain.count(DNA.unknown.encode())
         report.count("unknown_letters", unknown, place, of=length)
-        report.count("iupac_codes", length - unknown - sum(map(sequence.count, DNA.letters)), place, of=length)
-        return Record(accession, sequence, _field(head, "DEFINITION").removesuffix("."), features=features, topology=topology)
+        report.count("iupac_codes", len(uncertain) - unknown, place, of=length)
+        return Record(
+            accession,
+            sequence.decode("ascii"),
+            _field(head, "DEFINITION").removesuffix("."),
+            features=features,
+            topology=topology,
+        )
 
     def _after(self, keyword: bytes) -> int:
         """Where a line that starts with `keyword` begins, less one, or -1."""
@@ -202,14 +217,15 @@ class _Parts:
         if found[3] != "bp":
             raise self.fault(
                 found[1],
-                f"its length is in {found[3]!r}, not bp. Protein records: export FASTA, and read it with alphabet='protein'.",
+                f"its length is in {found[3]!r}, not bp. Fetch the nucleotide record, or read a protein as FASTA.",
             )
         topology = "circular" if "circular" in found[4].split() else "linear"
         return found[1], int(found[2]), topology
 
     @staticmethod
     def _accession(head: str) -> str:
-        return (_field(head, "VERSION").split() or _field(head, "ACCESSION").split() or [""])[0]
+        words = [*_field(head, "VERSION").split()[:1], *_field(head, "ACCESSION").split()[:1]]
+        return next((word for word in words if word != "."), "")
 
     @staticmethod
     def _no_sequence(contig: bool) -> str:
@@ -217,25 +233,28 @@ class _Parts:
             return "only CONTIG, no sequence. Fetch it again in the full form: rettype=gbwithparts, or 'GenBank (full)'."
         return "no ORIGIN, so no sequence. Fetch it with its sequence (rettype=gbwithparts), or check whether it is cut."
 
-    def _sequence(self, name: str, origin: int, length: int) -> str:
+    def _stray_letter(self, at: int, base: int) -> str:
+        letter = chr(self.text[at])
+        remedy = "Correct the record or download it again."
+        if words := server_words(self.text[max(0, at - 20) : at + 200]):
+            remedy = f"Text of a web server ({words!r}): download the file again."
+        elif letter in "uU":
+            remedy = "U belongs to RNA: replace it by T."
+        return f"{letter!r} at base {base + 1:,} is not a letter of DNA. {remedy}"
+
+    def _sequence(self, name: str, origin: int, length: int) -> bytes:
         start = self.text.find(b"\n", origin + 1) + 1 or len(self.text)
         raw = self.text[start:].translate(_UPPER, _FILLING)
         if (bad := raw.find(0)) >= 0:
             at = next(i for i in range(start, len(self.text)) if not _UPPER[self.text[i]] and self.text[i] not in _FILLING)
-            letter = chr(self.text[at])
-            words = server_words(self.text[at - 20 : at + 200])
-            remedy = (
-                f"Text of a web server ({words!r}): download the file again." if words else "U belongs to RNA: replace it by T."
-                if letter in "uU" else "Correct the record or download it again."
-            )  # fmt: skip
-            raise self.fault(name, f"{letter!r} at base {bad + 1:,} is not a letter of DNA. {remedy}", at)
+            raise self.fault(name, self._stray_letter(at, bad), at)
         if not raw:
             raise self.fault(name, "ORIGIN holds no sequence. Fetch it with its sequence (rettype=gbwithparts).", origin + 1)
         if len(raw) != length:
             raise self.fault(
                 name, f"LOCUS says {length:,} bp, ORIGIN holds {len(raw):,}. The record is cut or edited; download it again."
             )
-        return raw.decode("ascii")
+        return raw
 
 
 def _field(head: str, keyword: str) -> str:

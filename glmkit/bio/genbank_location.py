@@ -6,6 +6,7 @@ the first interval of the result always holds the 5' end. Obsolete forms (``one-
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from glmkit.bio.records import Interval, Location
@@ -27,7 +28,7 @@ class _Part(NamedTuple):
         return _Part(Interval(old.reference, old.start, old.end, -old.strand), self.open_3, self.open_5)
 
 
-def parse_location(text: str, reference: str, length: int, circular: bool = False, where: str = "") -> Location:
+def parse_location(text: str, reference: str, length: int, circular: bool = False, where: object = "") -> Location:
     """Read one location.
 
     Parameters
@@ -56,8 +57,11 @@ def parse_location(text: str, reference: str, length: int, circular: bool = Fals
     found = _SIMPLE.fullmatch(text)
     if found and bool(found[1]) == bool(found[6]):
         low, high = _range(found[3], found[5], where, text)
-        part = _Part(Interval(reference, low, high, 1), bool(found[2]), bool(found[4]))
-        parts = [part.flipped() if found[1] else part]
+        open_low, open_high = bool(found[2]), bool(found[4])
+        if found[1]:
+            parts = [_Part(Interval(reference, low, high, -1), open_high, open_low)]
+        else:
+            parts = [_Part(Interval(reference, low, high, 1), open_low, open_high)]
         ordered = False
     else:
         parser = _Parser("".join(text.split()), reference, length, circular, where)
@@ -65,7 +69,8 @@ def parse_location(text: str, reference: str, length: int, circular: bool = Fals
     for part in parts:
         if part.interval.reference == reference and part.interval.end > length:
             raise BadInput(
-                f"{where}: the location {text!r} reaches base {part.interval.end:,}, but the record ends at {length:,}. The record is cut or "
+                f"{where}: the location {text!r} reaches base {part.interval.end:,}, but the record ends at {length:,}. "
+                "The record is cut or "
                 "its table belongs to another sequence; download it again."
             )
     intervals = tuple(part.interval for part in parts)
@@ -74,14 +79,14 @@ def parse_location(text: str, reference: str, length: int, circular: bool = Fals
         reference=reference,
         partial_5=parts[0].open_5,
         partial_3=parts[-1].open_3,
-        crosses_origin=circular and crosses_origin(intervals, reference, length),
+        crosses_origin=circular and _crosses_origin(intervals, reference, length),
         ordered=ordered,
     )
 
 
-def crosses_origin(parts: Sequence[Interval], reference: str, length: int) -> bool:
+def _crosses_origin(parts: Sequence[Interval], reference: str, length: int) -> bool:
     """Whether one interval ends where a circular record of `length` bases ends and the next goes on at its start."""
-    for left, right in zip(parts, parts[1:], strict=False):
+    for left, right in pairwise(parts):
         if left.reference == right.reference == reference and left.strand == right.strand:
             first, second = (right, left) if left.strand < 0 else (left, right)
             if first.end == length and second.start == 0:
@@ -89,14 +94,15 @@ def crosses_origin(parts: Sequence[Interval], reference: str, length: int) -> bo
     return False
 
 
-def _range(low: str, high: str, where: str, text: str) -> tuple[int, int]:
+def _range(low: str, high: str, where: object, text: str) -> tuple[int, int]:
     """0-based, half-open ends of ``low..high``."""
     start, end = int(low) - 1, int(high)
     if start < 0:
         raise BadInput(f"{where}: the location {text!r} holds position 0; GenBank counts from 1. Correct the location.")
     if start >= end:
         raise BadInput(
-            f"{where}: the location {text!r} runs from {low} down to {high}. If it crosses the origin of a circular record, write "
+            f"{where}: the location {text!r} runs from {low} down to {high}. If it crosses the origin of a circular "
+            "record, write "
             f"join({low}..LENGTH,1..{high})."
         )
     return start, end
@@ -105,7 +111,7 @@ def _range(low: str, high: str, where: str, text: str) -> tuple[int, int]:
 class _Parser:
     """Recursive descent over one location."""
 
-    def __init__(self, text: str, reference: str, length: int, circular: bool, where: str) -> None:
+    def __init__(self, text: str, reference: str, length: int, circular: bool, where: object) -> None:
         self.text, self.reference, self.length, self.circular, self.where = text, reference, length, circular, where
         self.at = 0
         self.ordered = False
@@ -119,7 +125,8 @@ class _Parser:
     def fault(self, expected: str) -> BadInput:
         got = f"{self.text[self.at : self.at + 12]!r}" if self.at < len(self.text) else "the end"
         return BadInput(
-            f"{self.where}: the location {self.text!r} cannot be read: expected {expected} at character {self.at + 1}, got {got}. "
+            f"{self.where}: the location {self.text!r} cannot be read: expected {expected} at character {self.at + 1}, "
+            f"got {got}. "
             "Correct it by the INSDC feature table definition, section 3.4."
         )
 
@@ -167,6 +174,7 @@ class _Parser:
         over = self.circular and low == self.length and high == 1
         if low < 1 or (high != low + 1 and not over):
             raise BadInput(
-                f"{self.where}: {low}^{high} in {self.text!r} is no site: expected two neighbouring bases, as in 7^8. Correct the location."
+                f"{self.where}: {low}^{high} in {self.text!r} is no site: expected two neighbouring bases, as in 7^8. "
+                "Correct the location."
             )
         return Interval(reference, low, low, 1)

@@ -45,7 +45,8 @@ class _Codons(dict[str, str]):
     def __missing__(self, codon: str) -> str:
         if unknown := set(codon) - set(MEANING):
             raise BadInput(
-                f"The codon {codon!r} holds {', '.join(sorted(unknown))}: expected upper-case IUPAC nucleotide codes. Remove gaps, or check "
+                f"The codon {codon!r} holds {', '.join(sorted(unknown))}: expected upper-case IUPAC nucleotide codes. "
+                "Remove gaps, or check "
                 "that this is not a protein."
             )
         found = {self["".join(bases)] for bases in product(*(MEANING[letter] for letter in codon))}
@@ -88,12 +89,44 @@ def translate(sequence: str, table: int = 11) -> str:
 
 
 def start_codons(table: int = 11) -> tuple[str, ...]:
-    """The codons at which translation may start under `table`, in DNA letters."""
+    """The codons at which translation may start.
+
+    Parameters
+    ----------
+    table
+        NCBI's number of the genetic code.
+
+    Returns
+    -------
+    tuple of str
+        In DNA letters.
+
+    Raises
+    ------
+    BadInput
+        The table is not known.
+    """
     _codons(table)
     return tuple(_TABLES[table][1].split())
 
 
 def stop_codons(table: int = 11) -> tuple[str, ...]:
-    """The codons that end translation under `table`, in DNA letters."""
+    """The codons that end translation.
+
+    Parameters
+    ----------
+    table
+        NCBI's number of the genetic code.
+
+    Returns
+    -------
+    tuple of str
+        In DNA letters.
+
+    Raises
+    ------
+    BadInput
+        The table is not known.
+    """
     codons = map("".join, product("TCAG", repeat=3))
     return tuple(codon for codon in codons if _codons(table)[codon] == "*")

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
-from glmkit.bio.fasta_faults import server_words
-from glmkit.bio.opening import read_blocks
+from glmkit.bio._faults import server_words
+from glmkit.bio.opening import probe, read_blocks
 from glmkit.bio.records import Interval
 from glmkit.errors import BadInput
 
@@ -23,7 +23,7 @@ _VERSION = re.compile(r"##gff-version\s+3(\.\S+)?\s*")
 class GffFeature:
     """One line of a GFF3 file.
 
-    Parameters
+    Attributes
     ----------
     interval
         Where it lies: 0-based, half-open, with its strand.
@@ -65,7 +65,10 @@ def read_gff(path: str | Path) -> Iterator[GffFeature]:
     BadInput
         The file is missing, empty, cut or not GFF3, or a line is malformed. The message names file, line and remedy.
     """
-    path = Path(path)
+    return _features(probe(path))
+
+
+def _features(path: Path) -> Iterator[GffFeature]:
     for number, line in enumerate(_lines(path), 1):
         if number == 1:
             _check_first(path, line)
@@ -77,13 +80,14 @@ def read_gff(path: str | Path) -> Iterator[GffFeature]:
 
 def _lines(path: Path) -> Iterator[str]:
     """The lines of a file, decoded."""
-    rest, number = b"", 0
+    rest, before = b"", 0
     for block in read_blocks(path):
         *whole, rest = (rest + block).split(b"\n")
-        for number, line in enumerate(whole, number + 1):
+        for number, line in enumerate(whole, before + 1):
             yield _decoded(path, number, line)
+        before += len(whole)
     if rest:
-        yield _decoded(path, number + 1, rest)
+        yield _decoded(path, before + 1, rest)
 
 
 def _decoded(path: Path, number: int, line: bytes) -> str:
@@ -101,7 +105,8 @@ def _check_first(path: Path, line: str) -> None:
     if server_words(line.encode()) or line.lstrip().startswith("<"):
         raise BadInput(f"{path}, line 1: expected GFF3, got what looks like a web page ({line[:40]!r}). Download the file again.")
     raise BadInput(
-        f"{path}, line 1: expected '##gff-version 3', got {line[:60]!r}. GFF2 and GTF are other formats; convert them, or add the line."
+        f"{path}, line 1: expected '##gff-version 3', got {line[:60]!r}. GFF2 and GTF are other formats; convert them, "
+        "or add the line."
     )
 
 
@@ -143,7 +148,8 @@ def _attributes(text: str, where: str) -> dict[str, list[str]]:
         name, equals, values = entry.strip().partition("=")
         if not equals or not name:
             raise BadInput(
-                f"{where}: attribute {entry[:40]!r}; expected name=value, with ';' between attributes (GFF3, not GTF). Correct the line."
+                f"{where}: attribute {entry[:40]!r}; expected name=value, with ';' between attributes (GFF3, not GTF). "
+                "Correct the line."
             )
         found.setdefault(unquote(name), []).extend(map(unquote, values.split(",")))
     return found

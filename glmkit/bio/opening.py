@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from glmkit.errors import BadInput
 
-BLOCK = 1 << 20
+BLOCK = 1 << 16  # fits the second-level cache, where the passes over a block then stay
 _GZIP = b"\x1f\x8b"
 _OTHER = {b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip", b"\x28\xb5\x2f\xfd": "zstd"}
 BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
@@ -48,6 +48,30 @@ def read_blocks(path: str | Path, size: int = BLOCK) -> Iterator[bytes]:
             at += len(block)
     if at == 0:
         raise BadInput(f"{path}: the compressed file holds no text. Copy or download it again.")
+
+
+def probe(path: str | Path) -> Path:
+    """Fail now for what can be told without reading on: a file that is missing, empty, wrongly named, or BGZF that is cut.
+
+    Parameters
+    ----------
+    path
+        A text file, compressed or not.
+
+    Returns
+    -------
+    Path
+        The same.
+
+    Raises
+    ------
+    BadInput
+        As for :func:`read_blocks`.
+    """
+    path = Path(path)
+    with _opened(path) as file:
+        _is_gzip(path, file)
+    return path
 
 
 def _next(path: Path, stream: BinaryIO | gzip.GzipFile, size: int, at: int) -> bytes:
@@ -94,7 +118,8 @@ def _is_gzip(path: Path, file: BinaryIO) -> bool:
         file.seek(max(0, size - len(BGZF_END)))
         if file.read() != BGZF_END:
             raise BadInput(
-                f"{path}: BGZF without its end block: the file is cut, perhaps between two blocks, and would read as if it were shorter. "
+                f"{path}: BGZF without its end block: the file is cut, perhaps between two blocks, and would read as if "
+                "it were shorter. "
                 "Copy or download it again."
             )
         file.seek(0)

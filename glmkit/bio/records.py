@@ -20,7 +20,7 @@ NO_RUNS.flags.writeable = False
 class Interval:
     """A stretch of one reference sequence.
 
-    Parameters
+    Attributes
     ----------
     reference
         The id of the sequence.
@@ -45,7 +45,23 @@ class Interval:
         return self.end - self.start
 
     def extract(self, sequence: str) -> str:
-        """The letters of this interval in `sequence`, which is the whole reference, on this interval's strand."""
+        """The letters of this interval on its strand.
+
+        Parameters
+        ----------
+        sequence
+            The whole reference.
+
+        Returns
+        -------
+        str
+            As long as the interval; turned over on strand -1.
+
+        Raises
+        ------
+        BadInput
+            The interval ends beyond the sequence.
+        """
         if self.end > len(sequence):
             raise BadInput(f"[{self.start}, {self.end}) ends beyond {self.reference!r}, which has {len(sequence)} bases.")
         letters = sequence[self.start : self.end]
@@ -56,7 +72,7 @@ class Interval:
 class Location:
     """Where a feature lies: one or more intervals in biological order, 5' to 3' of the feature.
 
-    Parameters
+    Attributes
     ----------
     parts
         The intervals; the first holds the feature's 5' end, whichever strand that is on.
@@ -130,7 +146,8 @@ class Location:
         for part in self.parts:
             if part.reference != self.reference:
                 raise BadInput(
-                    f"A part of this location lies on {part.reference!r}, not on {self.reference!r}, so it cannot be cut from one sequence. "
+                    f"A part of this location lies on {part.reference!r}, not on {self.reference!r}, so it cannot be "
+                    "cut from one sequence. "
                     "Skip features whose `location.remote` is true, or read that record too."
                 )
         return "".join(part.extract(sequence) for part in self.parts)
@@ -140,7 +157,7 @@ class Location:
 class Feature:
     """One entry of a feature table.
 
-    Parameters
+    Attributes
     ----------
     kind
         The feature key, such as ``"CDS"``.
@@ -174,7 +191,7 @@ class Feature:
 class Record:
     """A named sequence with what its file says about it.
 
-    Parameters
+    Attributes
     ----------
     id
         The first word of a FASTA header, or a GenBank record's accession with version. It is data: never a path.
@@ -201,5 +218,16 @@ class Record:
         return len(self.sequence)
 
     def of_kind(self, kind: str) -> Iterator[Feature]:
-        """The features of one kind, such as ``"CDS"``."""
+        """The features of one kind.
+
+        Parameters
+        ----------
+        kind
+            A feature key, such as ``"CDS"``.
+
+        Returns
+        -------
+        iterator of Feature
+            In file order.
+        """
         return (feature for feature in self.features if feature.kind == kind)

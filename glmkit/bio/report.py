@@ -64,7 +64,18 @@ class DataReport:
         }
 
     def write(self, folder: str | Path) -> Path:
-        """Write ``data_report.json`` into `folder` and return its path."""
+        """Write ``data_report.json``.
+
+        Parameters
+        ----------
+        folder
+            Where to; made if missing.
+
+        Returns
+        -------
+        Path
+            The file.
+        """
         path = Path(folder) / FILE
         write_json(path, self.as_dict())
         return path

@@ -42,7 +42,8 @@ def reverse_complement(sequence: str) -> str:
     at = other.find(0)
     if at >= 0:
         raise BadInput(
-            f"Position {at + 1} holds {sequence[at]!r}, which has no complement here: expected IUPAC nucleotide codes, with T (DNA) "
+            f"Position {at + 1} holds {sequence[at]!r}, which has no complement here: expected IUPAC nucleotide codes, "
+            "with T (DNA) "
             f"or U (RNA) but not both. Remove gaps and stops, or check that this is not a protein."
         )
     return other[::-1].decode("ascii")

@@ -1,8 +1,31 @@
-"""What a model is given to learn from, and what it is judged by: splits, crops, masks, batches."""
+"""What a model is given to learn from, and what it is judged by: splits, crops, masks, batches, labelled windows."""
 
 from glmkit.data.batches import token_budget_batches
+from glmkit.data.coding import coding_windows
 from glmkit.data.crops import Crops
+from glmkit.data.encoded import EncodedWindows
+from glmkit.data.labelled import LabelledWindows
+from glmkit.data.labels import check_labels, check_stratified
 from glmkit.data.masking import Masked, mask_tokens
 from glmkit.data.split import Split, hold_out, split_blocks, split_groups
+from glmkit.data.starts import start_windows
+from glmkit.data.within import bases_of, token_intervals
 
-__all__ = ["Crops", "Masked", "Split", "hold_out", "mask_tokens", "split_blocks", "split_groups", "token_budget_batches"]
+__all__ = [
+    "Crops",
+    "EncodedWindows",
+    "LabelledWindows",
+    "Masked",
+    "Split",
+    "bases_of",
+    "check_labels",
+    "check_stratified",
+    "coding_windows",
+    "hold_out",
+    "mask_tokens",
+    "split_blocks",
+    "split_groups",
+    "start_windows",
+    "token_budget_batches",
+    "token_intervals",
+]

@@ -13,8 +13,7 @@ import numpy as np
 from glmkit.bio import Interval
 from glmkit.errors import BadInput
 from glmkit.tokens import TokenStore
-
-SOFT_MASK_WEIGHT = 0.1
+from glmkit.tokens.store import SOFT_MASK_WEIGHT
 
 
 class Crops:
@@ -96,7 +95,7 @@ class Crops:
         """Weight of each token of window `index` in the loss: float32 (length,), 0.1 where soft-masked, else 1."""
         item, start = self._locate(index)
         masked = self.store.soft_masked(item, start, start + self.length)
-        return np.where(masked, np.float32(SOFT_MASK_WEIGHT), np.float32(1))
+        return np.where(masked, SOFT_MASK_WEIGHT, np.float32(1))
 
     def _locate(self, index: int) -> tuple[int, int]:
         start = self.starts[index]

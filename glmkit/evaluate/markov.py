@@ -16,6 +16,7 @@ Salzberg SL et al. (1998). Microbial gene identification using interpolated Mark
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -157,6 +158,25 @@ class MarkovModel:
                 part[here] = table[words[here] & (4 ** (j + 1) - 1)]
         return result
 
+    def _two_sided(self, codes: np.ndarray) -> np.ndarray:
+        """Log-probability of each base given all others: every base's factor and those of the k bases that read it."""
+        k = self.order
+        context, words = known_run(codes, k + 1) - 1, kmer_codes(codes, k + 1)
+        known = codes != UNKNOWN
+        total = np.zeros((4, len(codes)))
+        for ahead in range(k + 1):
+            if ahead >= len(codes):
+                break
+            reader, word = context[ahead:], words[ahead:]
+            rest = word - (np.where(known, codes, 0).astype(np.int32)[: len(word)] << (2 * ahead))
+            for letter in range(4):
+                changed = rest + (letter << (2 * ahead))
+                for j in range(ahead, k + 1):
+                    here = (reader == j) & known[: len(word)]
+                    total[letter, : len(word)][here] += self._log[j][changed[here] & (4 ** (j + 1) - 1)]
+        chosen = total[np.where(known, codes, 0), np.arange(len(codes))]
+        return np.where(known, chosen - np.logaddexp.reduce(total, axis=0), np.nan)
+
     def log_likelihood(self, sequence: str | np.ndarray) -> float:
         """Log-probability of a sequence, in nats, summed over its known bases.
 
@@ -172,13 +192,15 @@ class MarkovModel:
         """
         return float(np.nansum(self.position_log_likelihood(sequence)))
 
-    def log_likelihoods(self, sequences: Sequence[str | np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    def log_likelihoods(self, sequences: Sequence[str | np.ndarray], two_sided: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """Log-probability and number of known bases of each sequence.
 
         Parameters
         ----------
         sequences
             Strings or id arrays.
+        two_sided
+            Predict each base from both sides, as :meth:`bits_per_base` says.
 
         Returns
         -------
@@ -188,11 +210,19 @@ class MarkovModel:
             Known bases.
         """
         codes, starts = join_codes(sequences, self.letter_ids)
-        nats = np.nan_to_num(self._positions(codes))
+        if not two_sided:
+            nats = np.nan_to_num(self._positions(codes))
+        else:
+            nats = np.concatenate([np.nan_to_num(self._two_sided(codes[a:b])) for a, b in _spans(starts)])
         return np.add.reduceat(nats, starts[:-1]), np.add.reduceat((codes != UNKNOWN).astype(np.int64), starts[:-1])
 
     def bits_per_base(
-        self, sequences: Sequence[str | np.ndarray], groups: Sequence[object] | None = None, draws: int = 1000, seed: int = 0
+        self,
+        sequences: Sequence[str | np.ndarray],
+        groups: Sequence[object] | None = None,
+        draws: int = 1000,
+        seed: int = 0,
+        two_sided: bool = False,
     ) -> Estimate:
         """Bits per known base over all sequences, with an interval over groups: 2 is a fair four-sided die.
 
@@ -204,11 +234,24 @@ class MarkovModel:
             Unit of independence of each; None when the sequences are independent.
         draws, seed
             Of the bootstrap.
+        two_sided
+            Predict each base from all others, left and right: the same chain's p(base | rest), proportional to the product of
+            the base's own factor and the factors of the k bases after it. That is the fair yardstick for a *masked* model's
+            pseudo-likelihood, which sees both sides; the one-sided number is the one for a causal model.
 
         Returns
         -------
         Estimate
             Bits per base.
         """
-        nats, bases = self.log_likelihoods(sequences)
+        nats, bases = self.log_likelihoods(sequences, two_sided)
         return ratio(-nats / np.log(2), bases, groups, draws, seed)
+
+
+def _spans(starts: np.ndarray) -> list[tuple[int, int]]:
+    """Runs of whole sequences of about a chunk each."""
+    cuts = [0]
+    for start in starts[1:].tolist():
+        if start - cuts[-1] >= _CHUNK or start == starts[-1]:
+            cuts.append(start)
+    return list(pairwise(cuts))

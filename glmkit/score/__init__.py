@@ -1,5 +1,18 @@
 """Verbs on a model without training it. PyTorch is first imported when one of them touches a model."""
 
-from glmkit.score.estimate import Estimate
+from glmkit.score.classify import class_logits, class_probabilities
+from glmkit.score.embed import embed
+from glmkit.score.estimate import Estimate, ratio
+from glmkit.score.likelihood import bits_per_base, describe_method, log_likelihood, token_log_likelihood
 
-__all__ = ["Estimate"]
+__all__ = [
+    "Estimate",
+    "bits_per_base",
+    "class_logits",
+    "class_probabilities",
+    "describe_method",
+    "embed",
+    "log_likelihood",
+    "ratio",
+    "token_log_likelihood",
+]

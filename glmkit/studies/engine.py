@@ -27,8 +27,8 @@ from papermill.engines import Engine, NotebookExecutionManager
 from glmkit.errors import BadInput, GlmkitError, Interrupted, ResourceError, Terminated
 from glmkit.files import write_text
 from glmkit.studies import kernel, processes
+from glmkit.studies.ipynb import cell_number, is_identifier
 from glmkit.studies.output import CappedClient
-from glmkit.studies.signature import is_identifier
 
 GRACE = 5.0  # seconds between the interrupt and the kill
 
@@ -61,7 +61,15 @@ class TruthfulManager(NotebookExecutionManager):
 class Client(CappedClient):
     """Runs the cells of one notebook in one kernel, from start to a certain end."""
 
-    def __init__(self, manager: TruthfulManager, log: IO[str], grace: float, minutes: float | None, cell_seconds: float | None, **options: Any) -> None:
+    def __init__(
+        self,
+        manager: TruthfulManager,
+        log: IO[str] | None,
+        grace: float,
+        minutes: float | None,
+        cell_seconds: float | None,
+        **options: Any,
+    ) -> None:
         self.deadline = time.monotonic() + 60 * minutes if minutes else None
         self.cell_seconds, self.grace = cell_seconds, grace
         super().__init__(manager.nb, log_file=log, timeout_func=self._seconds_left, **options)
@@ -128,11 +136,16 @@ class Client(CappedClient):
             except DeadKernelError as error:
                 self.nb_man.cell_exception(cell, cell_index=index, exception=error)
                 self._raise_if_stopped()
-                self._fail(cell, "KernelDied", _how_it_died(self._returncode(), index))
+                self._fail(cell, "KernelDied", _how_it_died(self._returncode(), cell_number(self.nb.cells, index)))
             except CellTimeoutError as error:
                 self.nb_man.cell_exception(cell, cell_index=index, exception=error)
+                number = cell_number(self.nb.cells, index)
                 limit = "minutes" if self.deadline and time.monotonic() >= self.deadline else "cell_minutes"
-                self._fail(cell, "TimeLimit", ResourceError(f"Cell {index + 1} was stopped by the time limit ({limit}) of the study. Raise it, or give the cell less to do."))
+                self._fail(
+                    cell,
+                    "TimeLimit",
+                    ResourceError(f"Cell {number} was stopped by the study's time limit ({limit}). Raise it, or do less."),
+                )
             except BaseException as error:
                 self.nb_man.cell_exception(cell, cell_index=index, exception=error)
                 raise
@@ -277,7 +290,13 @@ class GlmkitEngine(Engine):
             log = stack.enter_context(open(log_path, "a", encoding="utf-8")) if log_path else None
             _to_its_end(
                 lambda: Client(
-                    nb_man, log, grace, minutes, execution_timeout, kernel_name=kernel_name or kernel.DEFAULT, startup_timeout=start_timeout
+                    nb_man,
+                    log,
+                    grace,
+                    minutes,
+                    execution_timeout,
+                    kernel_name=kernel_name or kernel.DEFAULT,
+                    startup_timeout=start_timeout,
                 ).run()
             )
 
@@ -297,10 +316,12 @@ def _to_its_end(make: Callable[[], Coroutine[Any, Any, None]]) -> None:
         pool.submit(asyncio.run, made()).result()
 
 
-def _how_it_died(code: int | None, index: int) -> GlmkitError:
-    where = f"The kernel died in cell {index + 1}"
+def _how_it_died(code: int | None, cell: int) -> GlmkitError:
+    where = f"The kernel died in cell {cell}"
     if code == -signal.SIGKILL:
-        return ResourceError(f"{where}: killed by signal 9. If nobody killed it, the machine ran out of memory: give it less at a time.")
+        return ResourceError(
+            f"{where}: killed by signal 9. If nobody killed it, the machine ran out of memory: give it less at a time."
+        )
     if code is not None and code < 0:
         return GlmkitError(f"{where}: {signal.Signals(-code).name}. The log of the stage has its last words.")
     return GlmkitError(f"{where} with exit code {code}. The log of the stage has its last words.")

@@ -12,6 +12,8 @@ from typing import IO, Any
 import nbformat
 from nbclient import NotebookClient
 
+from glmkit.studies.redact import redact
+
 HEAD, TAIL = 500_000, 50_000  # characters of text kept at the beginning and the end of a cell's output
 LARGEST, TOTAL = 10_000_000, 40_000_000  # characters of one rich output, and of all outputs together
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -29,6 +31,10 @@ class CappedClient(NotebookClient):
     **options
         Of ``nbclient.NotebookClient``.
     """
+
+    km: Any  # nbclient sets these to None when there is no kernel
+    kc: Any
+    nb_man: Any  # papermill's manager, set by the subclass
 
     def __init__(self, nb: Any, log_file: IO[str] | None = None, **options: Any) -> None:
         super().__init__(nb, iopub_timeout=120, raise_on_iopub_timeout=False, **options)
@@ -48,7 +54,7 @@ class CappedClient(NotebookClient):
         """Keep an output within the caps; all of its text goes to the log."""
         kind, content = msg["msg_type"], msg["content"]
         if kind == "stream":
-            text = content["text"]
+            text = content["text"] = redact(content["text"])
             self.write_log(text)
             if self.output_hook_stack[msg["parent_header"].get("msg_id")]:
                 return super().output(outs, msg, display_id, cell_index)
@@ -61,13 +67,21 @@ class CappedClient(NotebookClient):
             if not kept:
                 return None
             self._text += len(kept)
-            if outs and outs[-1].output_type == "stream" and outs[-1].name == content["name"] and not self.clear_before_next_output:
+            if (
+                outs
+                and outs[-1].output_type == "stream"
+                and outs[-1].name == content["name"]
+                and not self.clear_before_next_output
+            ):
                 outs[-1].setdefault("pieces", []).append(kept)  # joined by end_of_cell: a string that grows is quadratic
                 return None
             content["text"] = kept
         elif kind == "error":
-            self.write_log("\n".join(content.get("traceback", [])) + "\n")
-        elif "data" in content and not self._fits(content):
+            content |= redact({"evalue": content.get("evalue", ""), "traceback": content.get("traceback", [])})
+            self.write_log("\n".join(content["traceback"]) + "\n")
+        elif "data" in content:
+            content["data"] = redact(content["data"])
+        if "data" in content and not self._fits(content):
             content["data"] = {"text/plain": "[an output too large for a notebook was left out]"}
         out = super().output(outs, msg, display_id, cell_index)
         self.nb_man.autosave_cell()

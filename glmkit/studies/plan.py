@@ -14,8 +14,9 @@ from typing import Any
 
 from glmkit.errors import BadInput
 from glmkit.files import inside, workspace
+from glmkit.studies.ipynb import code_cells, read_notebook, suggest
 from glmkit.studies.kernel import check_kernel
-from glmkit.studies.signature import Signature, code_cells, read_notebook, read_signature, suggest
+from glmkit.studies.signature import Signature, read_signature
 from glmkit.studies.study import Stage, Study, check_name
 from glmkit.studies.types import Text
 
@@ -141,8 +142,8 @@ def make_plan(study: Study, name: str | None = None, settings: Sequence[tuple[st
     Returns
     -------
     Plan
-        Folders follow the run's name: ``out`` is the stage's own, and a parameter named like a stage is that stage's, unless
-        the study or a setting gives it.
+        Folders follow the run's name: ``out`` is the stage's own (nobody else may give it), and a parameter named like a
+        stage is that stage's, unless the study or a setting gives another.
 
     Raises
     ------
@@ -156,9 +157,9 @@ def make_plan(study: Study, name: str | None = None, settings: Sequence[tuple[st
         check_kernel(study.kernel)
     except BadInput as problem:
         problems.append(f"{study.path}: {problem}")
-    for stage, parameter, _ in settings:
-        if stage not in names:
-            problems.append(f"--set {stage}.{parameter}: {stage!r} is no stage of {study.name}.{suggest(stage, names)}")
+    for of, parameter, _ in settings:
+        if of not in names:
+            problems.append(f"--set {of}.{parameter}: {of!r} is no stage of {study.name}.{suggest(of, names)}")
     planned = []
     for stage in study.stages:
         given = {**stage.parameters, **{key: Text(value) for of, key, value in settings if of == stage.name}}
@@ -180,9 +181,13 @@ def _plan_stage(
     folders = {other: f"runs/{run}/{other}" for other in names if other != stage.name and other in signature.parameters}
     implied = [other for other in folders if other not in given]
     own = {"out": f"runs/{run}/{stage.name}"} if "out" in signature.parameters else {}
-    values, found = signature.examine({**folders, **own, **given}, stage.name)
+    values, found = signature.examine({**folders, **given, **own}, stage.name)
     problems += found
-    for key in (*own, *folders):
+    if own and "out" in given:
+        problems.append(
+            f"{stage.name}.out is decided by the run's name ({own['out']}). Leave it out, or name the run with --name."
+        )
+    for key in folders:
         try:
             inside(workspace(), values[key])
         except BadInput as problem:

@@ -21,15 +21,20 @@ _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
+def host() -> str:
+    """This machine's name."""
+    return socket.gethostname()
+
+
 def identity(pid: int | None = None) -> dict[str, Any]:
     """What names a process for good: its pid, its start time (seconds since 1970) and its host."""
     process = psutil.Process(pid)
-    return {"pid": process.pid, "started": process.create_time(), "host": socket.gethostname()}
+    return {"pid": process.pid, "started": process.create_time(), "host": host()}
 
 
 def find(who: dict[str, Any] | None) -> psutil.Process | None:
     """The process that `who` (from :func:`identity`) names, if it still lives on this host."""
-    if not who or who.get("host") != socket.gethostname():
+    if not who or who.get("host") != host():
         return None
     try:
         process = psutil.Process(int(who["pid"]))

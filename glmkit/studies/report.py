@@ -14,9 +14,11 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from glmkit.files import write_text
+from glmkit.files import read_json, write_text
 from glmkit.studies import record
 from glmkit.studies.curves import loss_curves
+from glmkit.studies.inputs import shown_path
+from glmkit.studies.layout import NOTEBOOK
 from glmkit.studies.status import show_seconds, stages_of, stages_total
 from glmkit.studies.tabulate import show_number, view
 
@@ -51,7 +53,7 @@ def write_report(run_folder: str | Path) -> Path:
     )
     html = environment.get_template("report.html.j2").render(
         title=_words(str(run.get("study") or run.get("name") or folder.name)),
-        run=folder.name,
+        run=folder.name if run.get("study") not in (None, folder.name) else "",
         status=_overall(run, stages),
         description=str(run.get("description") or ""),
         date=str(run.get("started") or min((stage["started"] for stage in stages), default=""))[:10],
@@ -67,7 +69,8 @@ def write_report(run_folder: str | Path) -> Path:
 
 def _stage(folder: Path, name: str, found: dict[str, Any], status: str) -> dict[str, Any]:
     """What the template shows of one stage."""
-    results = found.get("results") or {}
+    ours = str(found.get("opened") or "~") >= str(found.get("started") or "")  # else left by an attempt before this one
+    results = (found.get("results") or {}) if ours else {}
     inputs = [str(item["folder"] if isinstance(item, dict) else item) for item in found.get("inputs") or []]
     parameters = {key: value for key, value in (found.get("parameters") or {}).items() if key != "out" and value not in inputs}
     tables = [_table(folder, entry) for entry in results.get("tables") or []]
@@ -75,7 +78,7 @@ def _stage(folder: Path, name: str, found: dict[str, Any], status: str) -> dict[
         "name": name,
         "record": found,
         "status": status,
-        "title": str(found.get("title") or ""),
+        "title": str(found.get("title") or _heading(folder / NOTEBOOK)),
         "started": str(found.get("started") or ""),
         "took": show_seconds(found.get("seconds") or record.seconds_between(found.get("started"), found.get("ended")))
         if found
@@ -115,6 +118,18 @@ def _figure(folder: Path, entry: dict[str, Any]) -> dict[str, str]:
     return {"caption": str(entry.get("caption") or ""), "name": str(entry.get("name") or ""), "source": source}
 
 
+def _heading(notebook: Path) -> str:
+    """The heading a notebook opens with, without its number: what the stage does, where the stage itself does not say."""
+    if not notebook.is_file():
+        return ""
+    for cell in read_json(notebook).get("cells", []):
+        lines = "".join(cell.get("source", "")).splitlines()
+        headings = [line for line in lines if line.startswith("#")]
+        if cell.get("cell_type") == "markdown" and headings:
+            return headings[0].lstrip("# ").lstrip("0123456789.· ").strip()
+    return ""
+
+
 def _overall(run: dict[str, Any], stages: Sequence[dict[str, Any]]) -> str:
     """What the stages add up to; while the run is still being closed, its own RUNNING is not yet news."""
     states = [stage["status"] for stage in stages]
@@ -129,9 +144,13 @@ def _provenance(run: dict[str, Any], stages: Sequence[dict[str, Any]]) -> list[t
     system = versions.pop("system", "")
     git = next((found["git"] for found in records if isinstance(found.get("git"), dict)), None)
     host = next((str(found["host"]) for found in records if found.get("host")), platform.node())
-    made = [("run", run_id) for run_id in [str(run.get("mlflow_run") or run.get("parent_run") or "")] if run_id]
+    made = [("study", f"glmkit run {shown_path(Path(run['source']))}")] if run.get("source") else []
     if git:
         made.append(("git commit", str(git["commit"]) + (" with changes on top" if git.get("changed") else "")))
+    made += [
+        (stage["name"], shown_path(Path(stage["record"]["notebook"]))) for stage in stages if stage["record"].get("notebook")
+    ]
+    made += [("MLflow run", str(run["mlflow_run"]))] if run.get("mlflow_run") else []
     seeds = [
         (f"{stage['name']}.{key}", _value(value))
         for stage in stages

@@ -7,14 +7,12 @@ One typed line a parameter, help and range in its comment::
     pool: Literal["mean", "last"] = "mean"  # how positions become one vector
 
 There is no second schema to keep in step. The price is that only literal defaults are allowed, and few types. The cell is
-read with ``ast`` and ``tokenize``; a notebook's code is never run in order to be checked.
+read with ``ast`` and ``tokenize``; a notebook's code is never run in order to be checked. Beside its parameters the cell may
+hold a text and ``from typing import Literal``.
 """
 
 import ast
-import difflib
 import io
-import json
-import keyword
 import math
 import re
 import tokenize
@@ -25,6 +23,7 @@ from typing import Any
 
 from glmkit.errors import BadInput
 from glmkit.studies import devices, types
+from glmkit.studies.ipynb import is_identifier, read_notebook, suggest
 from glmkit.studies.types import Mismatch
 
 _RANGE = re.compile(r"([\[(])\s*([^\[\](),]*?)\s*,\s*([^\[\](),]*?)\s*([\])])\s*$")
@@ -72,7 +71,9 @@ class Parameter:
             return ""
         low = "-inf" if self.low is None else _short(self.low)
         high = "inf" if self.high is None else _short(self.high)
-        return f"{'(' if self.low_open or self.low is None else '['}{low}, {high}{')' if self.high_open or self.high is None else ']'}"
+        opening = "(" if self.low_open or self.low is None else "["
+        closing = ")" if self.high_open or self.high is None else "]"
+        return f"{opening}{low}, {high}{closing}"
 
     @property
     def expected(self) -> str:
@@ -146,7 +147,9 @@ class Signature:
         for name, value in values.items():
             label = f"{where}.{name}" if where else str(name)
             if not is_identifier(name):
-                problems.append(f"{where or self.notebook.name}: {name!r} is not the name of a parameter (letters, digits and '_' only).")
+                problems.append(
+                    f"{where or self.notebook.name}: {name!r} is not the name of a parameter (letters, digits and '_' only)."
+                )
             elif name not in self.parameters:
                 problems.append(f"{label} is unknown to {self.notebook.name}.{suggest(name, self.parameters)}")
             else:
@@ -155,53 +158,6 @@ class Signature:
                 except BadInput as problem:
                     problems.append(str(problem))
         return checked, problems
-
-
-def is_identifier(name: Any) -> bool:
-    """Whether `name` can be a variable: nothing else may reach a notebook as one."""
-    return isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name)
-
-
-def suggest(name: str, known: Mapping[str, Any] | list[str]) -> str:
-    """" Did you mean ...?" if something similar is known, else the list of what is."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f" Did you mean {close[0]!r}?" if close else f" Known: {', '.join(known) or 'none'}."
-
-
-def read_notebook(notebook: Path) -> dict[str, Any]:
-    """The notebook's JSON, of format 4, without ``nbformat`` (whose import takes longer than a whole check).
-
-    Raises
-    ------
-    BadInput
-        Missing, not JSON, merge markers, an older format.
-    """
-    try:
-        text = Path(notebook).read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise BadInput(f"{notebook} does not exist.") from None
-    except IsADirectoryError:
-        raise BadInput(f"{notebook} is a folder, not a notebook.") from None
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{notebook} is not UTF-8 text (byte {error.start}), so it is no notebook.") from None
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        for number, line in enumerate(text.splitlines(), 1):
-            if line.startswith(("<<<<<<<", ">>>>>>>", "|||||||")):
-                raise BadInput(f"{notebook}, line {number}: merge markers. Resolve the conflict and save it again.") from None
-        raise BadInput(f"{notebook}, line {error.lineno}: not JSON ({error.msg}), so it is no notebook.") from None
-    version = content.get("nbformat") if isinstance(content, dict) else None
-    if not isinstance(version, int) or (version == 4 and not isinstance(content.get("cells"), list)):
-        raise BadInput(f"{notebook} is JSON but no notebook: it has no cells or no 'nbformat'.")
-    if version != 4:
-        raise BadInput(f"{notebook} has notebook format {version}, expected 4. Convert it: jupyter nbconvert --to notebook --nbformat 4.")
-    return content
-
-
-def code_cells(content: Mapping[str, Any]) -> list[str]:
-    """The sources of a notebook's code cells."""
-    return ["".join(cell.get("source", "")) for cell in content["cells"] if cell.get("cell_type") == "code"]
 
 
 def read_signature(notebook: str | Path) -> Signature:
@@ -220,7 +176,9 @@ def read_signature(notebook: str | Path) -> Signature:
         if cell.get("cell_type") == "code" and "parameters" in cell.get("metadata", {}).get("tags", [])
     ]
     if not tagged:
-        raise BadInput(f"{notebook} has no code cell tagged 'parameters'. Tag the cell that holds its parameters (property inspector in JupyterLab).")
+        raise BadInput(
+            f"{notebook} has no code cell tagged 'parameters'. Tag the cell that holds its parameters (in JupyterLab's sidebar)."
+        )
     if len(tagged) > 1:
         numbers = " and ".join(str(number) for number, _ in tagged)
         raise BadInput(f"{notebook} has {len(tagged)} cells tagged 'parameters' (cells {numbers}), expected one.")
@@ -246,13 +204,22 @@ def parse_parameters(source: str, where: str) -> dict[str, Parameter]:
         raise BadInput(f"{where}, line {getattr(error, 'lineno', '?')}: not Python ({error.args[0]}).") from None
     found: dict[str, Parameter] = {}
     for statement in tree.body:
-        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant) and isinstance(statement.value.value, str):
+        if _is_prose(statement):
             continue
         parameter = _parameter(statement, comments.get(statement.end_lineno or 0, ""), f"{where}, line {statement.lineno}")
         if parameter.name in found:
             raise BadInput(f"{where}, line {statement.lineno}: {parameter.name!r} is there twice.")
         found[parameter.name] = parameter
     return found
+
+
+def _is_prose(statement: ast.stmt) -> bool:
+    """A text on its own, or the import that ``Literal`` needs."""
+    if isinstance(statement, ast.ImportFrom):
+        return statement.module == "typing"
+    return (
+        isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant) and isinstance(statement.value.value, str)
+    )
 
 
 def _parameter(statement: ast.stmt, comment: str, where: str) -> Parameter:
@@ -264,7 +231,9 @@ def _parameter(statement: ast.stmt, comment: str, where: str) -> Parameter:
         kinds = 'str, int, float, bool, list[...], Literal["a", "b"] and "| None"'
         raise BadInput(f"{where}: {name} has the type {ast.unparse(annotation)}; a parameter may have {kinds}.")
     if _SECRET.search(name):
-        raise BadInput(f"{where}: {name} looks like a secret, which would be written into notebooks and logs. Read it from the environment instead.")
+        raise BadInput(
+            f"{where}: {name} looks like a secret, which would be written into notebooks. Read it from the environment."
+        )
     try:
         default = ast.literal_eval(statement.value)
     except ValueError:
@@ -273,7 +242,9 @@ def _parameter(statement: ast.stmt, comment: str, where: str) -> Parameter:
     if not bounds and name in _USUAL and types.numeric(annotation):
         low, high = _USUAL[name]
         bounds = {"low": low, "high": None if math.isinf(high) else high}
-    parameter = Parameter(name=name, type=ast.unparse(annotation).replace("'", '"'), default=default, help=text, annotation=annotation, **bounds)
+    parameter = Parameter(
+        name=name, type=ast.unparse(annotation).replace("'", '"'), default=default, help=text, annotation=annotation, **bounds
+    )
     checked = default
     if not (name == "device" and isinstance(default, str)):
         checked = parameter.check(default, f"{where}: the default of {name}")

@@ -17,9 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glmkit.errors import BadInput
-from glmkit.files import atomic_path, inside, sha256, workspace, write_text
+from glmkit.files import atomic_path, inside, workspace, write_text
 from glmkit.studies import record
+from glmkit.studies.inputs import data_entry, finished_input, refuse_if_busy
 from glmkit.studies.journal import Journal
+from glmkit.studies.layout import DONE
+from glmkit.studies.picture import Picture
 from glmkit.studies.redact import redact
 
 if TYPE_CHECKING:
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
 STAGE_FOLDER = "GLMKIT_STAGE_FOLDER"
 MLFLOW_RUN = "GLMKIT_MLFLOW_RUN"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_HASH = re.compile(r"[0-9a-fA-F]{32,128}")
+_open_here: dict[Path, "StageRun"] = {}
 
 
 def open_stage(
@@ -58,8 +61,8 @@ def open_stage(
     Raises
     ------
     BadInput
-        `out` lies outside the workspace, is not the folder the job prepared, or a stage in `inputs` is not finished; the
-        message names the notebook to run first.
+        `out` lies outside the workspace, is not the folder the job prepared, or is being written by another process; or a
+        stage in `inputs` is not finished, and the message names the notebook to run first.
     ResourceError
         The folder cannot be written.
     """
@@ -71,7 +74,11 @@ def open_stage(
     expected = os.environ.get(STAGE_FOLDER)
     if expected and Path(expected).resolve() != folder:
         raise BadInput(f"This job prepared {expected}, but the notebook opens {folder}. Leave the parameter out to glmkit run.")
-    read = [_finished_input(item) for item in inputs]
+    read = [finished_input(item) for item in inputs]
+    if again := _open_here.get(folder):
+        again._close("KILLED", "The notebook opened this stage again.")
+    if not expected:
+        refuse_if_busy(folder)
     if parameters is None:
         parameters = record.read(folder).get("parameters") if expected else None
     if parameters is None:
@@ -113,7 +120,8 @@ class StageRun:
         self._run_id = os.environ.get(MLFLOW_RUN, "") if attached else ""
         if not attached:
             changes |= self._start_alone(shown)
-        record.update(folder, **changes)
+        record.update(folder, **changes, opened=record.now())
+        _open_here[folder] = self
         atexit.register(self._closed_early)
 
     def _start_alone(self, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -121,6 +129,7 @@ class StageRun:
         from glmkit.studies import tracking
         from glmkit.studies.forwarder import Forwarder
 
+        (self.folder / DONE).unlink(missing_ok=True)  # what glmkit run finished here is about to be replaced
         study, stage = self.folder.parent.name, self.folder.name
         self._run_id = tracking.open_alone(study, stage, parameters)
         self._forwarder = Forwarder(self.folder, self._run_id)
@@ -167,14 +176,14 @@ class StageRun:
             Put it at the top of the report.
         """
         file = f"tables/{_checked(name)}.csv"
-        index = table.index.name is not None or table.index.nlevels > 1 or table.index.dtype == object
-        write_text(self.folder / file, table.to_csv(index=bool(index)))
+        counted = table.index.name is None and table.index.dtype.kind in "iu"  # row numbers, which say nothing
+        write_text(self.folder / file, table.to_csv(index=not counted))
         entry = {"name": name, "file": file, "caption": caption, "headline": bool(headline), "rows": len(table)}
         self._record("tables", entry)
         return table
 
-    def figure(self, figure: "Figure", name: str, caption: str = "") -> "Figure":
-        """Write ``figures/<name>.svg`` and ``.png`` and show it in the report; returns `figure`."""
+    def figure(self, figure: "Figure", name: str, caption: str = "") -> Picture:
+        """Write ``figures/<name>.svg`` and ``.png`` and show it in the report; the value returned shows it in the notebook."""
         files = [f"figures/{_checked(name)}.{kind}" for kind in ("svg", "png")]
         for file in files:
             with atomic_path(self.folder / file) as temporary:
@@ -183,7 +192,7 @@ class StageRun:
                     temporary, format=kind, dpi=160, bbox_inches="tight", metadata={"Date": None} if kind == "svg" else None
                 )
         self._record("figures", {"name": name, "files": files, "caption": caption})
-        return figure
+        return Picture(self.folder / files[1], inches=figure.get_figwidth())
 
     def note(self, text: str) -> None:
         """Put a sentence into the report: a verdict, a caveat."""
@@ -197,18 +206,7 @@ class StageRun:
         str
             The hash.
         """
-        entry: dict[str, Any]
-        path = workspace() / source
-        if path.is_file():
-            entry = {"sha256": sha256(path), "path": _shown(path), "bytes": path.stat().st_size}
-        elif path.is_dir():
-            entry = {"sha256": record.fingerprint(_hashes(path)), "path": _shown(path)}
-        elif _HASH.fullmatch(str(source)):
-            entry = {"sha256": str(source).lower()}
-        else:
-            raise BadInput(
-                f"data({name!r}): {str(source)!r} is neither a file or folder below {workspace()} nor a hash (hex digits)."
-            )
+        entry = data_entry(name, source)
         self._data[name] = entry
         record.update(self.folder, data=self._data)
         return str(entry["sha256"])
@@ -232,6 +230,7 @@ class StageRun:
         if not self._open:
             return
         self._open = False
+        _open_here.pop(self.folder, None)
         atexit.unregister(self._closed_early)
         self._journal.close()
         if self._attached:
@@ -258,19 +257,6 @@ class StageRun:
             self._close("KILLED", "The kernel was shut down before run.finish().")
 
 
-def _finished_input(item: str | Path) -> dict[str, Any]:
-    """What is kept about a stage that is read, or an error that names the notebook to run first."""
-    folder = inside(workspace(), item)
-    found = record.read(folder)
-    status = record.status_of(found)
-    if status == "FINISHED":
-        return {"folder": _shown(folder), "fingerprint": found.get("fingerprint"), "data": found.get("data") or {}}
-    says = f"its run.json says {status}" if found else "it has no run.json"
-    notebooks = sorted((workspace() / "notebooks").rglob(f"*{folder.name}.ipynb"))
-    first = ", ".join(_shown(path) for path in notebooks[:3]) or f"the notebook that writes it ({folder.name})"
-    raise BadInput(f"{item} is not a finished stage ({says}). Run {first} first, or point the parameter at a finished stage.")
-
-
 def _annotated(names: dict[str, Any]) -> dict[str, Any]:
     """The notebook's parameters: what its parameters cell annotates, one ``name: type = value`` a line."""
     simple = (str, int, float, bool, list, tuple, type(None))
@@ -281,13 +267,3 @@ def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise BadInput(f"{name!r} cannot name a table or figure. Use letters, digits, '-' and '_', 64 at most.")
     return name
-
-
-def _hashes(folder: Path) -> dict[str, str]:
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith("."))
-    return {str(path.relative_to(folder)): sha256(path) for path in files}
-
-
-def _shown(path: Path) -> str:
-    full = path.resolve()
-    return str(full.relative_to(workspace())) if workspace() in full.parents else str(full)

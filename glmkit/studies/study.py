@@ -29,7 +29,7 @@ import yaml
 
 from glmkit.errors import BadInput
 from glmkit.files import workspace
-from glmkit.studies.signature import is_identifier, suggest
+from glmkit.studies.ipynb import is_identifier, suggest
 
 _STUDY_KEYS = ("name", "kernel", "stages")
 _STAGE_KEYS = ("notebook", "with", "after", "resources", "minutes", "cell_minutes")
@@ -93,7 +93,7 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: dict[Any, int] = {}
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            key = self.construct_object(key_node, deep=True)
             line = key_node.start_mark.line + 1
             if isinstance(key, list | dict):
                 raise BadInput(f"line {line}: a key must be a plain word")
@@ -111,7 +111,9 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|Tr
 _Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9][0-9_]*$"), list("-+0123456789"))
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|\.(?:inf|Inf|INF))$|^\.(?:nan|NaN|NAN)$"),
+    re.compile(
+        r"^[-+]?(?:(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|\.(?:inf|Inf|INF))$|^\.(?:nan|NaN|NAN)$"
+    ),
     list("-+.0123456789"),
 )
 _Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(node.value.replace("_", "")))
@@ -188,6 +190,21 @@ def find_study(named: str | Path) -> Path:
     raise BadInput(f"{named} is neither a study file nor the name of a study.{suggest(str(named), known)}")
 
 
+def find_notebook(named: str | Path) -> Path:
+    """A notebook by its path, or by its path below ``notebooks/``.
+
+    Raises
+    ------
+    BadInput
+        There is none.
+    """
+    folders = [Path.cwd(), *roots()]
+    for folder in folders:
+        if (folder / named).is_file():
+            return folder / named
+    raise BadInput(f"{named} was not found in {', '.join(str(folder) for folder in dict.fromkeys(folders))}.")
+
+
 def check_name(name: Any, what: str = "The study's name") -> str:
     """`name` if it can be one folder's name below ``runs/``.
 
@@ -198,7 +215,8 @@ def check_name(name: Any, what: str = "The study's name") -> str:
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name) or ".." in name or name != name.strip():
         raise BadInput(
-            f"{what} is {name!r}, expected a plain folder name below runs/: letters, digits, blanks, '_', '-', '.', no '/', no '..', at most 100 characters."
+            f"{what} is {name!r}, expected a plain folder name below runs/: "
+            "letters, digits, blanks, '_', '-', '.'; no '/', no '..', at most 100 characters."
         )
     return name
 
@@ -237,7 +255,9 @@ def _stage(name: Any, value: Any, path: Path, known: Mapping[str, Any], problems
     if not isinstance(value, dict):
         problems.append(f"{path}: stage {name} must be written as 'notebook: FILE', got {value!r}.")
         return None
-    problems += [f"{path}: {name}.{key} is unknown.{suggest(str(key), list(_STAGE_KEYS))}" for key in value if key not in _STAGE_KEYS]
+    problems += [
+        f"{path}: {name}.{key} is unknown.{suggest(str(key), list(_STAGE_KEYS))}" for key in value if key not in _STAGE_KEYS
+    ]
     given = value.get("with") or {}
     if not isinstance(given, dict):
         problems.append(f"{path}: {name}.with must be written as 'parameter: value', got {given!r}.")
@@ -246,7 +266,11 @@ def _stage(name: Any, value: Any, path: Path, known: Mapping[str, Any], problems
     if not isinstance(after, list) or any(not isinstance(stage, str) for stage in after):
         problems.append(f"{path}: {name}.after must be a list of stages, got {after!r}.")
         after = []
-    problems += [f"{path}: {name}.after names {stage!r}, which is no stage.{suggest(stage, known)}" for stage in after if stage not in known]
+    problems += [
+        f"{path}: {name}.after names {stage!r}, which is no stage.{suggest(stage, known)}"
+        for stage in after
+        if stage not in known
+    ]
     resources = value.get("resources") or {}
     if not isinstance(resources, dict) or any(type(n) is not int or n < 0 or not is_identifier(k) for k, n in resources.items()):
         problems.append(f"{path}: {name}.resources must be written as 'gpu: 1', got {resources!r}.")

@@ -115,7 +115,7 @@ def _scale(numbers: list[float | None]) -> Scale | None:
     low, high = min(finite), max(finite)
     span = (high - low) or abs(high) or 1.0
     step = next(unit for unit in _steps(span) if span / unit <= 5)
-    start, end = math.floor(low / step) * step, math.ceil(high / step) * step
+    start, end = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
     end = end if end > start else start + step
     count = round((end - start) / step)
     digits = max(0, -math.floor(math.log10(step) + 1e-9))

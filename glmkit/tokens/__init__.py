@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from glmkit.tokens.base import BaseTokenizer
 from glmkit.tokens.kmer import KmerTokenizer
+from glmkit.tokens.records import encode_records, token_runs
 from glmkit.tokens.registry import load_tokenizer, make_tokenizer
 from glmkit.tokens.store import TokenStore
 from glmkit.tokens.tokenizer import Tokenizer
@@ -11,7 +12,17 @@ from glmkit.tokens.tokenizer import Tokenizer
 if TYPE_CHECKING:
     from glmkit.tokens.bpe import BpeTokenizer
 
-__all__ = ["BaseTokenizer", "BpeTokenizer", "KmerTokenizer", "TokenStore", "Tokenizer", "load_tokenizer", "make_tokenizer"]
+__all__ = [
+    "BaseTokenizer",
+    "BpeTokenizer",
+    "KmerTokenizer",
+    "TokenStore",
+    "Tokenizer",
+    "encode_records",
+    "load_tokenizer",
+    "make_tokenizer",
+    "token_runs",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -24,6 +24,7 @@ from glmkit.tokens.tokenizer import Tokenizer, as_ids, canonical_hash
 FORMAT = "glmkit token store"
 VERSION = 1
 MANIFEST = "manifest.json"
+SOFT_MASK_WEIGHT = np.float32(0.1)  # repeats count less in the loss
 _PIECE = 1 << 24  # bytes written and hashed at a time
 _FILES = {"tokens.bin", "soft_mask.bin", "names.json", "offsets.npy", "soft_mask_offsets.npy", "tokenizer.json"}
 _DTYPES = {"uint8", "uint16", "uint32"}
@@ -184,6 +185,10 @@ class TokenStore:
         for run_start, run_stop in runs[first:last]:
             mask[max(run_start - start, 0) : run_stop - start] = True
         return mask
+
+    def weights(self, index: int) -> np.ndarray:
+        """Weight of each token of an item in the loss: float32 (length,), 0.1 where soft-masked, else 1."""
+        return np.where(self.soft_masked(index), SOFT_MASK_WEIGHT, np.float32(1))
 
     def tokenizer(self) -> Tokenizer:
         """The tokenizer that made the ids, from the store's own ``tokenizer.json``."""

@@ -1,7 +1,7 @@
 """A real JupyterLab in a real Chromium, and offline pages: what browser tests of widgets and reports share.
 
 Fixtures: `chromium` (one browser a module), `lab` (a server of its own and a page on it), `open_page` (any local address,
-every request to elsewhere refused and reported). Playwright keeps an event loop on the test's thread while it runs, so
+every request to elsewhere refused and reported as a failure). Playwright keeps an event loop on the test's thread while it runs, so
 the browser lives no longer than its module: tests that execute notebooks in this process must not follow inside it.
 """
 
@@ -27,8 +27,9 @@ import nbformat
 import pytest
 
 _LOCAL = {"127.0.0.1", "localhost", ""}  # "" stands for data:, blob: and file: addresses
-# A browser that asks nobody for updates; no sandbox, because containers run tests as root.
+# A browser that reaches this machine only and asks nobody for updates; no sandbox, because containers run tests as root.
 _FLAGS = [
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -60,23 +61,16 @@ def chromium() -> Iterator[Any]:
 
 @contextmanager
 def _offline_page(browser: Any, **options: Any) -> Iterator[Any]:
-    """A page that reaches this machine only; leaving the block fails if it asked for anything else."""
+    """A page of its own context; leaving the block fails if the page asked for anything outside this machine."""
     context = browser.new_context(**{"viewport": {"width": 1200, "height": 900}} | options)
-    refused: list[str] = []
-
-    def gate(route: Any) -> None:
-        if (urlsplit(route.request.url).hostname or "") in _LOCAL:
-            route.continue_()
-        else:
-            refused.append(route.request.url)
-            route.abort()
-
-    context.route("**/*", gate)
+    asked: list[str] = []
+    context.on("request", lambda request: asked.append(request.url))
     try:
         yield context.new_page()
     finally:
         context.close()
-    assert refused == [], f"the page asked for what is not on this machine: {refused}"
+    elsewhere = [url for url in asked if (urlsplit(url).hostname or "") not in _LOCAL]
+    assert elsewhere == [], f"the page asked for what is not on this machine: {elsewhere}"
 
 
 @pytest.fixture
@@ -131,7 +125,7 @@ class Lab:
         """Save through the menu and return the notebook as it lies on disk."""
         path, before = self.root / notebook, (self.root / notebook).stat().st_mtime_ns
         self.menu("File", "Save Notebook")
-        _wait(lambda: path.stat().st_mtime_ns != before, 10, f"{notebook} to be saved")
+        _wait(lambda: path.stat().st_mtime_ns != before and _complete(path), 10, f"{notebook} to be saved")
         return nbformat.read(path, as_version=4)
 
     def theme(self, name: str) -> None:
@@ -139,6 +133,7 @@ class Lab:
         self.menu("Settings", "Theme", name)
         dark = "false" if "Dark" in name else "true"
         self.page.locator(f"body[data-jp-theme-light='{dark}']").wait_for(state="attached", timeout=10_000)
+        self.page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=10_000)
 
 
 def _wait(condition: Callable[[], Any], seconds: float, what: str) -> Any:
@@ -165,7 +160,9 @@ def _server(folder: Path, token: str) -> Iterator[str]:
     command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     log = folder / "server.log"
     with log.open("wb") as stream:
-        server = subprocess.Popen(command, env=os.environ | places, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True)
+        server = subprocess.Popen(
+            command, env=os.environ | places, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
+        )
     try:
         info = folder / "runtime" / f"jpserver-{server.pid}.json"
         _wait(lambda: server.poll() is not None or _complete(info), 40, "the server to start")

@@ -5,8 +5,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from glmkit.bio import reverse_complement
 
+from glmkit.bio import reverse_complement
 from glmkit.errors import BadInput
 from glmkit.evaluate import MarkovModel
 
@@ -126,3 +126,17 @@ def test_bad_input_says_what_is_wrong() -> None:
         MarkovModel(2).log_likelihood("ACGT")
     with pytest.raises(BadInput, match="at least one sequence, got none"):
         MarkovModel(1).fit([])
+
+
+@pytest.mark.parametrize("order", [0, 1, 3])
+def test_two_sided_is_the_chain_given_everything_else(order: int) -> None:
+    model = MarkovModel(order, pseudocount=0.5).fit([random_dna(300, 1)])
+    test = random_dna(37, 2)
+    total = 0.0
+    for i, base in enumerate(test):
+        if base != "N":
+            whole = {x: model.log_likelihood(test[:i] + x + test[i + 1 :]) for x in "ACGT"}
+            total += whole[base] - np.logaddexp.reduce(list(whole.values()))
+    nats, bases = model.log_likelihoods([test, "ACGT"], two_sided=True)
+    assert nats[0] == pytest.approx(total, rel=1e-5)
+    assert bases.tolist() == [len(test.replace("N", "")), 4]

@@ -1,5 +1,6 @@
 """A workspace of its own for every test, with its own MLflow database."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -24,4 +25,25 @@ def untracked(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     from glmkit.studies import tracking
 
     monkeypatch.setattr(tracking, "open_alone", lambda *words: "")
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def blank_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database with its tables and nothing in them; making one takes seconds, copying it does not."""
+    home = tmp_path_factory.mktemp("blank")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GLMKIT_WORKSPACE", str(home))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        from glmkit.studies import tracking
+
+        assert tracking.prepare_store()
+    return home / "runs/mlflow.db"
+
+
+@pytest.fixture
+def tracked(workspace: Path, blank_database: Path) -> Path:
+    """A workspace whose MLflow database is set up already."""
+    (workspace / "runs").mkdir()
+    shutil.copy(blank_database, workspace / "runs/mlflow.db")
     return workspace

@@ -116,12 +116,15 @@ def test_tables_and_figures_are_files_and_a_cell_run_twice_replaces(untracked: P
     table = pd.DataFrame({"model": ["a", "b", "c"], "f1": [0.5, 0.25, float("nan")]})
     assert run.table(table, "scores", "first", headline=True) is table
     run.table(table.iloc[:2], "scores", "second", headline=True)
-    figure = Figure()
+    figure = Figure(figsize=(6.4, 2))
     figure.subplots().plot([1, 2, 4])
-    assert run.figure(figure, "curve", "A curve.") is figure
+    shown = run.figure(figure, "curve", "A curve.")
+    assert shown._repr_png_() == ((run.folder / "figures/curve.png").read_bytes(), {"width": 614})
+    run.table(pd.DataFrame({"x": [1]}, index=["kept"]), "named")
+    assert (run.folder / "tables/named.csv").read_text() == ",x\nkept,1\n"
     run.finish()
     results = record.read(run.folder)["results"]
-    assert results["tables"] == [
+    assert results["tables"][:1] == [
         {"name": "scores", "file": "tables/scores.csv", "caption": "second", "headline": True, "rows": 2}
     ]
     assert (run.folder / "tables/scores.csv").read_text() == "model,f1\na,0.5\nb,0.25\n"
@@ -178,7 +181,6 @@ def test_a_stage_that_goes_on_keeps_its_history_and_one_that_starts_over_sets_it
     other = open_stage("runs/s/pretrain", {"rate": 2.0})
     other.log(1, loss=9.0)
     other.finish()
-    first._close("KILLED", None)
     assert record.history(other.folder) == {"loss": {1: 9.0}}
     assert len((other.folder / "metrics.previous.jsonl").read_text().splitlines()) == 6
 
@@ -204,3 +206,20 @@ def test_two_writers_of_run_json_lose_nothing(untracked: Path) -> None:
     record.update(folder, status="RUNNING", kept=1)
     record.update(folder, results={"notes": ["a"]})
     assert record.update(folder, status="FINISHED") == {"status": "FINISHED", "kept": 1, "results": {"notes": ["a"]}}
+
+
+def test_a_cell_run_twice_opens_the_stage_again(untracked: Path) -> None:
+    first = open_stage("runs/s/pretrain", {})
+    (first.folder / ".done").touch()
+    second = open_stage("runs/s/pretrain", {})
+    first.finish()
+    assert record.read(second.folder)["status"] == "RUNNING"
+    assert not (second.folder / ".done").exists(), "glmkit run would take the old result for this one"
+    second.finish()
+    assert record.read(second.folder)["status"] == "FINISHED"
+
+
+def test_a_folder_that_another_process_writes_is_refused(untracked: Path) -> None:
+    record.update(untracked / "runs/s/pretrain", status="RUNNING", **record.process() | {"pid": os.getppid()})
+    with pytest.raises(BadInput, match=rf"runs/s/pretrain is being written by pid {os.getppid()} on .*Wait for it"):
+        open_stage("runs/s/pretrain", {})

@@ -44,6 +44,7 @@ def test_soft_masked_tokens(tmp_path: Path) -> None:
     assert store.soft_masked(0, 3, 5).astype(int).tolist() == [0, 0]
     assert store.soft_masked(1).tolist() == [False] * 3
     assert store.soft_masked(2).tolist() == [True]
+    assert store.weights(0).tolist() == np.array([1, 0.1, 0.1, 1, 1, 0.1, 0.1, 0.1], np.float32).tolist()
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -143,6 +144,50 @@ def test_a_future_version_an_edited_manifest_and_no_store_are_refused(tmp_path: 
         with pytest.raises(BadInput) as caught:
             TokenStore.open(tmp_path / "store")
         assert words in str(caught.value)
+
+
+FAULT = """
+import os, resource, signal, sys
+from glmkit.errors import ResourceError
+from glmkit.tokens import BaseTokenizer, TokenStore
+
+tokenizer = BaseTokenizer()
+
+def items():
+    for i in range(9):
+        yield str(i), tokenizer.encode("ACGT" * 25_000), None
+        if i == 4 and sys.argv[2] == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+if sys.argv[2] == "full":
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+try:
+    TokenStore.write(sys.argv[1], items(), tokenizer)
+except ResourceError as error:
+    print(error)
+    sys.exit(error.exit_code)
+"""
+
+
+def fault(folder: Path, kind: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", FAULT, str(folder), kind], capture_output=True, text=True, timeout=60)
+
+
+def test_F1_killed_while_writing_leaves_the_older_store(tmp_path: Path) -> None:
+    old = write(tmp_path / "store").hash
+    assert fault(tmp_path / "store", "kill").returncode == -9
+    assert TokenStore.open(tmp_path / "store", verify=True).hash == old
+    assert fault(tmp_path / "store", "none").returncode == 0
+    assert len(TokenStore.open(tmp_path / "store", verify=True)) == 9
+
+
+def test_F9_a_full_disk_is_exit_5_and_leaves_the_older_store(tmp_path: Path) -> None:
+    old = write(tmp_path / "store").hash
+    result = fault(tmp_path / "store", "full")
+    assert result.returncode == 5
+    assert f"No space left to write {tmp_path / 'store'}" in result.stdout
+    assert TokenStore.open(tmp_path / "store", verify=True).hash == old
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
 
 
 STREAM = """

@@ -17,7 +17,7 @@ export function make(name, attributes = {}, ...children) {
   return element;
 }
 
-/** Make a chart of `height` pixels; returns its element and `draw(train, validation, totalSteps)`. */
+/** Make a chart of `height` pixels; returns its element and `draw(train, validation, lastStep)`, where the axis ends at `lastStep` at least. */
 export function makeChart(height, onPoint) {
   const clip = `glmkit-monitor-clip-${++charts}`;
   const clipRect = make("rect");
@@ -31,18 +31,21 @@ export function makeChart(height, onPoint) {
     { class: "chart", height, role: "img", "aria-label": "loss against step" },
     make("defs", {}, make("clipPath", { id: clip }, clipRect)),
     grid,
-    make("g", { "clip-path": `url(#${clip})` }, raw, smooth, validationLine, dots),
+    make("g", { "clip-path": `url(#${clip})` }, raw, smooth),
+    validationLine,
+    dots,
     gaps,
     cursor,
   );
   let drawn = null;
 
-  function draw(trainBytes, validationBytes, totalSteps) {
-    const width = Math.max(200, svg.clientWidth || 640);
+  function draw(trainBytes, validationBytes, lastStep) {
+    const width = svg.clientWidth;
+    if (width <= MARGIN.left + MARGIN.right) return; // not on the page yet, or hidden
     const plot = { left: MARGIN.left, right: width - MARGIN.right, top: MARGIN.top, bottom: height - MARGIN.bottom };
     const train = thin(readTable(trainBytes), plot.right - plot.left);
     const validation = thin(readTable(validationBytes), plot.right - plot.left);
-    const last = Math.max(1, totalSteps, train.step.at(-1) ?? 0, validation.step.at(-1) ?? 0);
+    const last = Math.max(1, lastStep, train.step.at(-1) ?? 0, validation.step.at(-1) ?? 0);
     const [low, high] = visibleRange(train, validation);
     const x = linearScale([0, last], [plot.left, plot.right]);
     const y = linearScale([low, high], [plot.bottom, plot.top]);
@@ -98,7 +101,7 @@ export function makeChart(height, onPoint) {
 /** Grid lines and labels; `values` is null before the first point. */
 function axes(plot, x, y, steps, values) {
   const parts = [make("line", { class: "axis", x1: plot.left, x2: plot.right, y1: plot.bottom, y2: plot.bottom })];
-  const levels = values ? ticks(...values, Math.max(2, (plot.bottom - plot.top) / 45)) : [];
+  const levels = values ? ticks(...values, Math.max(2, (plot.bottom - plot.top) / 36)) : [];
   for (const level of levels) {
     const height = y.at(level);
     parts.push(make("line", { x1: plot.left, x2: plot.right, y1: height, y2: height }));
@@ -107,7 +110,7 @@ function axes(plot, x, y, steps, values) {
   }
   const stops = ticks(...steps, Math.max(2, (plot.right - plot.left) / 90)).filter((stop) => Number.isInteger(stop));
   for (const stop of stops) {
-    parts.push(make("text", { x: x.at(stop), y: plot.bottom + 16, class: "step" }, formatTick(stop, 1)));
+    parts.push(make("text", { x: x.at(stop), y: plot.bottom + 16, class: "step" }, stop < 1e4 ? formatStep(stop) : formatTick(stop, 1)));
   }
   return parts;
 }

@@ -1,8 +1,8 @@
 """A curve of any length in bounded memory, so that a million steps weigh as much as a thousand.
 
-Points fall into buckets of equal count. When there are too many buckets, neighbours merge in pairs and the count doubles:
-every point is touched a constant number of times on average, and what is kept are the extremes and the mean, so that a spike of one step
-stays visible for ever. The trade-off: after a merge a single step can no longer be told from its neighbours.
+Points fall into buckets of equal count. When there are too many buckets, neighbours merge in pairs and the count doubles,
+so adding a point costs the same on average however long the run. What is kept are the extremes and the mean: a spike of
+one step stays visible for ever. The trade-off: after a merge a single step can no longer be told from its neighbours.
 """
 
 import math

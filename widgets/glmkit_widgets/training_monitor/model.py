@@ -12,12 +12,9 @@ and then and at the end, so that a run that was killed still shows how far it ca
 """
 
 import base64
-import math
 import threading
-import time
 import uuid
 from collections.abc import Callable
-from numbers import Integral
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -30,7 +27,7 @@ from glmkit.errors import BadInput
 from glmkit_widgets.assets import join_modules
 from glmkit_widgets.subshell import listen_on_subshell
 from glmkit_widgets.throttle import Throttle
-from glmkit_widgets.training_monitor.curve import Curve
+from glmkit_widgets.training_monitor.progress import Progress, checked
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,6 +36,7 @@ _HERE = Path(__file__).parent
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 # How a run can end, as `fit` names it, and the status that each one becomes.
 ENDINGS = {"finished": "finished", "early stopping": "finished", "minutes": "finished", "stopped": "stopped", "failed": "failed"}
+RUNNING = ("training", "stopping")
 _MESSAGES_EVERY = 0.2  # seconds between two messages while somebody watches
 _UNWATCHED_EVERY = 1.0  # ... and while nobody has said so
 _PICTURE_EVERY = 30.0  # seconds between two pictures while nobody watches
@@ -124,18 +122,11 @@ class TrainingMonitor(anywidget.AnyWidget):
         BadInput
             If `step` is not a whole number or a metric is not a number.
         """
-        values = _checked(step, metrics)
-        if self.status not in ("training", "stopping"):
+        values = checked(step, metrics)
+        if self.status not in RUNNING:
             self._start_afresh()
             self.status = "training"
-        self._step = int(step)
-        self._latest.update(values)
-        if "loss" in values:
-            self._train.add(self._step, values["loss"])
-            if not math.isfinite(values["loss"]):
-                self._nonfinite_step = self._step
-        if "validation_loss" in values:
-            self._validate(values["validation_loss"])
+        self._progress.add(step, values)
         self._see_click()
         if self._messages.ready():
             self._publish()
@@ -193,7 +184,7 @@ class TrainingMonitor(anywidget.AnyWidget):
         self.detail = detail or {"early stopping": "no further improvement", "minutes": "time limit reached"}.get(reason, "")
         self._clicked.clear()
         self._publish()
-        self._refresh_output()
+        self._refresh_output(alone=not self._greeted.is_set())
 
     def __enter__(self) -> Self:
         """Open a run: leaving the block ends it, whatever happens inside."""
@@ -205,7 +196,7 @@ class TrainingMonitor(anywidget.AnyWidget):
             self.finish("stopped", "interrupted")
         elif kind is not None:
             self.finish("failed", f"{kind.__name__}: {error}")
-        elif self.status in ("training", "stopping", "waiting"):
+        elif self.status in ("waiting", *RUNNING):
             self.finish("stopped" if self._clicked.is_set() else "finished")
 
     # --- what others see -----------------------------------------------------------------------------------------
@@ -220,7 +211,9 @@ class TrainingMonitor(anywidget.AnyWidget):
         """
         from glmkit_widgets.training_monitor.picture import draw  # matplotlib takes its time: only when a picture is wanted
 
-        return draw(self._train.table(), self._validation.table(), title=self.title, subtitle=self.summary(), total_steps=self.total_steps)
+        last = self.total_steps if self.status in ("waiting", *RUNNING) else 0
+        tables = self._progress.train.table(), self._progress.validation.table()
+        return draw(*tables, title=self.title, subtitle=self.summary(), last_step=last)
 
     def summary(self) -> str:
         """Say in one line where the run stands.
@@ -230,12 +223,8 @@ class TrainingMonitor(anywidget.AnyWidget):
         str
             Status, step, last and best losses.
         """
-        words = [self.status, f"step {self._step:,}" + (f" of {self.total_steps:,}" if self.total_steps else "")]
-        if "loss" in self._latest:
-            words.append(f"loss {self._latest['loss']:.4g}")
-        if self._best is not None:
-            words.append(f"best validation {self._best[0]:.4g} at step {self._best[1]:,}")
-        return ", ".join(words) + (f" ({self.detail})" if self.detail else "")
+        words = f"{self.status}, {self._progress.words(self.total_steps)}"
+        return words + (f" ({self.detail})" if self.detail else "")
 
     def __repr__(self) -> str:
         """Return the summary between brackets."""
@@ -255,7 +244,7 @@ class TrainingMonitor(anywidget.AnyWidget):
 
     def _still(self) -> tuple[dict, dict]:
         """The picture and the summary as a MIME bundle and its metadata; before the first step only the summary."""
-        if not len(self._train) and not len(self._validation):
+        if not len(self._progress.train) and not len(self._progress.validation):
             return {"text/plain": repr(self)}, {}
         from glmkit_widgets.training_monitor.picture import png
 
@@ -263,27 +252,22 @@ class TrainingMonitor(anywidget.AnyWidget):
         data = {"text/plain": repr(self), "image/png": base64.b64encode(image).decode("ascii")}
         return data, {"image/png": {"width": width, "height": height}}
 
-    def _refresh_output(self) -> None:
-        """Put the present picture into the outputs that show this monitor, if there are any.
+    def _refresh_output(self, *, alone: bool) -> None:
+        """Put the present picture into the outputs that show this monitor, if there are any: `alone` or beside the live view.
 
-        Where somebody watches, the live view stays beside it. Where nobody does, the picture stands alone: nbconvert
-        prefers a widget whose state it finds to any picture, and shows nothing if it is offline.
+        A run that has ended unwatched leaves the picture alone: nbconvert prefers a widget whose state it finds to any
+        picture, and shows nothing if it is offline. Before the end the live view stays, because a front end without
+        subshells cannot say that it watches.
         """
-        if not self._displayed:
-            return
-        data, metadata = self._repr_mimebundle_() if self._greeted.is_set() else self._still()
-        update_display(data, metadata=metadata, raw=True, display_id=self._display_id)
+        if self._displayed:
+            data, metadata = self._still() if alone else self._repr_mimebundle_()
+            update_display(data, metadata=metadata, raw=True, display_id=self._display_id)
 
     # --- inside --------------------------------------------------------------------------------------------------
 
     def _start_afresh(self) -> None:
         """Forget the run before."""
-        self._train, self._validation = Curve(), Curve()
-        self._latest: dict[str, float] = {}
-        self._best: tuple[float, int] | None = None
-        self._nonfinite_step: int | None = None
-        self._step = 0
-        self._started = time.monotonic()
+        self._progress = Progress()
         self.run += 1
         self._clicked.clear()
         self._messages, self._pictures = Throttle(_UNWATCHED_EVERY), Throttle(_PICTURE_EVERY)
@@ -293,7 +277,7 @@ class TrainingMonitor(anywidget.AnyWidget):
     def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
         """Take a message of the view; runs on a subshell's thread, so it sets flags and nothing else."""
         kind = content.get("type") if isinstance(content, dict) else None
-        if kind == "stop" and content.get("run") == self.run and self.status in ("training", "stopping"):
+        if kind == "stop" and content.get("run") == self.run and self.status in RUNNING:
             self._clicked.set()
         elif kind == "watching":
             self._greeted.set()
@@ -303,45 +287,13 @@ class TrainingMonitor(anywidget.AnyWidget):
         if self._clicked.is_set() and self.status == "training":
             self.status = "stopping"
 
-    def _validate(self, value: float) -> None:
-        self._validation.add(self._step, value)
-        if math.isfinite(value) and (self._best is None or value < self._best[0]):
-            self._best = (value, self._step)
-
     def _publish(self) -> None:
         """Send the numbers and the curves to the browser."""
         self.watched = watched = self._greeted.is_set()
         self._messages.interval = _MESSAGES_EVERY if watched else _UNWATCHED_EVERY
-        numbers: dict[str, float | str | None] = {name: _as_json(value) for name, value in self._latest.items()}
-        numbers |= {"step": self._step, "elapsed_seconds": round(time.monotonic() - self._started, 2)}
-        numbers |= {"best_validation": None, "best_step": None, "nonfinite_step": self._nonfinite_step}
-        if self._best is not None:
-            numbers |= {"best_validation": self._best[0], "best_step": self._best[1]}
         with self.hold_sync():
-            self.numbers = numbers
-            self.train = self._train.table().astype("<f8").tobytes()
-            self.validation = self._validation.table().astype("<f8").tobytes()
+            self.numbers = self._progress.numbers()
+            self.train = self._progress.train.table().astype("<f8").tobytes()
+            self.validation = self._progress.validation.table().astype("<f8").tobytes()
         if not watched and self._pictures.ready():
-            self._refresh_output()
-
-
-def _checked(step: int, metrics: dict[str, float]) -> dict[str, float]:
-    """The metrics as floats; numpy and torch scalars are welcome."""
-    if isinstance(step, bool) or not isinstance(step, Integral) or step < 0:
-        raise BadInput(f"log: expected step to be a whole number from 0 on, got {step!r} ({type(step).__name__})")
-    values = {}
-    for name, value in metrics.items():
-        try:
-            if isinstance(value, str):
-                raise TypeError("text")
-            values[name] = float(value)
-        except (TypeError, ValueError) as error:
-            raise BadInput(
-                f"log at step {step}: expected {name} to be one number, got {value!r} ({type(value).__name__})"
-            ) from error
-    return values
-
-
-def _as_json(value: float) -> float | str:
-    """JSON knows neither NaN nor infinity: those travel as text."""
-    return value if math.isfinite(value) else str(value)
+            self._refresh_output(alone=False)

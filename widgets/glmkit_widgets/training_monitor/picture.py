@@ -10,7 +10,7 @@ _WIDTH, _HEIGHT, _DPI = 720, 300, 100  # CSS pixels, and how many of them make a
 _INK, _FAINT, _TRAIN, _VALIDATION, _GAP = "#2b2b2b", "#8a8a8a", "#1976d2", "#d9730d", "#c62828"
 
 
-def draw(train: np.ndarray, validation: np.ndarray, *, title: str, subtitle: str, total_steps: int = 0) -> Figure:
+def draw(train: np.ndarray, validation: np.ndarray, *, title: str, subtitle: str, last_step: int = 0) -> Figure:
     """Draw the two curves of a run.
 
     Parameters
@@ -19,8 +19,8 @@ def draw(train: np.ndarray, validation: np.ndarray, *, title: str, subtitle: str
         Tables as `Curve.table` gives them, float64 (5, buckets).
     title, subtitle : str
         Two lines above the chart.
-    total_steps : int
-        Right end of the axis if the run is known to go further than its last step.
+    last_step : int
+        Where the axis ends at least: the end of a run that is still going.
 
     Returns
     -------
@@ -36,13 +36,15 @@ def draw(train: np.ndarray, validation: np.ndarray, *, title: str, subtitle: str
     axes.plot(step, smooth, color=_TRAIN, linewidth=1.8, label="train")
     if validation.size:
         values = (validation[1] + validation[2]) / 2
-        style = {"marker": "o", "markersize": 3.5} if len(values) <= 60 else {}
-        axes.plot(validation[0], values, color=_VALIDATION, linewidth=1.4, label="validation", **style)
+        marker = "o" if len(values) <= 60 else ""
+        axes.plot(validation[0], values, color=_VALIDATION, linewidth=1.4, label="validation", marker=marker, markersize=3.5)
     if np.any(gaps > 0):
+        marked = step[gaps > 0]
         at_foot = axes.get_xaxis_transform()
-        axes.plot(step[gaps > 0], np.full(int(np.sum(gaps > 0)), 0.02), "x", color=_GAP, transform=at_foot, label="not finite", markersize=5)
-    last = max([total_steps, *step[-1:], *validation[0, -1:]], default=0)
+        axes.plot(marked, np.full(len(marked), 0.02), "x", color=_GAP, transform=at_foot, label="not finite", markersize=5)
+    last = max([last_step, *step[-1:], *validation[0, -1:]], default=0)
     axes.set_xlim(0, max(last, 1))
+    axes.set_ylim(*visible_range(train, validation))
     axes.set_xlabel("step", color=_INK)
     axes.set_ylabel("loss", color=_INK)
     axes.spines[["top", "right"]].set_visible(False)
@@ -54,6 +56,29 @@ def draw(train: np.ndarray, validation: np.ndarray, *, title: str, subtitle: str
     axes.set_title(subtitle, loc="left", fontsize=8.5, color=_FAINT, parse_math=False)
     axes.legend(frameon=False, fontsize=8, loc="upper right")
     return figure
+
+
+def visible_range(train: np.ndarray, validation: np.ndarray) -> tuple[float, float]:
+    """Say which values to show: everything but rare spikes of the raw curve, as `visibleRange` in geometry.js.
+
+    Parameters
+    ----------
+    train, validation : np.ndarray
+        Tables as `Curve.table` gives them.
+
+    Returns
+    -------
+    tuple
+        Lower and upper end of the axis.
+    """
+    tops = np.sort(train[2][np.isfinite(train[2])])
+    values = np.concatenate([train[1], validation[1], validation[2], tops[: 1 + int(0.985 * len(tops))][-1:]])
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return 0.0, 1.0
+    low, high = float(values.min()), float(values.max())
+    margin = 0.05 * (high - low) if high > low else 0.05 * (abs(low) or 1.0)
+    return low - margin, high + margin
 
 
 def png(figure: Figure) -> tuple[bytes, int, int]:

@@ -14,10 +14,10 @@ const TILES = [
   ["loss", "loss", formatValue],
   ["validation_loss", "validation", formatValue],
   ["best_validation", "best validation", formatValue],
-  ["tokens_per_second", "tokens/s", formatCount],
-  ["memory_gb", "memory", (value) => (typeof value === "number" ? `${value.toFixed(2)} GB` : formatValue(value))],
   ["learning_rate", "learning rate", formatValue],
   ["gradient_norm", "gradient norm", formatValue],
+  ["tokens_per_second", "tokens/s", formatCount],
+  ["memory_gb", "memory", (value) => (typeof value === "number" ? `${value.toFixed(2)} GB` : formatValue(value))],
   ["elapsed_seconds", "elapsed", formatDuration],
   ["eta_seconds", "time left", formatDuration],
 ];
@@ -78,12 +78,13 @@ function tile(name, label, value) {
   return make("div", { class: "tile", "data-name": name }, make("span", { class: "label" }, label), make("span", { class: "value" }, value));
 }
 
-function tiles(numbers) {
-  const known = TILES.filter(([name]) => numbers[name] !== undefined && numbers[name] !== null);
+/** All numbers that there are; once a run is over, nothing is left of its time. */
+function tiles(numbers, running) {
+  const known = TILES.filter(([name]) => (numbers[name] ?? null) !== null && (running || name !== "eta_seconds"));
   const others = Object.keys(numbers).filter((name) => !NOT_TILES.has(name)).slice(0, OTHERS);
   const shown = known.map(([name, label, form]) => tile(name, label, form(numbers[name])));
   const best = shown.find((element) => element.dataset.name === "best_validation");
-  if (best) best.append(make("span", { class: "note" }, `step ${formatStep(numbers.best_step)}`));
+  if (best) best.lastChild.append(make("span", { class: "note" }, ` at step ${formatStep(numbers.best_step)}`));
   return [...shown, ...others.map((name) => tile(name, name.replaceAll("_", " "), formatValue(numbers[name])))];
 }
 
@@ -115,6 +116,7 @@ function render({ model, el }) {
   function draw() {
     frame = 0;
     const [state, values, total] = [model.get("status"), model.get("numbers"), model.get("total_steps")];
+    const running = ["waiting", "training", "stopping"].includes(state);
     const step = values.step ?? 0;
     root.dataset.status = state;
     title.textContent = model.get("title");
@@ -123,16 +125,16 @@ function render({ model, el }) {
     bar.style.width = `${Math.min(100, (100 * step) / Math.max(1, total))}%`;
     legend.classList.toggle("without-validation", !(model.get("validation")?.byteLength > 0));
     warning.textContent = values.nonfinite_step == null ? "" : `The loss was not finite at step ${formatStep(values.nonfinite_step)} (marked × above).`;
-    numbers.replaceChildren(...tiles(values));
+    numbers.replaceChildren(...tiles(values, running));
     stop.show();
-    chart.draw(model.get("train"), model.get("validation"), total);
+    chart.draw(model.get("train"), model.get("validation"), running ? total : 0);
   }
   // Many traits change in one message: draw them once, at the next frame.
   const later = () => (frame ||= requestAnimationFrame(draw));
   const names = ["title", "total_steps", "status", "detail", "numbers", "train", "validation"].map((name) => `change:${name}`);
   names.forEach((name) => model.on(name, later));
   const resized = new ResizeObserver(later);
-  resized.observe(root);
+  resized.observe(chart.svg);
   el.append(root);
   draw();
   const endGreeting = insist(model, { type: "watching" }, () => model.get("watched"));

@@ -1,0 +1,164 @@
+"""Labelled windows: short sequences cut from records, each with a label, a group and the place it came from.
+
+The group is the unit of independence (the contig): splits and bootstrap draws go by it, never by window. The file is a
+tab-separated table that any tool reads; labels are written as integers and names stay text.
+"""
+
+import csv
+import gzip
+import hashlib
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from glmkit.bio import DataReport, Interval, Record, reverse_complement
+from glmkit.errors import BadInput
+from glmkit.files import atomic_path
+
+COLUMNS = ["sequence", "label", "group", "reference", "start", "end", "strand"]
+_ACGT = re.compile("[ACGT]+")
+_INTEGER = re.compile("0|-?[1-9][0-9]*")
+
+
+@dataclass
+class LabelledWindows:
+    """Windows with labels.
+
+    Attributes
+    ----------
+    sequences
+        The letters of each window, as read on its strand; n of them.
+    labels
+        int64 (n,).
+    groups
+        The unit of independence of each window: its contig.
+    where
+        Where each window lies (0-based, half-open) and the strand it is read on.
+    extra
+        Further columns, n rows: int64 or str.
+    """
+
+    sequences: list[str]
+    labels: np.ndarray
+    groups: list[str]
+    where: list[Interval]
+    extra: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    def __post_init__(self) -> None:
+        self.labels = np.asarray(self.labels, np.int64)
+        if len(self.extra.columns) == 0:
+            self.extra = pd.DataFrame(index=range(len(self.sequences)))
+        sizes = {len(self.sequences), len(self.labels), len(self.groups), len(self.where), len(self.extra)}
+        if len(sizes) != 1:
+            raise BadInput(f"Sequences, labels, groups, places and extra columns differ in number: {sorted(sizes)}.")
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the table as text."""
+        return hashlib.sha256(self._text().encode("utf-8")).hexdigest()
+
+    def select(self, mask: np.ndarray | Sequence[int]) -> "LabelledWindows":
+        """Some of the windows.
+
+        Parameters
+        ----------
+        mask
+            bool (n,), or integer indices.
+        """
+        chosen = np.arange(len(self))[np.asarray(mask)]
+        return LabelledWindows(
+            [self.sequences[i] for i in chosen],
+            self.labels[chosen],
+            [self.groups[i] for i in chosen],
+            [self.where[i] for i in chosen],
+            self.extra.iloc[chosen].reset_index(drop=True),
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write a gzipped tab-separated table, whole or not at all; equal windows give equal bytes."""
+        data = gzip.compress(self._text().encode("utf-8"), mtime=0)
+        with atomic_path(path, len(data)) as temporary:
+            temporary.write_bytes(data)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "LabelledWindows":
+        """Read what :meth:`save` wrote.
+
+        Raises
+        ------
+        BadInput
+            Not such a table, a column is missing (those found are listed), or a label or coordinate is no plain integer (``1.0``,
+            ``01``), with its line.
+        """
+        try:
+            with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+                table = pd.read_csv(file, sep="\t", dtype=str, keep_default_na=False)
+        except (OSError, EOFError, ValueError) as error:
+            raise BadInput(f"{path} is not a gzipped table of windows that can be read ({error}). Make it again.") from error
+        if missing := [name for name in COLUMNS if name not in table.columns]:
+            raise BadInput(f"{path} lacks the columns {missing}; it has {list(table.columns)}.")
+        numbers = {name: _integers(table[name], path) for name in ("label", "start", "end", "strand")}
+        extra = {}
+        for name in table.columns[len(COLUMNS) :]:
+            short, _, kind = name.rpartition(":")
+            extra[short] = _integers(table[name], path) if kind == "int" else table[name].to_numpy()
+        coordinates = zip(table["reference"], numbers["start"], numbers["end"], numbers["strand"], strict=True)
+        where = [Interval(reference, int(start), int(end), int(strand)) for reference, start, end, strand in coordinates]
+        index = range(len(table))
+        return cls(list(table["sequence"]), numbers["label"], list(table["group"]), where, pd.DataFrame(extra, index=index))
+
+    def _text(self) -> str:
+        out = io.StringIO()
+        writer = csv.writer(out, delimiter="\t", lineterminator="\n")
+        kinds = {name: "int" if self.extra[name].dtype.kind in "iu" else "str" for name in self.extra.columns}
+        writer.writerow([*COLUMNS, *(f"{name}:{kind}" for name, kind in kinds.items())])
+        more = [self.extra[name].tolist() for name in kinds]
+        for i, place in enumerate(self.where):
+            row = [self.sequences[i], int(self.labels[i]), self.groups[i], place.reference, place.start, place.end, place.strand]
+            writer.writerow(row + [column[i] for column in more])
+        return out.getvalue()
+
+
+class Cutter:
+    """Cuts windows out of records and keeps only clean, new ones; what it drops is counted in a report.
+
+    A window is dropped if it runs beyond its contig (``window_beyond_contig``), holds a letter other than A, C, G, T
+    (``window_not_acgt``), or was cut before on either strand (``window_duplicate``), since a repeat must not stand in two parts.
+    """
+
+    def __init__(self, report: DataReport | None = None) -> None:
+        self.report = DataReport() if report is None else report
+        self._seen: set[str] = set()
+
+    def cut(self, record: Record, start: int, end: int, strand: int) -> str | None:
+        """The letters of ``[start, end)`` on `strand`, or None if the window is dropped."""
+        where = f"{record.id}:{start}-{end}"
+        if start < 0 or end > len(record.sequence):
+            self.report.count("window_beyond_contig", where=where)
+            return None
+        forward = record.sequence[start:end]
+        if not _ACGT.fullmatch(forward):
+            self.report.count("window_not_acgt", where=where)
+            return None
+        backward = reverse_complement(forward)
+        key = min(forward, backward)
+        if key in self._seen:
+            self.report.count("window_duplicate", where=where)
+            return None
+        self._seen.add(key)
+        return forward if strand >= 0 else backward
+
+
+def _integers(column: pd.Series, path: str | Path) -> np.ndarray:
+    for line, text in enumerate(column, 2):
+        if not _INTEGER.fullmatch(text):
+            raise BadInput(f"{path}, line {line}: {column.name} is {text!r}, expected an integer such as 0, 1 or -1.")
+    return column.astype(np.int64).to_numpy()

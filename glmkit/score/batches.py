@@ -1,0 +1,172 @@
+"""What every verb needs before the model runs: ids, windows over long inputs, batches, and a model left as it was.
+
+Windows over long inputs: pieces of `context` tokens start every ``context // 2`` tokens, the last one ending with the input.
+A token's result is taken from one window only. Where both sides are read, that is the window in which it stands farthest from
+an edge; where only the past is read, the first window in which at least half a window of past is available. An input that
+fits is one window, so nothing changes for short inputs.
+
+Batches are filled with windows of similar length up to a budget of tokens. They never change a result beyond rounding
+(float32 sums in another order), since no token sees another sequence.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from glmkit.errors import BadInput
+
+CONTEXT = 1024
+BATCH_TOKENS = 8192
+
+
+class Window(NamedTuple):
+    """A piece of an input and the part of it that counts.
+
+    Parameters
+    ----------
+    start, stop
+        Half-open range of tokens that the model reads.
+    first, last
+        Half-open range of tokens whose results are kept; the ranges of an input's windows meet without overlap.
+    """
+
+    start: int
+    stop: int
+    first: int
+    last: int
+
+
+def windows(length: int, context: int, past_only: bool = False) -> list[Window]:
+    """Cover an input of `length` tokens with windows of at most `context`.
+
+    Parameters
+    ----------
+    length
+        Tokens, at least 1.
+    context
+        Most tokens of a window, at least 2.
+    past_only
+        The model reads to the left only.
+
+    Returns
+    -------
+    list of Window
+        In order; their kept ranges cover every token once.
+    """
+    if length <= context:
+        return [Window(0, length, 0, length)]
+    step = context // 2
+    starts = [*range(0, length - context, step), length - context]
+    ends = [start + context for start in starts]
+    middles = [(start + end + 1) // 2 for start, end in zip(starts[1:], ends, strict=False)]
+    cuts = ends[:-1] if past_only else middles
+    return [Window(*parts) for parts in zip(starts, ends, [0, *cuts], [*cuts, length], strict=True)]
+
+
+def encode(model: Any, inputs: Sequence[str | np.ndarray]) -> list[np.ndarray]:
+    """Ids of each input by the model's own tokenizer; arrays of ids pass through.
+
+    Parameters
+    ----------
+    model
+        Anything with ``tokenizer``.
+    inputs
+        Strings or integer ids.
+
+    Returns
+    -------
+    list of arrays (length,)
+        Ids.
+
+    Raises
+    ------
+    BadInput
+        A single string instead of a list, or an input without a token.
+    """
+    if isinstance(inputs, str):
+        raise BadInput("inputs: expected a list of sequences, got one string. Put it in a list: [sequence].")
+    ids = [model.tokenizer.encode(item) if isinstance(item, str) else np.asarray(item) for item in inputs]
+    for place, item in enumerate(ids):
+        if item.ndim != 1 or len(item) == 0 or item.dtype.kind not in "iu":
+            raise BadInput(f"inputs[{place}]: expected a sequence or integer ids (length,), got {item.dtype} {item.shape}.")
+    return ids
+
+
+def check_context(context: int) -> None:
+    """Raise BadInput if a window of `context` tokens makes no sense."""
+    if context < 2:
+        raise BadInput(f"context: expected at least 2 tokens, got {context}.")
+
+
+def by_budget(lengths: Sequence[int] | np.ndarray, budget: int = BATCH_TOKENS) -> Iterator[np.ndarray]:
+    """Item numbers in batches of similar length with at most `budget` tokens (or a single item).
+
+    Parameters
+    ----------
+    lengths
+        Tokens of each item.
+    budget
+        Most tokens of a batch.
+
+    Yields
+    ------
+    int64 array
+        Numbers of the items of one batch; every item comes once.
+    """
+    if budget < 1:
+        raise BadInput(f"batch_tokens: expected at least 1, got {budget}.")
+    sizes = np.asarray(lengths, dtype=np.int64)
+    batch: list[int] = []
+    filled = 0
+    for item in np.argsort(sizes, kind="stable").tolist():
+        if batch and filled + sizes[item] > budget:
+            yield np.array(batch)
+            batch, filled = [], 0
+        batch.append(item)
+        filled += int(sizes[item])
+    if batch:
+        yield np.array(batch)
+
+
+@contextmanager
+def evaluating(model: Any) -> Iterator[None]:
+    """No gradients, no dropout; afterwards every part of the model is in the mode it was in.
+
+    Parameters
+    ----------
+    model
+        A module.
+    """
+    import torch
+
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def packed(model: Any, pieces: Iterable[np.ndarray]) -> tuple[Any, Any]:
+    """Pack id arrays; tokens on the model's device, boundaries on the CPU where grouping reads them.
+
+    Parameters
+    ----------
+    model
+        Anything with ``device``.
+    pieces
+        Arrays of ids.
+
+    Returns
+    -------
+    tuple of torch.Tensor
+        Tokens (tokens,) and boundaries (sequences + 1,).
+    """
+    from glmkit.models import pack
+
+    tokens, boundaries = pack(list(pieces))
+    return tokens.to(model.device), boundaries

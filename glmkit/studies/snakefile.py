@@ -1,0 +1,80 @@
+"""A plan as a Snakefile, and the command that drives it.
+
+Snakemake decides what has to run: a stage whose parameters or code differ from those of its last success, whose inputs are
+newer, or that has not succeeded yet; and everything after it. The file names only what lies below the run folder, so that
+no blank, quote or brace in a path above it can matter, and it holds no shell text but the interpreter's own path.
+"""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from glmkit.files import write_json, write_text
+from glmkit.studies import devices, layout
+from glmkit.studies.plan import Plan
+
+_HEAD = """# Written by glmkit; changes are lost at the next run. To run it by hand, in this run's folder:
+# snakemake --snakefile .workflow/Snakefile --cores 2
+"""
+_RULE = """
+rule stage_{name}:
+    input:
+        notebook=ancient({notebook!r}),
+        after={after!r},
+    output:
+        {done!r},
+    params:
+        values=lambda wildcards: {values!r},
+        code={code!r},
+    threads: 1
+{resources}    shell:
+        {command!r}
+"""
+
+
+def write_workflow(plan: Plan) -> None:
+    """Write the plan, the Snakefile and the copies of the notebooks into the run folder."""
+    folder = plan.folder
+    for stage in plan.stages:
+        copy = folder / layout.source(stage.name)
+        text = Path(stage.notebook).read_text(encoding="utf-8-sig")
+        if not copy.exists() or copy.read_text(encoding="utf-8") != text:
+            write_text(copy, text)
+    write_json(folder / layout.PLAN, plan.as_dict())
+    write_text(folder / layout.SNAKEFILE, render(plan))
+
+
+def render(plan: Plan) -> str:
+    """The Snakefile's text."""
+    everything = [f"{stage.name}/{layout.DONE}" for stage in plan.stages]
+    rules = [f"\nrule all:\n    input:\n        {everything!r},\n"]
+    for stage in plan.stages:
+        words = [sys.executable, "-P", "-m", "glmkit.studies.job", ".", stage.name]
+        needs = ", ".join(f"{name}={amount}" for name, amount in stage.resources.items())
+        rules.append(
+            _RULE.format(
+                name=stage.name,
+                notebook=layout.source(stage.name),
+                after=[f"{name}/{layout.DONE}" for name in stage.after],
+                done=f"{stage.name}/{layout.DONE}",
+                values=stage.values,
+                code=stage.code,
+                resources=f"    resources: {needs}\n" if needs else "",
+                command=f"exec {shlex.join(words)}".replace("{", "{{").replace("}", "}}"),
+            )
+        )
+    return _HEAD + "".join(rules)
+
+
+def command(plan: Plan, cores: int, until: Sequence[str] = (), force: Sequence[str] = ()) -> list[str]:
+    """The argument list that runs Snakemake on a plan's run folder."""
+    words = [sys.executable, "-P", "-m", "snakemake", "--snakefile", layout.SNAKEFILE, "--directory", str(plan.folder)]
+    words += ["--cores", str(cores), "--executor", "local", "--nolock", "--rerun-incomplete", "--keep-going", "--nocolor"]
+    words += ["--rerun-triggers", "mtime", "params", "input"]
+    if any("gpu" in stage.resources for stage in plan.stages):
+        words += ["--resources", f"gpu={max(1, devices.cuda_count())}"]
+    if force:
+        words += ["--forcerun", *(f"{name}/{layout.DONE}" for name in force)]
+    targets = [f"{name}/{layout.DONE}" for name in until] or ["all"]
+    return [*words, "--", *targets]
