@@ -11,6 +11,7 @@ import psutil
 import torch
 
 from glmkit.errors import BadInput
+from glmkit.files import fault_point
 from glmkit.train.checkpoints import Checkpoints, Snapshot
 from glmkit.train.config import TrainConfig
 from glmkit.train.feed import SCHEME, Feed, dropout_seed, validation_batches
@@ -191,6 +192,7 @@ class Run:
     def _step(self) -> None:
         """One optimiser step over the whole effective batch."""
         at, config = self.at, self.config
+        fault_point("train.step")
         self.model.train()
         for group in self.optimiser.param_groups:
             group["lr"] = config.rate_at(at.step)
