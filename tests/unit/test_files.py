@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from glmkit.errors import BadInput, ResourceError
-from glmkit.files import atomic_folder, atomic_path, exclusive, inside, read_json, workspace, write_json, write_text
+from glmkit.files import atomic_folder, atomic_path, disk_errors, exclusive, inside, read_json, workspace, write_json, write_text
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     write_text(tmp_path / "a.txt", "old")
-    with pytest.raises(RuntimeError, match="half-way"), atomic_path(tmp_path / "a.txt") as temporary:
+    with pytest.raises(RuntimeError, match="half-way"), atomic_path(tmp_path / "a.txt") as temporary:  # noqa: PT012
         temporary.write_text("new, but cut")
         raise RuntimeError("half-way")
     assert (tmp_path / "a.txt").read_text() == "old"
@@ -34,12 +34,9 @@ def test_files_get_the_permissions_the_user_asks_for(tmp_path: Path) -> None:
 
 def test_a_full_disk_names_path_and_bytes() -> None:
     """F9, with the one device that is always full."""
-    with pytest.raises(ResourceError, match=r"No space left to write .*full.* \(5 bytes needed\)"):
-        from glmkit.files import disk_errors
-
-        with disk_errors(Path("/dev/full"), 5), open("/dev/full", "w") as file:
-            file.write("12345")
-            file.flush()
+    said = r"No space left to write .*full.* \(5 bytes needed\)"
+    with pytest.raises(ResourceError, match=said), disk_errors(Path("/dev/full"), 5), open("/dev/full", "wb", 0) as file:
+        file.write(b"12345")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
