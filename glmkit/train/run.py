@@ -4,7 +4,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 import psutil
@@ -20,46 +20,11 @@ from glmkit.train.optimiser import make_optimiser, state_from_tensors, state_to_
 from glmkit.train.precision import autocast, choose_precision
 from glmkit.train.resume import check_streams, differences, identity
 from glmkit.train.signals import held_signals
+from glmkit.train.standing import Standing
 
 DIVERGED = 10.0  # times the first step's loss (or 1 nat, if that is more) ...
 DIVERGED_STEPS = 5  # ... in so many steps running
 COMPLETE = {"finished", "early stopping"}
-
-
-@dataclass
-class Standing:
-    """Where a run stands: everything but tensors that a checkpoint keeps.
-
-    Attributes
-    ----------
-    step, tokens, seconds
-        Done so far.
-    epoch, batch
-        The next batch.
-    first_loss
-        Loss of the first step, nats a scored position.
-    streak
-        Steps running with a loss far above it.
-    best_loss, best_step, best
-        The best validation so far, and its weights' file.
-    worse
-        Validations since.
-    reason
-        Why the run ended; None if it has not.
-    """
-
-    step: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    epoch: int = 0
-    batch: int = 0
-    first_loss: float | None = None
-    streak: int = 0
-    best_loss: float | None = None
-    best_step: int | None = None
-    best: dict[str, Any] = field(default_factory=dict)
-    worse: int = 0
-    reason: str | None = None
 
 
 class Run:

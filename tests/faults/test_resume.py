@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_run import SETTINGS, Letters, run, tiny_model
 
 from glmkit import files
 from glmkit.errors import BadInput
 from glmkit.files import sha256
 from glmkit.train import MaskedLanguageModel, TrainConfig, fit
 from glmkit.train.checkpoints import PARTS, read_snapshot
+from tests.faults.tiny_run import SETTINGS, Letters, run, tiny_model
 
 
 @cache
