@@ -110,7 +110,9 @@ def test_YAML_object_tag(refused: Refused, study: Path, tmp_path: Path) -> None:
 
 def test_device_cuda_without_one(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "cuda_count", lambda: 0)
-    assert "first.device is 'cuda', but this machine has no CUDA device. Use 'cpu' or 'auto'." in refused("--set", "first.device=cuda")
+    assert "first.device is 'cuda', but this machine has no CUDA device. Use 'cpu' or 'auto'." in refused(
+        "--set", "first.device=cuda"
+    )
     monkeypatch.setattr(devices, "cuda_count", lambda: 2)
     assert "this machine has 2 CUDA devices, counted from 0" in refused("--set", "first.device=cuda:2")
     assert "a device is 'auto', 'cpu'" in refused("--set", "first.device=gpu")
@@ -167,7 +169,9 @@ def test_blanks_accents_quotes_and_dollars_in_paths_are_fine(
 def test_check_of_a_bad_study_takes_under_5_s_and_loads_nothing_heavy(study: Path) -> None:
     code = "import sys; from glmkit import cli; n = cli.main(sys.argv[1:]); print(sorted({'torch', 'mlflow', 'papermill', 'nbformat', 'numpy'} & set(sys.modules))); sys.exit(n)"
     began = time.monotonic()
-    done = subprocess.run([sys.executable, "-c", code, "run", str(study), "--set", "first.stepz=3"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, "run", str(study), "--set", "first.stepz=3"], capture_output=True, text=True
+    )
     assert time.monotonic() - began < 5
     assert (done.returncode, done.stdout) == (2, "[]\n")
 

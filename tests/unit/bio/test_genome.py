@@ -24,9 +24,7 @@ def test_another_format_is_named(tmp_path: Path) -> None:
 
 
 def test_predicted_genes_are_open_reading_frames() -> None:
-    (record,) = with_genes(
-        read_genome(sample("helicobacter_pylori_g27")), read_gff(sample("helicobacter_pylori_g27_prodigal"))
-    )
+    (record,) = with_genes(read_genome(sample("helicobacter_pylori_g27")), read_gff(sample("helicobacter_pylori_g27_prodigal")))
     whole = [f for f in record.features if not (f.location.partial_5 or f.location.partial_3)]
     assert len(whole) > 1400
     genes = [feature.location.extract(record.sequence) for feature in whole]

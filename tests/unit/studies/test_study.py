@@ -61,8 +61,12 @@ def test_notebooks_are_found_beside_the_study_too(study: Path) -> None:
 
 
 def test_yaml_reads_numbers_and_texts_as_they_look(study: Path) -> None:
-    notebook(study.parents[1] / "first.ipynb", 'out: str = ""\na: str = ""\nb: float = 0.0\nc: str = ""\nd: bool = False\ne: int = 0')
-    study.write_text("stages:\n  first:\n    notebook: first.ipynb\n    with: {a: no, b: 1e-3, c: 2024-01-01, d: true, e: 1_000}\n")
+    notebook(
+        study.parents[1] / "first.ipynb", 'out: str = ""\na: str = ""\nb: float = 0.0\nc: str = ""\nd: bool = False\ne: int = 0'
+    )
+    study.write_text(
+        "stages:\n  first:\n    notebook: first.ipynb\n    with: {a: no, b: 1e-3, c: 2024-01-01, d: true, e: 1_000}\n"
+    )
     values = make_plan(load_study(study)).stage("first").parameters
     assert values == {"out": "runs/toy/first", "a": "no", "b": 0.001, "c": "2024-01-01", "d": True, "e": 1000}
 
@@ -76,12 +80,18 @@ def test_yaml_reads_numbers_and_texts_as_they_look(study: Path) -> None:
         ("stages: {first: {notebook: nowhere.ipynb}}", "first.notebook nowhere.ipynb was not found in "),
         ("stages: {first: first.ipynb}", "stage first must be written as 'notebook: FILE', got 'first.ipynb'"),
         ("stages: {a-b: {notebook: first.ipynb}}", "'a-b' cannot name a stage"),
-        ("stages: {first: {notebook: first.ipynb, after: frist}}", "first.after names 'frist', which is no stage. Did you mean 'first'?"),
+        (
+            "stages: {first: {notebook: first.ipynb, after: frist}}",
+            "first.after names 'frist', which is no stage. Did you mean 'first'?",
+        ),
         ("stages: {first: {notebook: first.ipynb, minutes: 0}}", "first.minutes must be a number above 0, got 0"),
         ("stages: {first: {notebook: first.ipynb, resources: {gpu: one}}}", "first.resources must be written as 'gpu: 1'"),
         ("stages: {first: {notebook: first.ipynb, with: [3]}}", "first.with must be written as 'parameter: value', got [3]"),
         ("stages: {first: {notebook: first.ipynb, with: {out: x}}}", "first.out is decided by the run's name (runs/toy/first)"),
-        ("stages: {a: {notebook: first.ipynb, after: b}, b: {notebook: first.ipynb, after: a}}", "these stages wait for each other: "),
+        (
+            "stages: {a: {notebook: first.ipynb, after: b}, b: {notebook: first.ipynb, after: a}}",
+            "these stages wait for each other: ",
+        ),
         ("name: [", "line 2: not YAML"),
     ],
 )
