@@ -18,6 +18,7 @@ from glmkit.evaluate.bootstrap import bootstrap
 from glmkit.evaluate.compare import compare
 from glmkit.evaluate.markov import MarkovModel
 from glmkit.evaluate.metrics import METRICS, Metric
+from glmkit.evaluate.recurrent import RecurrentNetwork
 from glmkit.evaluate.table import Row, Table
 from glmkit.evaluate.task import Fold, Task
 from glmkit.score.estimate import Estimate
@@ -36,6 +37,7 @@ __all__ = [
     "Metric",
     "OneHotForest",
     "PositionWeights",
+    "RecurrentNetwork",
     "Row",
     "Table",
     "Task",

@@ -142,6 +142,26 @@ class Table:
         one, two = self.row(a, split), self.row(b, split)
         return interval(one.estimates[metric].value - two.estimates[metric].value, one.draws[metric] - two.draws[metric])
 
+    def differences(self, reference: str, split: str | None = None, metric: str | None = None) -> pd.DataFrame:
+        """Every other method minus `reference`, largest first.
+
+        Parameters
+        ----------
+        reference
+            Name of a method: the same network from scratch, or the best baseline.
+        split, metric
+            As in :meth:`difference`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns method, reference, difference, low, high; paired 95% intervals.
+        """
+        others = [row.method for row in self._of(split) if row.method != reference]
+        records = [(name, reference, *self.difference(name, reference, split, metric)) for name in others]
+        frame = pd.DataFrame(records, columns=["method", "reference", "difference", "low", "high"])
+        return frame.sort_values("difference", ascending=False, ignore_index=True)
+
     def row(self, method: str, split: str | None = None) -> Row:
         """The row of `method` on `split`.
 

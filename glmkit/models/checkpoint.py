@@ -266,16 +266,17 @@ def _open(folder: Path, kind: str) -> _Opened:
         held = settings.get("kind")
         door = f"glmkit.models.{doors[held]}" if held in doors else "a folder that glmkit.models.save wrote"
         raise BadInput(f"{folder} holds a {held}, expected a {kind}. Use {door}.")
+    trained_with, found = str(settings.get("tokenizer_hash")), str(read_json(folder / "tokenizer.json").get("hash"))
+    if found != trained_with:
+        raise BadInput(
+            f"{folder}: tokenizer.json is not the one that the model was trained with (hash {found[:12]}, expected "
+            f"{trained_with[:12]}): ids mean other letters now. Restore the model's own tokenizer.json."
+        )
     tokenizer = load_tokenizer(folder)
     if len(tokenizer.vocabulary) != config.vocabulary_size:
         raise BadInput(
             f"{folder}: config.json says vocabulary_size {config.vocabulary_size}, tokenizer.json has "
             f"{len(tokenizer.vocabulary)} entries. The two are from different models; copy the folder again."
-        )
-    if tokenizer.hash != settings.get("tokenizer_hash"):
-        raise BadInput(
-            f"{folder}: tokenizer.json is not the one that the model was trained with (hash {tokenizer.hash[:12]}, expected "
-            f"{str(settings.get('tokenizer_hash'))[:12]}): ids mean other letters now. Restore the model's own tokenizer.json."
         )
     return _Opened(config, settings, tokenizer, read_json(folder / "card.json"))
 

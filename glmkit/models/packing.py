@@ -17,10 +17,10 @@ from glmkit.errors import BadInput
 
 
 class Span(NamedTuple):
-    """`count` sequences of one `length` that lie side by side from token `start` on."""
+    """Sequences of one `length` that lie side by side from token `start` on."""
 
     start: int
-    count: int
+    sequences: int
     length: int
 
 

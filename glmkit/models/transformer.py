@@ -4,7 +4,7 @@ Pre-norm blocks with rotary positions, exact GELU and a final layer norm: the ar
 doi:10.1126/science.ade2574) when attention looks both ways, and of GPT-NeoX without the parallel residual when it is causal,
 so that what is trained here opens in `transformers`. Rotary positions: Su et al. 2021, arXiv:2104.09864.
 
-Attention runs as scaled-dot-product attention over rectangles of equally long sequences (see `packing`): no mask, no padding.
+Attention runs over rectangles of equally long sequences (see `packing` and `attention`): no mask, no padding.
 Dropout stands on the two residual branches and not on the attention weights, where it would cost the fused kernels.
 """
 
@@ -18,6 +18,7 @@ from torch import nn
 
 from glmkit.axes import BoundariesT, HiddenT, TokensT
 from glmkit.errors import BadInput
+from glmkit.models.attention import attend
 from glmkit.models.packing import Span, group
 
 ROTARY_BASE = 10_000.0
@@ -214,10 +215,7 @@ class Block(nn.Module):
         rectangle = qkv[start : start + count * length].view(count, length, 3, self.heads, width // self.heads)
         query, key, value = rectangle.unbind(2)
         query, key = rotate(query, cosine[:length], sine[:length]), rotate(key, cosine[:length], sine[:length])
-        mixed = F.scaled_dot_product_attention(
-            query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), is_causal=self.causal
-        )
-        return mixed.transpose(1, 2).reshape(count * length, width)
+        return attend(query, key, value, self.causal).reshape(count * length, width)
 
 
 def rotary_table(length: int, head_width: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:

@@ -2,7 +2,7 @@
 
 from glmkit.score.classify import class_logits, class_probabilities
 from glmkit.score.embed import embed
-from glmkit.score.estimate import Estimate
+from glmkit.score.estimate import Estimate, ratio
 from glmkit.score.likelihood import bits_per_base, describe_method, log_likelihood, token_log_likelihood
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "describe_method",
     "embed",
     "log_likelihood",
+    "ratio",
     "token_log_likelihood",
 ]

@@ -27,7 +27,7 @@ from papermill.engines import Engine, NotebookExecutionManager
 from glmkit.errors import BadInput, GlmkitError, Interrupted, ResourceError, Terminated
 from glmkit.files import write_text
 from glmkit.studies import kernel, processes
-from glmkit.studies.ipynb import is_identifier
+from glmkit.studies.ipynb import cell_number, is_identifier
 from glmkit.studies.output import CappedClient
 
 GRACE = 5.0  # seconds between the interrupt and the kill
@@ -136,14 +136,15 @@ class Client(CappedClient):
             except DeadKernelError as error:
                 self.nb_man.cell_exception(cell, cell_index=index, exception=error)
                 self._raise_if_stopped()
-                self._fail(cell, "KernelDied", _how_it_died(self._returncode(), index))
+                self._fail(cell, "KernelDied", _how_it_died(self._returncode(), cell_number(self.nb.cells, index)))
             except CellTimeoutError as error:
                 self.nb_man.cell_exception(cell, cell_index=index, exception=error)
+                number = cell_number(self.nb.cells, index)
                 limit = "minutes" if self.deadline and time.monotonic() >= self.deadline else "cell_minutes"
                 self._fail(
                     cell,
                     "TimeLimit",
-                    ResourceError(f"Cell {index + 1} was stopped by the study's time limit ({limit}). Raise it, or do less."),
+                    ResourceError(f"Cell {number} was stopped by the study's time limit ({limit}). Raise it, or do less."),
                 )
             except BaseException as error:
                 self.nb_man.cell_exception(cell, cell_index=index, exception=error)
@@ -315,8 +316,8 @@ def _to_its_end(make: Callable[[], Coroutine[Any, Any, None]]) -> None:
         pool.submit(asyncio.run, made()).result()
 
 
-def _how_it_died(code: int | None, index: int) -> GlmkitError:
-    where = f"The kernel died in cell {index + 1}"
+def _how_it_died(code: int | None, cell: int) -> GlmkitError:
+    where = f"The kernel died in cell {cell}"
     if code == -signal.SIGKILL:
         return ResourceError(
             f"{where}: killed by signal 9. If nobody killed it, the machine ran out of memory: give it less at a time."

@@ -86,6 +86,9 @@ class Forwarder:
         deadline = time.monotonic() + self.patience
         while not self._forward() and store.is_locked(self._error or OSError()) and time.monotonic() < deadline:
             time.sleep(0.5)
+        if self._error is not None:
+            late = f"MLflow did not take the last metrics in time. They are in {self.path}, from byte {self._offset:,} on."
+            store.warn_once(late, about=str(self.path))
         self._save()
 
     def _follow(self) -> None:
@@ -103,7 +106,8 @@ class Forwarder:
             self._error = error
             store.warn_once(
                 f"MLflow does not take metrics just now ({store.in_short(error)}). Training goes on; "
-                f"{self.path} is complete and is sent as soon as MLflow answers."
+                f"{self.path} is complete and is sent as soon as MLflow answers.",
+                about=store.in_short(error),
             )
             return False
         self._error = None

@@ -3,7 +3,7 @@
 import difflib
 import json
 import keyword
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,21 @@ def read_notebook(notebook: Path) -> dict[str, Any]:
             f"{notebook} has notebook format {version}, expected 4. Convert it: jupyter nbconvert --to notebook --nbformat 4."
         )
     return content
+
+
+def cell_number(cells: Sequence[Mapping[str, Any]], index: int) -> int:
+    """The number, from 1, that a cell of an executed notebook has in the author's notebook, without papermill's own cells."""
+    added = {"injected-parameters", "papermill-error-cell-tag"}
+    return sum(not added & set(cell.get("metadata", {}).get("tags", [])) for cell in cells[: index + 1])
+
+
+def failed_cell(executed: Path) -> int | None:
+    """The number of the cell at which an executed notebook failed; None if it did not."""
+    cells = read_notebook(executed)["cells"] if executed.exists() else []
+    for index, cell in enumerate(cells):
+        if cell.get("metadata", {}).get("papermill", {}).get("status") == "failed":
+            return cell_number(cells, index)
+    return None
 
 
 def code_cells(content: Mapping[str, Any]) -> list[str]:

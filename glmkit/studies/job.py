@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from glmkit import errors
 from glmkit.errors import GlmkitError, Interrupted, Terminated
 from glmkit.files import disk_errors, read_json, write_json
-from glmkit.studies import kernel, layout, processes, record, store, tracking
+from glmkit.studies import ipynb, kernel, layout, processes, record, store, tracking
 from glmkit.studies.plan import Plan, PlannedStage
 from glmkit.studies.redact import redact
 from glmkit.studies.stage import MLFLOW_RUN, STAGE_FOLDER
@@ -42,14 +42,11 @@ class Outcome:
         What the job returns.
     error
         One line, ``Name: what``; empty if it finished.
-    cell
-        The cell that failed, counted from 1; None if it was none.
     """
 
     status: str
     exit_code: int = 0
     error: str = ""
-    cell: int | None = None
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -211,7 +208,7 @@ def _end(folder: Path, outcome: Outcome, begun: float) -> None:
         ended=record.now(),
         seconds=round(time.monotonic() - begun, 1),
         error=redact(outcome.error) or None,
-        cell=outcome.cell,
+        cell=ipynb.failed_cell(folder / layout.NOTEBOOK) if outcome.error else None,
         exit_code=outcome.exit_code,
     )
 
@@ -227,7 +224,7 @@ def exit_code(name: str, text: str = "") -> int:
 def _from_cell(error: Any) -> Outcome:
     code = exit_code(error.ename, error.evalue)
     status = "KILLED" if code in (130, 143) else "FAILED"
-    return Outcome(status=status, exit_code=code, error=f"{error.ename}: {error.evalue}", cell=error.cell_index + 1)
+    return Outcome(status=status, exit_code=code, error=f"{error.ename}: {error.evalue}")
 
 
 def _from_exception(error: Exception) -> Outcome:

@@ -69,7 +69,8 @@ def write_report(run_folder: str | Path) -> Path:
 
 def _stage(folder: Path, name: str, found: dict[str, Any], status: str) -> dict[str, Any]:
     """What the template shows of one stage."""
-    results = found.get("results") or {}
+    ours = str(found.get("opened") or "~") >= str(found.get("started") or "")  # else left by an attempt before this one
+    results = (found.get("results") or {}) if ours else {}
     inputs = [str(item["folder"] if isinstance(item, dict) else item) for item in found.get("inputs") or []]
     parameters = {key: value for key, value in (found.get("parameters") or {}).items() if key != "out" and value not in inputs}
     tables = [_table(folder, entry) for entry in results.get("tables") or []]

@@ -7,7 +7,8 @@ One typed line a parameter, help and range in its comment::
     pool: Literal["mean", "last"] = "mean"  # how positions become one vector
 
 There is no second schema to keep in step. The price is that only literal defaults are allowed, and few types. The cell is
-read with ``ast`` and ``tokenize``; a notebook's code is never run in order to be checked.
+read with ``ast`` and ``tokenize``; a notebook's code is never run in order to be checked. Beside its parameters the cell may
+hold a text and ``from typing import Literal``.
 """
 
 import ast
@@ -203,17 +204,22 @@ def parse_parameters(source: str, where: str) -> dict[str, Parameter]:
         raise BadInput(f"{where}, line {getattr(error, 'lineno', '?')}: not Python ({error.args[0]}).") from None
     found: dict[str, Parameter] = {}
     for statement in tree.body:
-        if (
-            isinstance(statement, ast.Expr)
-            and isinstance(statement.value, ast.Constant)
-            and isinstance(statement.value.value, str)
-        ):
+        if _is_prose(statement):
             continue
         parameter = _parameter(statement, comments.get(statement.end_lineno or 0, ""), f"{where}, line {statement.lineno}")
         if parameter.name in found:
             raise BadInput(f"{where}, line {statement.lineno}: {parameter.name!r} is there twice.")
         found[parameter.name] = parameter
     return found
+
+
+def _is_prose(statement: ast.stmt) -> bool:
+    """A text on its own, or the import that ``Literal`` needs."""
+    if isinstance(statement, ast.ImportFrom):
+        return statement.module == "typing"
+    return (
+        isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant) and isinstance(statement.value.value, str)
+    )
 
 
 def _parameter(statement: ast.stmt, comment: str, where: str) -> Parameter:

@@ -120,7 +120,7 @@ class StageRun:
         self._run_id = os.environ.get(MLFLOW_RUN, "") if attached else ""
         if not attached:
             changes |= self._start_alone(shown)
-        record.update(folder, **changes)
+        record.update(folder, **changes, opened=record.now())
         _open_here[folder] = self
         atexit.register(self._closed_early)
 

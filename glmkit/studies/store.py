@@ -42,7 +42,8 @@ def attempt(what: str, action: Callable[["MlflowClient"], T], patience: float = 
         except store_errors() as error:
             if not is_locked(error) or time.monotonic() + pause > deadline:
                 warn_once(
-                    f"MLflow could not {what} ({in_short(error)}). The run goes on; run.json and metrics.jsonl are complete."
+                    f"MLflow could not {what} ({in_short(error)}). The run goes on; run.json and metrics.jsonl are complete.",
+                    about=what if is_locked(error) else in_short(error),
                 )
                 return None
         time.sleep(pause)
@@ -68,10 +69,10 @@ def in_short(error: Exception) -> str:
     return str(redact(lines[0][:300]))
 
 
-def warn_once(message: str) -> None:
-    """Log `message` unless this process has said it already."""
-    if message not in _said:
-        _said.add(message)
+def warn_once(message: str, about: str) -> None:
+    """Log `message` unless this process has said something `about` the same thing already."""
+    if about not in _said:
+        _said.add(about)
         logger.warning(message)
 
 

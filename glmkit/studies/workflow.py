@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -77,7 +78,7 @@ def run_plan(plan: Plan, cores: int | None = None, until: Sequence[str] = (), fo
         before = _done(plan)
         session = _begin(plan)
         write_workflow(plan)
-        number = _drive(plan, command(plan, cores, until, force))
+        number = _drive(plan, session, command(plan, cores, until, force))
         settle(plan.folder, quiet=number is not None)
         return _finish(plan, session, before, number, until)
 
@@ -168,7 +169,7 @@ def _begin(plan: Plan) -> str:
     return session
 
 
-def _drive(plan: Plan, words: list[str]) -> int | None:
+def _drive(plan: Plan, session: str, words: list[str]) -> int | None:
     """Run Snakemake to its end; return the signal that stopped it, if one did."""
     stopped: list[int] = []
     before = {number: signal.signal(number, lambda n, _: stopped.append(n)) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -184,26 +185,39 @@ def _drive(plan: Plan, words: list[str]) -> int | None:
                 start_new_session=True,
                 preexec_fn=processes.dying_with_parent(),
             )
-        _watch(plan, psutil.Process(process.pid), process, stopped)
+        _watch(plan, session, process, stopped)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
     return stopped[0] if stopped else None
 
 
-def _watch(plan: Plan, tree: psutil.Process, process: "subprocess.Popen[bytes]", stopped: list[int]) -> None:
-    """Wait for Snakemake. The first signal is passed on to the jobs, which have some seconds; the second ends everything."""
-    told, deadline = 0, float("inf")
+def _watch(plan: Plan, session: str, process: "subprocess.Popen[bytes]", stopped: list[int]) -> None:
+    """Wait for Snakemake. The first signal is passed on to the jobs, which have some seconds; the second ends everything.
+
+    MLflow takes seconds to load, so that is done aside as soon as a stage runs: at the end, and above all after a signal, the
+    truth can be told at once.
+    """
+    tree, told, warm, deadline = psutil.Process(process.pid), False, False, float("inf")
     while process.poll() is None:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(0.1)
+            process.wait(0.2)
+        if not warm and record.read(plan.folder).get("session") == session:
+            warm = True
+            threading.Thread(target=_load_mlflow, daemon=True).start()
         if stopped and not told:
-            told, deadline = 1, time.monotonic() + PATIENCE
+            told, deadline = True, time.monotonic() + PATIENCE
             _say("Stopping: running stages may write their checkpoints. Once more stops at once.")
             _pass_on(tree, stopped[0])
         elif len(stopped) > 1 or time.monotonic() > deadline:
             _kill_run(plan, tree)
             process.wait()
+
+
+def _load_mlflow() -> None:
+    from glmkit.studies import tracking
+
+    tracking.prepare_store()
 
 
 def _pass_on(tree: psutil.Process, number: int) -> None:

@@ -25,14 +25,14 @@ class Loss(NamedTuple):
     ----------
     total
         Weighted sum of the losses, nats, a scalar with a gradient.
-    count
+    weight
         Sum of the weights.
     correct
-        Weighted number of right first guesses, a scalar; the accuracy is this by `count`. None while training.
+        Weighted number of right first guesses, a scalar; the accuracy is this by `weight`. None while training.
     """
 
     total: torch.Tensor
-    count: float
+    weight: float
     correct: torch.Tensor | None = None
 
 

@@ -4,13 +4,14 @@ import math
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 import psutil
 import torch
 
 from glmkit.errors import BadInput
+from glmkit.files import fault_point
 from glmkit.train.checkpoints import Checkpoints, Snapshot
 from glmkit.train.config import TrainConfig
 from glmkit.train.feed import SCHEME, Feed, dropout_seed, validation_batches
@@ -19,46 +20,11 @@ from glmkit.train.optimiser import make_optimiser, state_from_tensors, state_to_
 from glmkit.train.precision import autocast, choose_precision
 from glmkit.train.resume import check_streams, differences, identity
 from glmkit.train.signals import held_signals
+from glmkit.train.standing import Standing
 
 DIVERGED = 10.0  # times the first step's loss (or 1 nat, if that is more) ...
 DIVERGED_STEPS = 5  # ... in so many steps running
 COMPLETE = {"finished", "early stopping"}
-
-
-@dataclass
-class Standing:
-    """Where a run stands: everything but tensors that a checkpoint keeps.
-
-    Attributes
-    ----------
-    step, tokens, seconds
-        Done so far.
-    epoch, batch
-        The next batch.
-    first_loss
-        Loss of the first step, nats a scored position.
-    streak
-        Steps running with a loss far above it.
-    best_loss, best_step, best
-        The best validation so far, and its weights' file.
-    worse
-        Validations since.
-    reason
-        Why the run ended; None if it has not.
-    """
-
-    step: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    epoch: int = 0
-    batch: int = 0
-    first_loss: float | None = None
-    streak: int = 0
-    best_loss: float | None = None
-    best_step: int | None = None
-    best: dict[str, Any] = field(default_factory=dict)
-    worse: int = 0
-    reason: str | None = None
 
 
 class Run:
@@ -191,6 +157,7 @@ class Run:
     def _step(self) -> None:
         """One optimiser step over the whole effective batch."""
         at, config = self.at, self.config
+        fault_point("train.step")
         self.model.train()
         for group in self.optimiser.param_groups:
             group["lr"] = config.rate_at(at.step)
@@ -201,7 +168,7 @@ class Run:
                 loss = self.objective.loss(self.model, batch, rng)
             loss.total.backward()
             total += loss.total.detach()
-            weight, tokens = weight + loss.count, tokens + len(batch.tokens)
+            weight, tokens = weight + loss.weight, tokens + len(batch.tokens)
         mean = float(total) / weight if weight else math.nan
         self._norm = self._scale_gradients(weight)
         self._check_sound(mean)
@@ -274,7 +241,7 @@ class Run:
         with torch.inference_mode(), autocast(self.precision, self.device):
             for batch, rng in validation_batches(store, self.config.batch_tokens, self.config.seed):
                 loss = objective.loss(self.model, batch, rng)
-                total, weight = total + loss.total.double().cpu(), weight + loss.count
+                total, weight = total + loss.total.double().cpu(), weight + loss.weight
                 correct = correct + loss.correct.double().cpu()
         mean, at = float(total) / weight, self.at
         if at.best_loss is None or mean < at.best_loss:

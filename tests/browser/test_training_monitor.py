@@ -30,7 +30,7 @@ for step in range(1, {STEPS} + 1):
 monitor.finish("stopped" if step < {STEPS} else "finished")
 """
 AFTER = "print(f'next cell at step {step}, status {monitor.status}, at a checkpoint {step in checkpoints}')"
-LENGTH = "document.querySelector('.glmkit-monitor path.train')?.getAttribute('d').length"
+LENGTH = "document.querySelector('.glmkit-monitor path.train')?.getAttribute('d')?.length ?? 0"
 
 
 def write_notebook(path: Path, *cells: str) -> None:
@@ -53,9 +53,9 @@ def test_the_chart_grows_and_a_click_stops_the_loop(lab: Any, tmp_path: Path) ->
 
     # It grows while the cell runs.
     monitor.wait_for(timeout=20_000)
-    page.wait_for_function(f"{LENGTH} > 300")
+    page.wait_for_function(f"({LENGTH}) > 300")
     first = page.evaluate(LENGTH)
-    page.wait_for_function(f"{LENGTH} > {first + 300}")
+    page.wait_for_function(f"({LENGTH}) > {first + 300}")
     assert monitor.get_attribute("data-status") == "training"
     assert monitor.locator(".title").text_content() == "Pretraining <i>K-12</i>"
     assert monitor.locator(".gaps path").count() == 1

@@ -52,8 +52,8 @@ def test_table_holds_what_was_asked_for() -> None:
     assert frame[frame.method == "majority"].auroc.tolist() == [0.5, 0.5]
     assert np.isnan(frame[frame.method == "majority"].auroc_seed_sd).all()
     assert table.summary("groups 0").method.iloc[-1] == "majority"
-    fpr, tpr = table.roc("groups 0")["net"]
-    assert np.trapezoid(tpr, fpr) == pytest.approx(frame.auroc.iloc[0], abs=0.02)
+    false, true = table.roc("groups 0")["net"]
+    assert np.trapezoid(true, false) == pytest.approx(frame.auroc.iloc[0], abs=0.02)
 
 
 def test_splits_with_the_same_training_are_fitted_once() -> None:
@@ -93,6 +93,10 @@ def test_difference_is_paired_and_the_verdict_follows_it() -> None:
     apart = table.row("better").estimates["auroc"], table.row("position weights").estimates["auroc"]
     assert gap.value == pytest.approx(apart[0].value - apart[1].value)
     assert gap.low > 0
+    against = table.differences("position weights").set_index("method")
+    assert against.index[0] == "better"
+    assert tuple(against.loc["better", ["difference", "low", "high"]]) == gap
+    assert "position weights" not in against.index
     assert (
         "better (best of 3 models) with AUROC 1.000 [1.000, 1.000] is above the best of 2 baselines, position weights"
         in table.verdict()

@@ -122,6 +122,14 @@ def test_statuses_are_true_and_provenance_is_there(run: Path) -> None:
     assert f"glmkit {record.versions()['glmkit']}" in text
 
 
+def test_results_of_an_earlier_attempt_are_not_shown_as_this_ones(run: Path) -> None:
+    record.update(run / "evaluate", status="FAILED", started="2999-01-01T00:00:00.000+00:00", error="BadInput: no such stage")
+    text = Page(write_report(run).read_text()).text
+    assert "BadInput: no such stage" in text
+    assert "Ours is better" not in text
+    assert "AUROC" not in text
+
+
 def test_the_figure_inside_is_the_file(run: Path) -> None:
     images = [attributes["src"] or "" for tag, attributes in Page(write_report(run).read_text()).tags if tag == "img"]
     kind, data = images[0].split(",")

@@ -11,6 +11,7 @@ from tests.faults.notebooks import notebook
 
 CELL = '''\
 """What this notebook can be given."""
+from typing import Literal
 out: str = "runs/x/y"  # folder this stage writes
 steps: int = 4_00  # optimiser steps [1, 1_000_000]
 rate: float = 1  # peak (a, b), after warm-up (0, 1]

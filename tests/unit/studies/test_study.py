@@ -113,5 +113,5 @@ def test_all_problems_of_a_study_are_listed_together(study: Path) -> None:
 
 @pytest.mark.parametrize("text", ["steps=3", "first.steps", ".steps=3", "first.=3"])
 def test_set_has_one_form(text: str) -> None:
-    with pytest.raises(BadInput, match="expected stage.parameter=value"):
+    with pytest.raises(BadInput, match=r"expected stage\.parameter=value"):
         parse_settings([text])

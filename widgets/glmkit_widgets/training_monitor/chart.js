@@ -101,7 +101,7 @@ export function makeChart(height, onPoint) {
 /** Grid lines and labels; `values` is null before the first point. */
 function axes(plot, x, y, steps, values) {
   const parts = [make("line", { class: "axis", x1: plot.left, x2: plot.right, y1: plot.bottom, y2: plot.bottom })];
-  const levels = values ? ticks(...values, Math.max(2, (plot.bottom - plot.top) / 45)) : [];
+  const levels = values ? ticks(...values, Math.max(2, (plot.bottom - plot.top) / 36)) : [];
   for (const level of levels) {
     const height = y.at(level);
     parts.push(make("line", { x1: plot.left, x2: plot.right, y1: height, y2: height }));

@@ -1,0 +1,79 @@
+"""From intervals of a genome to what a token store holds of them, and back to letters.
+
+A split is in bases and covers whole records. Under overlapping k-mers token `i` starts at base `i`, so a record of L bases has
+L - k + 1 tokens and the last k - 1 positions have none; under single bases the two agree.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from glmkit.bio import Interval
+from glmkit.errors import BadInput
+from glmkit.tokens import TokenStore
+
+
+def token_intervals(store: TokenStore, intervals: Iterable[Interval], least: int = 1) -> list[Interval]:
+    """The intervals of a split as positions of a store's tokens.
+
+    Parameters
+    ----------
+    store
+        One token a base: a single-base tokenizer, or overlapping k-mers.
+    intervals
+        In bases, 0-based and half-open.
+    least
+        Intervals with fewer tokens are left out.
+
+    Returns
+    -------
+    list of Interval
+        Clipped to the tokens there are; intervals on references that the store does not hold are left out.
+
+    Raises
+    ------
+    BadInput
+        The store's tokens do not start at every base.
+    """
+    if store.tokenizer().bases_per_token != 1:
+        raise BadInput(
+            "Intervals in bases fit tokens only where a token starts at every base: the base tokenizer, or overlapping k-mers."
+        )
+    length_of = dict(zip(store.names, store.lengths.tolist(), strict=True))
+    clipped = [
+        replace(i, end=min(i.end, length_of[i.reference]))
+        for i in intervals
+        if i.reference in length_of and i.start < length_of[i.reference]
+    ]
+    return [interval for interval in clipped if len(interval) >= max(least, 1)]
+
+
+def bases_of(store: TokenStore, interval: Interval) -> str:
+    """The letters of an interval, read back from a store's tokens.
+
+    Parameters
+    ----------
+    store
+        One token a base.
+    interval
+        In bases; it may not end beyond the record.
+
+    Returns
+    -------
+    str
+        ``len(interval)`` letters; an ambiguous base reads N.
+
+    Raises
+    ------
+    BadInput
+        The store does not hold the reference, or the interval ends beyond it.
+    """
+    tokenizer = store.tokenizer()
+    word = getattr(tokenizer, "k", 1)
+    if interval.reference not in store.names:
+        raise BadInput(f"The store {store.folder} has no {interval.reference!r}.")
+    ids = store[store.names.index(interval.reference)]
+    if interval.end > len(ids) + word - 1:
+        raise BadInput(f"{interval} ends beyond the {len(ids) + word - 1:,} bases of {interval.reference!r}.")
+    first = min(interval.start, max(len(ids) - 1, 0))
+    letters = tokenizer.decode(ids[first : max(interval.end - word + 1, first + 1)])
+    return letters[interval.start - first : interval.end - first]

@@ -1,0 +1,18 @@
+"""Figures from arrays and tables, never from models. Each verb returns a matplotlib Figure that pyplot does not know."""
+
+from glmkit.plot.genomes import genomes
+from glmkit.plot.logos import effect_map, logo, logo_pair
+from glmkit.plot.scores import bits_bars, lines_with_bands, roc_curves, score_dots
+from glmkit.plot.training import training_curves
+
+__all__ = [
+    "bits_bars",
+    "effect_map",
+    "genomes",
+    "lines_with_bands",
+    "logo",
+    "logo_pair",
+    "roc_curves",
+    "score_dots",
+    "training_curves",
+]
