@@ -9,10 +9,10 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,9 +60,8 @@ def atomic_path(path: str | Path, needed: int | None = None) -> Iterator[Path]:
     try:
         with disk_errors(path, needed):
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
-            os.close(handle)
-            temporary = Path(name)
+            temporary = _beside(path)
+            temporary.touch(exist_ok=False)
             yield temporary
             fault_point("atomic.fsync")
             sync(temporary)
@@ -93,7 +92,8 @@ def atomic_folder(path: str | Path, needed: int | None = None) -> Iterator[Path]
         with disk_errors(path, needed):
             path.parent.mkdir(parents=True, exist_ok=True)
             recover_folder(path)
-            temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+            temporary = _beside(path)
+            temporary.mkdir()
             yield temporary
             fault_point("folder.fsync")
             for file in (*temporary.rglob("*"), temporary):
@@ -110,6 +110,11 @@ def atomic_folder(path: str | Path, needed: int | None = None) -> Iterator[Path]
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def _beside(path: Path) -> Path:
+    """A new name in the folder of `path`; what is made there has the user's usual permissions, unlike a private temporary file."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(6)}.partial")
 
 
 def recover_folder(path: str | Path) -> None:

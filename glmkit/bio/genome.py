@@ -76,9 +76,9 @@ def with_genes(records: Sequence[Record], genes: Iterable[GffFeature]) -> list[R
             )
         if where.end > sizes[where.reference]:
             raise BadInput(f"A gene ends at {where.end:,} on {where.reference!r}, which has {sizes[where.reference]:,} bases.")
-        left, right = (gene.attributes.get("partial", ["00"])[0] + "00")[:2]
-        five, three = (left, right) if where.strand >= 0 else (right, left)
-        location = Location((where,), where.reference, partial_5=five == "1", partial_3=three == "1")
+        edges = [edge == "1" for edge in gene.attributes.get("partial", ["00"])[0][:2].ljust(2, "0")]
+        five, three = edges if where.strand >= 0 else reversed(edges)
+        location = Location((where,), where.reference, partial_5=five, partial_3=three)
         qualifiers = {"inference": [gene.source], "codon_start": [str((gene.phase or 0) + 1)], **gene.attributes}
         added[where.reference].append(Feature("CDS", location, qualifiers))
     return [replace(record, features=record.features + tuple(added[record.id])) for record in records]

@@ -5,8 +5,8 @@ behind on SIGTERM. This one marks the cell in which the kernel died as failed an
 or none, and ends the kernel with everything it started. On SIGTERM or Ctrl-C the kernel is interrupted, so that a training
 can write its checkpoint, has a few seconds of grace, and is then killed.
 
-It serves plain papermill as well: ``papermill --engine glmkit in.ipynb out.ipynb -p steps 3``. Papermill loads this module
-while it is being imported itself, so import papermill and name the engine; do not import this module first.
+It serves plain papermill as well: ``papermill --engine glmkit in.ipynb out.ipynb -p steps 3``, through
+:mod:`glmkit.studies.entry`.
 """
 
 import asyncio

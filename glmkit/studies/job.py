@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -69,7 +70,6 @@ def run_stage(plan: Plan, run_folder: Path, stage: PlannedStage) -> int:
     _begin(plan, folder, stage)
     outcome = Outcome(status="KILLED", exit_code=143, error="Terminated: Stopped before it began.")
     child = ""
-    forwarder = None
     try:
         from glmkit.studies.forwarder import Forwarder
 
@@ -81,8 +81,11 @@ def run_stage(plan: Plan, run_folder: Path, stage: PlannedStage) -> int:
             if outcome.status == "KILLED":
                 forwarder.patience = 1.0
             _end(folder, outcome, begun)
-    except (GlmkitError, OSError) as error:
+    except Exception as error:  # whatever it was, the stage failed, and says so
         outcome = _from_exception(error)
+        if not isinstance(error, GlmkitError):
+            with open(folder / layout.LOG, "a", encoding="utf-8") as log:
+                traceback.print_exc(file=log)
         _end(folder, outcome, begun)
     finally:
         _ignore_signals()
@@ -105,8 +108,8 @@ def execute(plan: Plan, stage: PlannedStage, run_folder: Path, child: str) -> Ou
     with _environment({STAGE_FOLDER: str(folder), MLFLOW_RUN: child}):
         try:
             papermill.execute_notebook(
-                str(run_folder / layout.source(stage.name)),
-                str(folder / layout.NOTEBOOK),
+                _literal(run_folder / layout.source(stage.name)),
+                _literal(folder / layout.NOTEBOOK),
                 parameters=stage.parameters,
                 engine_name="glmkit",
                 kernel_name=plan.kernel,
@@ -122,6 +125,11 @@ def execute(plan: Plan, stage: PlannedStage, run_folder: Path, child: str) -> Ou
         except (GlmkitError, OSError) as error:
             return _from_exception(error)
     return Outcome(status="FINISHED")
+
+
+def _literal(path: Path) -> str:
+    """A path for papermill, which would read ``{name}`` in one as the place of a parameter."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def ensure_parent(plan: Plan, run_folder: Path) -> str:

@@ -1,0 +1,33 @@
+"""``import glmkit`` and ``glmkit --help`` are quick, because nothing heavy is loaded before it is needed."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ["torch", "mlflow", "snakemake", "transformers", "sklearn", "matplotlib", "pandas", "numba"]
+
+
+def loaded(statement: str) -> set[str]:
+    code = f"import sys; {statement}; print(*sorted(name for name in sys.modules if '.' not in name))"
+    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_glmkit_imports_next_to_nothing() -> None:
+    assert loaded("import glmkit") & set(HEAVY) == set()
+
+
+def test_the_command_line_imports_next_to_nothing() -> None:
+    assert loaded("import glmkit.cli") & set(HEAVY) == set()
+
+
+@pytest.mark.parametrize(
+    "room", ["bio", "acquire", "tokens", "data", "models", "train", "score", "evaluate", "interpret", "plot"]
+)
+def test_no_room_imports_torch_before_a_model_is_touched(room: str) -> None:
+    assert "torch" not in loaded(f"import glmkit.{room}")
+
+
+def test_the_platform_never_imports_torch() -> None:
+    names = "signature, study, stage, engine, job, workflow, report, status, tracking"
+    assert "torch" not in loaded(f"from glmkit.studies import {names}")
