@@ -4,7 +4,9 @@ from glmkit.data.batches import token_budget_batches
 from glmkit.data.coding import coding_windows
 from glmkit.data.crops import Crops
 from glmkit.data.encoded import EncodedWindows
+from glmkit.data.frames import FRAMES, OTHER_STRAND, coding_frames
 from glmkit.data.labelled import LabelledWindows
+from glmkit.data.labelled_crops import LabelledCrops
 from glmkit.data.labels import check_labels, check_stratified
 from glmkit.data.masking import Masked, mask_tokens
 from glmkit.data.split import Split, hold_out, split_blocks, split_groups
@@ -12,14 +14,18 @@ from glmkit.data.starts import start_windows
 from glmkit.data.within import bases_of, token_intervals
 
 __all__ = [
+    "FRAMES",
+    "OTHER_STRAND",
     "Crops",
     "EncodedWindows",
+    "LabelledCrops",
     "LabelledWindows",
     "Masked",
     "Split",
     "bases_of",
     "check_labels",
     "check_stratified",
+    "coding_frames",
     "coding_windows",
     "hold_out",
     "mask_tokens",

@@ -1,8 +1,9 @@
 """Fixed-length windows of a token store, as a corpus to train on.
 
 Nothing is copied: a crop is an offset into the store's memory map, eight bytes a window. Windows lie wholly inside one of
-the given intervals, so those of a split's part cannot touch another part. What is left at an interval's end, shorter than a
-window, is not used.
+the given intervals, so those of a split's part cannot touch another part: under overlapping k-mers, where the last token of a
+window still shows k - 1 bases more, these count as part of it. What is left at an interval's end, shorter than a window, is
+not used.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ import numpy as np
 
 from glmkit.bio import Interval
 from glmkit.errors import BadInput
-from glmkit.tokens import TokenStore
+from glmkit.tokens import TokenStore, tokens_over_base
 from glmkit.tokens.store import SOFT_MASK_WEIGHT
 
 
@@ -26,7 +27,8 @@ class Crops:
     store
         The corpus. Its item names are the intervals' references.
     intervals
-        Where windows may lie, 0-based and half-open, in token positions (which are bases under the single-base tokenizer).
+        Where windows may lie, 0-based and half-open: in bases under single bases and overlapping k-mers, else in token
+        positions.
     length
         Tokens of a window.
     stride
@@ -38,6 +40,8 @@ class Crops:
         int64 (n,): `length` for each window.
     starts
         int64 (n,): where each window starts in ``store.tokens``.
+    over
+        Tokens over a base: k under overlapping k-mers, else 1. A window shows ``length + over - 1`` bases.
     hash
         SHA-256 over the store's hash, the starts and the length.
 
@@ -52,6 +56,7 @@ class Crops:
         if length < 1 or stride < 1:
             raise BadInput(f"Expected length and stride of at least 1, got length={length} and stride={stride}.")
         self.store, self.length, self.stride = store, length, stride
+        self.over = tokens_over_base(store.tokenizer())
         index = {name: i for i, name in enumerate(store.names)}
         pieces: list[np.ndarray] = []
         longest = 0
@@ -61,13 +66,13 @@ class Crops:
                 raise BadInput(
                     f"The store {store.folder} has no {interval.reference!r}; it has {store.names[:3]}… Another genome's split?"
                 )
-            if not 0 <= interval.start < interval.end <= store.lengths[item]:
-                raise BadInput(
-                    f"{interval} does not lie within the {int(store.lengths[item]):,} tokens of {interval.reference!r}."
-                )
-            longest = max(longest, interval.end - interval.start)
-            offset = store.offsets[item]
-            pieces.append(np.arange(offset + interval.start, offset + interval.end - length + 1, stride, dtype=np.int64))
+            size, unit = int(store.lengths[item]) + self.over - 1, "bases" if self.over > 1 else "tokens"
+            if not 0 <= interval.start < interval.end <= size:
+                raise BadInput(f"{interval} does not lie within the {size:,} {unit} of {interval.reference!r}.")
+            tokens = interval.end - interval.start - self.over + 1
+            longest = max(longest, tokens)
+            first = store.offsets[item] + interval.start
+            pieces.append(np.arange(first, first + tokens - length + 1, stride, dtype=np.int64))
         self.starts = np.concatenate(pieces) if pieces else np.empty(0, np.int64)
         if len(self.starts) == 0:
             raise BadInput(
@@ -87,9 +92,9 @@ class Crops:
         return self.store.tokens[start : start + self.length]
 
     def where(self, index: int) -> Interval:
-        """The interval of window `index` (strand 0)."""
+        """The interval that window `index` shows (strand 0)."""
         item, start = self._locate(index)
-        return Interval(self.store.names[item], start, start + self.length)
+        return Interval(self.store.names[item], start, start + self.length + self.over - 1)
 
     def weights(self, index: int) -> np.ndarray:
         """Weight of each token of window `index` in the loss: float32 (length,), 0.1 where soft-masked, else 1."""

@@ -4,6 +4,9 @@ Of the tokens that may be hidden, a share `rate` is chosen; of those 80% become 
 (Devlin et al. 2019, BERT, section 3.1), so that the model cannot tell which visible tokens it will be asked about. All of
 it is arithmetic on one packed array with the caller's random generator: nothing depends on a global state, and the same
 generator state gives the same mask after a resume.
+
+Under overlapping k-mers a base is hidden only if all k tokens over it are, so bases are chosen and the tokens over them hidden
+in one run. A random or true token inside a run would give its bases away: there every hidden token becomes ``<mask>``.
 """
 
 from dataclasses import dataclass
@@ -11,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from glmkit.errors import BadInput
-from glmkit.tokens import Tokenizer
+from glmkit.tokens import Tokenizer, tokens_over_base
 
 TO_MASK, TO_RANDOM = 0.8, 0.9  # below the first: <mask>; up to the second: a random letter; above: as it is
 
@@ -45,11 +48,17 @@ def mask_tokens(
     rate: float = 0.15,
     weights: np.ndarray | None = None,
     boundaries: np.ndarray | None = None,
+    span: int = 1,
 ) -> Masked:
     """Choose and hide tokens of one sequence or of a packed batch.
 
     Each token is chosen with probability `rate`, independently; special tokens and N never. A sequence in which chance chose none
     gets one, so that no sequence is without a target (unless it has nothing but special tokens and N).
+
+    With ``span > 1``, and always under overlapping k-mers, runs are hidden, and every token of a run becomes ``<mask>``. Under
+    overlapping k-mers a run of `span` bases takes ``span + k - 1`` tokens (fewer at the ends of a sequence), all of which are
+    targets, over the full vocabulary. `rate` is then the share of bases that are chosen; bases between two runs that are fewer
+    than k apart are hidden with them.
 
     Parameters
     ----------
@@ -66,40 +75,83 @@ def mask_tokens(
     boundaries
         int (sequences + 1,): where each sequence of a packed batch starts, then the number of tokens. One sequence
         by default.
+    span
+        Length of a run: in bases under overlapping k-mers, else in tokens.
 
     Raises
     ------
     BadInput
-        A rate out of range, or weights or boundaries that do not fit the ids.
+        A rate or span out of range, or weights or boundaries that do not fit the ids.
     """
     ids = np.asarray(ids)
     if not 0 < rate <= 1:
         raise BadInput(f"Expected a masking rate above 0 and at most 1, got {rate}.")
+    if span < 1:
+        raise BadInput(f"Expected a span of at least 1, got {span}.")
     if weights is not None and len(weights) != len(ids):
         raise BadInput(f"Expected {len(ids)} weights, one a token, got {len(weights)}.")
-    draw = rng.random(len(ids))
-    draw[~tokenizer.maskable[ids]] = 2.0  # never below any rate
-    chosen = draw < rate
-    _at_least_one(chosen, draw, np.array([0, len(ids)]) if boundaries is None else np.asarray(boundaries))
-    positions = np.flatnonzero(chosen)
-    targets = ids[positions]
-    fate = rng.random(len(positions))
-    letters = np.flatnonzero(tokenizer.maskable).astype(ids.dtype)
-    random_letter = letters[rng.integers(0, len(letters), len(positions))]
+    edges = np.array([0, len(ids)]) if boundaries is None else np.asarray(boundaries)
+    if len(edges) < 1 or edges[0] != 0 or edges[-1] != len(ids) or (np.diff(edges) < 0).any():
+        raise BadInput(f"Boundaries must rise from 0 to the {len(ids)} tokens, got {edges[:3].tolist()}…{edges[-1:].tolist()}.")
+    maskable = tokenizer.maskable[ids]
+    run = span + tokens_over_base(tokenizer) - 1
     inputs = ids.copy()
-    hidden = np.where(fate < TO_RANDOM, random_letter, targets)
-    hidden[fate < TO_MASK] = tokenizer.mask_id
-    inputs[positions] = hidden
+    if run == 1:
+        positions = _choose_single(maskable, rng, rate, edges)
+        inputs[positions] = _disguise(ids[positions], tokenizer, rng)
+    else:
+        positions = _choose_runs(maskable, rng, 1 - (1 - rate) ** (1 / span), run, edges)
+        inputs[positions] = tokenizer.mask_id
     scored = np.ones(len(positions), np.float32) if weights is None else np.asarray(weights, np.float32)[positions]
-    return Masked(inputs, positions, targets, scored)
+    return Masked(inputs, positions, ids[positions], scored)
+
+
+def _choose_single(maskable: np.ndarray, rng: np.random.Generator, rate: float, edges: np.ndarray) -> np.ndarray:
+    """Positions chosen one by one."""
+    draw = rng.random(len(maskable))
+    draw[~maskable] = 2.0  # never below any rate
+    chosen = draw < rate
+    _at_least_one(chosen, draw, edges)
+    return np.flatnonzero(chosen)
+
+
+def _disguise(targets: np.ndarray, tokenizer: Tokenizer, rng: np.random.Generator) -> np.ndarray:
+    """What the model sees in place of `targets`: the mask, a random letter, or the target itself."""
+    fate = rng.random(len(targets))
+    letters = np.flatnonzero(tokenizer.maskable).astype(targets.dtype)
+    hidden = np.where(fate < TO_RANDOM, letters[rng.integers(0, len(letters), len(targets))], targets)
+    hidden[fate < TO_MASK] = tokenizer.mask_id
+    return hidden
+
+
+def _choose_runs(maskable: np.ndarray, rng: np.random.Generator, share: float, run: int, edges: np.ndarray) -> np.ndarray:
+    """Positions inside runs of `run` tokens; a run may reach over a sequence's ends, so that its edges are hidden as often.
+
+    A run ends at each place with probability `share`; the places of a sequence are its tokens and ``run - 1`` more after them.
+    """
+    places = edges + (run - 1) * np.arange(len(edges))
+    ends = np.flatnonzero(rng.random(places[-1]) < share)
+    owner = np.searchsorted(places, ends, "right") - 1
+    chosen = _paint(ends - (run - 1) * owner, owner, run, edges) & maskable
+    found = chosen.copy()
+    draw = rng.random(len(maskable))
+    draw[~maskable] = 2.0
+    _at_least_one(found, draw, edges)
+    if len(added := np.flatnonzero(found & ~chosen)):
+        chosen |= _paint(added, np.searchsorted(edges, added, "right") - 1, run, edges) & maskable
+    return np.flatnonzero(chosen)
+
+
+def _paint(last: np.ndarray, owner: np.ndarray, run: int, edges: np.ndarray) -> np.ndarray:
+    """Whether each token lies in a run that ends with token `last` of sequence `owner`: bool (tokens,)."""
+    change = np.zeros(edges[-1] + 1, np.int64)
+    np.add.at(change, np.maximum(last - run + 1, edges[owner]), 1)
+    np.add.at(change, np.minimum(last + 1, edges[owner + 1]), -1)
+    return np.cumsum(change[:-1]) > 0
 
 
 def _at_least_one(chosen: np.ndarray, draw: np.ndarray, boundaries: np.ndarray) -> None:
     """In each sequence without a choice, choose the maskable token with the smallest draw."""
-    if len(boundaries) < 1 or boundaries[0] != 0 or boundaries[-1] != len(draw) or (np.diff(boundaries) < 0).any():
-        raise BadInput(
-            f"Boundaries must rise from 0 to the {len(draw)} tokens, got {boundaries[:3].tolist()}…{boundaries[-1:].tolist()}."
-        )
     boundaries = boundaries[np.r_[True, np.diff(boundaries) > 0]]  # sequences without tokens have nothing to choose
     if len(boundaries) < 2:
         return

@@ -15,6 +15,7 @@ from glmkit.files import atomic_folder, read_json, recover_folder, sha256, write
 from glmkit.models.classifier import Classifier
 from glmkit.models.formats import config_from_disk, config_to_disk, weights_from_disk, weights_to_disk
 from glmkit.models.language_model import Config, LanguageModel, new_network
+from glmkit.models.token_classifier import TokenClassifier
 from glmkit.models.weights import check_layout, read_weights, write_weights
 from glmkit.tokens import load_tokenizer
 
@@ -75,12 +76,34 @@ def save_classifier(model: Classifier, folder: str | Path) -> Path:
     BadInput
         The folder holds files that are not a model's.
     """
-    return _save(
-        model, folder, {"kind": "classifier", "classes": list(model.classes), "pool": model.pool, "dropout": model.dropout}
-    )
+    head = {"classes": list(model.classes), "pool": model.pool, "hidden": model.hidden, "dropout": model.dropout}
+    return _save(model, folder, {"kind": "classifier"} | head)
 
 
-def _save(model: LanguageModel | Classifier, folder: str | Path, settings: dict[str, Any]) -> Path:
+def save_token_classifier(model: TokenClassifier, folder: str | Path) -> Path:
+    """Write a token classifier, as `save_classifier` writes a classifier.
+
+    Parameters
+    ----------
+    model
+        What to write.
+    folder
+        The folder to make, as for `save`.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder.
+
+    Raises
+    ------
+    BadInput
+        The folder holds files that are not a model's.
+    """
+    return _save(model, folder, {"kind": "token classifier", "classes": list(model.classes), "dropout": model.dropout})
+
+
+def _save(model: LanguageModel | Classifier | TokenClassifier, folder: str | Path, settings: dict[str, Any]) -> Path:
     folder = Path(folder)
     foreign = sorted(path.name for path in folder.glob("*") if path.name not in {*PARTS, "manifest.json"})
     if foreign:
@@ -88,7 +111,7 @@ def _save(model: LanguageModel | Classifier, folder: str | Path, settings: dict[
     config = model.network.config
     state = {_prefixed(name): tensor.float() for name, tensor in model.state_dict().items()}
     with atomic_folder(folder) as temporary:
-        disk = config_to_disk(config, model.tokenizer, settings["kind"] == "classifier")
+        disk = config_to_disk(config, model.tokenizer, settings["kind"] != "language model")
         write_json(temporary / "config.json", disk | {"glmkit": settings | {"tokenizer_hash": model.tokenizer.hash}})
         write_weights(temporary / "model.safetensors", weights_to_disk(state, config))
         model.tokenizer.save(temporary)
@@ -157,12 +180,41 @@ def load_classifier(source: str | Path, device: str = "auto", dtype: str = "auto
     BadInput
         As for `load`.
     """
-    folder, place, kind = Path(source), choose_device(device), _dtype(dtype)
-    opened = _open(folder, "classifier")
-    settings = {name: opened.settings[name] for name in ("pool", "dropout")}
-    model = Classifier(new_network(opened.config), opened.settings["classes"], opened.tokenizer, opened.card, **settings)
+    return _load_head(Classifier, "classifier", ("pool", "hidden", "dropout"), source, device, dtype)
+
+
+def load_token_classifier(source: str | Path, device: str = "auto", dtype: str = "auto") -> TokenClassifier:
+    """Open a token classifier that `save_token_classifier` wrote.
+
+    Parameters
+    ----------
+    source
+        The folder.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+    dtype
+        ``auto`` or ``float32``, or ``bf16``.
+
+    Returns
+    -------
+    TokenClassifier
+        In evaluation mode.
+
+    Raises
+    ------
+    BadInput
+        As for `load`.
+    """
+    return _load_head(TokenClassifier, "token classifier", ("dropout",), source, device, dtype)
+
+
+def _load_head(make: Any, kind: str, options: tuple[str, ...], source: str | Path, device: str, dtype: str) -> Any:
+    folder, place, number = Path(source), choose_device(device), _dtype(dtype)
+    opened = _open(folder, kind)
+    settings = {name: opened.settings[name] for name in options}
+    model = make(new_network(opened.config), opened.settings["classes"], opened.tokenizer, opened.card, **settings)
     _fill(model, folder, opened.config)
-    return model.to(place, kind).eval()
+    return model.to(place, number).eval()
 
 
 def choose_device(device: str) -> torch.device:
@@ -210,8 +262,10 @@ def _open(folder: Path, kind: str) -> _Opened:
     config = config_from_disk(disk, str(folder / "config.json"))
     settings = disk.get("glmkit", {})
     if settings.get("kind") != kind:
-        other = "load_classifier" if kind == "language model" else "load"
-        raise BadInput(f"{folder} holds a {settings.get('kind')}, expected a {kind}. Use glmkit.models.{other}.")
+        doors = {"language model": "load", "classifier": "load_classifier", "token classifier": "load_token_classifier"}
+        held = settings.get("kind")
+        door = f"glmkit.models.{doors[held]}" if held in doors else "a folder that glmkit.models.save wrote"
+        raise BadInput(f"{folder} holds a {held}, expected a {kind}. Use {door}.")
     trained_with, found = str(settings.get("tokenizer_hash")), str(read_json(folder / "tokenizer.json").get("hash"))
     if found != trained_with:
         raise BadInput(

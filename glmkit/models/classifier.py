@@ -1,7 +1,12 @@
 """A network with a pooled head: one vector a sequence, then class logits.
 
 Pooling says what the answer is about: ``mean`` of all tokens for a property of the whole window, ``centre`` for a site that
-the window was cut around (index ``length // 2``), ``first`` for a start token, ``last`` for a causal model.
+the window was cut around, ``centre+mean`` for a site and its surroundings side by side, ``first`` for a start token, ``last``
+for a causal model.
+
+The centre of a window of L bases is base ``L // 2``: with single bases token ``L // 2``, with overlapping k-mers the token that
+has that base at its own centre, index ``(k - 1) // 2`` of its letters. A window of 121 bases has its centre at base 60; of its
+118 overlapping 4-mers token 59, over bases 59 to 62, stands for it. Other tokenizers take token ``length // 2``.
 """
 
 from collections.abc import Sequence
@@ -13,9 +18,10 @@ from torch import nn
 
 from glmkit.axes import BoundariesT, HiddenT, TokensT
 from glmkit.errors import BadInput
-from glmkit.models.language_model import LanguageModel, Network
+from glmkit.models.language_model import Network
+from glmkit.tokens import centre_token, tokens_over_base
 
-Pool = Literal["mean", "centre", "first", "last"]
+Pool = Literal["mean", "centre", "centre+mean", "first", "last"]
 
 
 class Classifier(nn.Module):
@@ -33,13 +39,15 @@ class Classifier(nn.Module):
         Where the model comes from: plain JSON values.
     pool
         How hidden states become one vector.
+    hidden
+        Units of the head's hidden layer; as many as the network is wide if None.
     dropout
         Probability before the head while training.
 
     Raises
     ------
     BadInput
-        Fewer than two classes, a name twice, or an unknown way of pooling.
+        Fewer than two classes, a name twice, an unknown way of pooling, or no hidden unit.
     """
 
     def __init__(
@@ -50,18 +58,21 @@ class Classifier(nn.Module):
         card: dict[str, Any] | None = None,
         *,
         pool: Pool = "mean",
+        hidden: int | None = None,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if len(classes) < 2 or len(set(classes)) != len(classes):
-            raise BadInput(f"A classifier needs two or more classes with different names, got {list(classes)}.")
+        check_classes(classes)
         if pool not in get_args(Pool):
             raise BadInput(f"pool must be one of {', '.join(get_args(Pool))}, got {pool!r}.")
         width = network.config.width
+        units = width if hidden is None else hidden
+        if units < 1:
+            raise BadInput(f"hidden must be 1 or more units of the head, got {hidden}.")
         self.network, self.tokenizer, self.card = network, tokenizer, card or {}
-        self.classes, self.pool, self.dropout = tuple(classes), pool, dropout
-        self.dense = nn.Linear(width, width)
-        self.out = nn.Linear(width, len(classes))
+        self.classes, self.pool, self.hidden, self.dropout = tuple(classes), pool, units, dropout
+        self.dense = nn.Linear(2 * width if pool == "centre+mean" else width, units)
+        self.out = nn.Linear(units, len(classes))
         for linear in (self.dense, self.out):
             nn.init.normal_(linear.weight, std=0.02)
             nn.init.zeros_(linear.bias)
@@ -84,9 +95,9 @@ class Classifier(nn.Module):
         Returns
         -------
         torch.Tensor
-            (sequences, width).
+            (sequences, width), or (sequences, 2 * width) for ``centre+mean``.
         """
-        return pool_hidden(self.network(tokens, boundaries), boundaries, self.pool)
+        return pool_hidden(self.network(tokens, boundaries), boundaries, self.pool, tokens_over_base(self.tokenizer))
 
     def forward(self, tokens: TokensT, boundaries: BoundariesT) -> torch.Tensor:
         """Class logits.
@@ -108,7 +119,7 @@ class Classifier(nn.Module):
         return self.out(vector)
 
 
-def pool_hidden(hidden: HiddenT, boundaries: BoundariesT, pool: str) -> HiddenT:
+def pool_hidden(hidden: HiddenT, boundaries: BoundariesT, pool: str, over: int = 1) -> HiddenT:
     """Pool packed hidden states to one vector a sequence.
 
     Parameters
@@ -118,12 +129,14 @@ def pool_hidden(hidden: HiddenT, boundaries: BoundariesT, pool: str) -> HiddenT:
     boundaries
         int64 (sequences + 1,).
     pool
-        ``mean``, ``centre``, ``first`` or ``last``.
+        ``mean``, ``centre``, ``centre+mean``, ``first`` or ``last``.
+    over
+        Tokens over a base, see `glmkit.tokens.tokens_over_base`: where the centre is.
 
     Returns
     -------
     torch.Tensor
-        (sequences, width).
+        (sequences, width), or (sequences, 2 * width) for ``centre+mean``, the centre first.
     """
     edges = boundaries.to(hidden.device)
     starts, stops = edges[:-1], edges[1:]
@@ -131,27 +144,32 @@ def pool_hidden(hidden: HiddenT, boundaries: BoundariesT, pool: str) -> HiddenT:
         return hidden[starts]
     if pool == "last":
         return hidden[stops - 1]
-    if pool == "centre":
-        return hidden[starts + (stops - starts) // 2]
     lengths = stops - starts
+    centre = hidden[starts + centre_token(lengths, over)]
+    if pool == "centre":
+        return centre
     owner = torch.repeat_interleave(torch.arange(len(lengths), device=hidden.device), lengths)
     total = torch.zeros(len(lengths), hidden.shape[-1], dtype=torch.float32, device=hidden.device)
-    return total.index_add(0, owner, hidden.float()) / lengths[:, None]
+    mean = total.index_add(0, owner, hidden.float()) / lengths[:, None]
+    return mean if pool == "mean" else torch.cat([centre.float(), mean], -1)
 
 
 def new_classifier(
-    model: LanguageModel, classes: Sequence[str], *, pool: Pool = "mean", dropout: float = 0.1, seed: int = 0
+    model: Any, classes: Sequence[str], *, pool: Pool = "mean", hidden: int | None = None, dropout: float = 0.1, seed: int = 0
 ) -> Classifier:
-    """Put a fresh pooled head on a language model's network; the network is shared, not copied.
+    """Put a fresh pooled head on a model's network; the network is shared, not copied.
 
     Parameters
     ----------
     model
-        The pretrained (or new) model. Deep-copy it first to keep it as it is.
+        The pretrained (or new) LanguageModel, or a TokenClassifier that has learned something on the way. Deep-copy it
+        first to keep it as it is.
     classes
         Names of the classes.
     pool
         How hidden states become one vector.
+    hidden
+        Units of the head's hidden layer; as many as the network is wide if None.
     dropout
         Probability before the head while training.
     seed
@@ -165,5 +183,17 @@ def new_classifier(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         card = {**model.card, "classes": list(classes), "pool": pool}
-        classifier = Classifier(model.network, classes, model.tokenizer, card, pool=pool, dropout=dropout)
+        classifier = Classifier(model.network, classes, model.tokenizer, card, pool=pool, hidden=hidden, dropout=dropout)
     return classifier.to(model.device).eval()
+
+
+def check_classes(classes: Sequence[str]) -> None:
+    """Raise BadInput unless there are two or more classes, each with a name of its own.
+
+    Parameters
+    ----------
+    classes
+        Names.
+    """
+    if len(classes) < 2 or len(set(classes)) != len(classes):
+        raise BadInput(f"A classifier needs two or more classes with different names, got {list(classes)}.")

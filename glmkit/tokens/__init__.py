@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from glmkit.tokens.base import BaseTokenizer
-from glmkit.tokens.kmer import KmerTokenizer
+from glmkit.tokens.kmer import KmerTokenizer, centre_token, complement_kmers, tokens_over_base
 from glmkit.tokens.records import encode_records, token_runs
 from glmkit.tokens.registry import load_tokenizer, make_tokenizer
 from glmkit.tokens.store import TokenStore
@@ -18,10 +18,13 @@ __all__ = [
     "KmerTokenizer",
     "TokenStore",
     "Tokenizer",
+    "centre_token",
+    "complement_kmers",
     "encode_records",
     "load_tokenizer",
     "make_tokenizer",
     "token_runs",
+    "tokens_over_base",
 ]
 
 

@@ -3,8 +3,9 @@
 A k-mer's number is its letters read as digits (A 0, C 1, G 2, T 3), the first letter first. The numbers of all windows come
 from doubling: pairs from singles, fours from pairs, and so on, so that six letters take three passes over an array that
 stays in cache. Overlapping k-mers (DNABERT's, Ji et al. 2021) show each base k times: a hidden token can be read off its
-neighbours, so hide runs of at least k; k-mers set apart (the Nucleotide Transformer's, Dalla-Torre et al. 2024) do not have that
-fault but depend on where reading starts. Neither can hide or score one base.
+neighbours, so hide runs: k hidden tokens hide one base (`glmkit.data.mask_tokens` does it). k-mers set apart (the Nucleotide
+Transformer's, Dalla-Torre et al. 2024) do not have that fault, but depend on where reading starts and cannot hide or score one
+base.
 """
 
 from itertools import product
@@ -144,6 +145,62 @@ class KmerTokenizer:
 
     def __repr__(self) -> str:
         return f"KmerTokenizer(k={self.k}, overlapping={self.overlapping})"
+
+
+def tokens_over_base(tokenizer: Any) -> int:
+    """How many tokens show each base (fewer at the ends of a sequence).
+
+    Parameters
+    ----------
+    tokenizer
+        Any tokenizer.
+
+    Returns
+    -------
+    int
+        k for overlapping k-mers, where base `b` stands in tokens ``b - k + 1`` to `b`; 1 for all others.
+    """
+    return tokenizer.k if isinstance(tokenizer, KmerTokenizer) and tokenizer.overlapping else 1
+
+
+def centre_token(length: Any, over: int) -> Any:
+    """The token at the centre of a window.
+
+    Parameters
+    ----------
+    length
+        Tokens of the window, 1 or more: a number or an array (or tensor) of whole numbers.
+    over
+        Tokens over a base, from :func:`tokens_over_base`; with 1 this is ``length // 2``.
+
+    Returns
+    -------
+    int or array
+        Of a window of L bases the token that has base ``L // 2`` at index ``(k - 1) // 2`` of its letters, the last token where
+        the window is too short for that.
+    """
+    place = (length + over - 1) // 2 - (over - 1) // 2
+    return place - (place >= length) * (place - length + 1)
+
+
+def complement_kmers(k: int) -> np.ndarray:
+    """The number of each k-mer's reverse complement.
+
+    Parameters
+    ----------
+    k
+        Bases of a k-mer.
+
+    Returns
+    -------
+    numpy.ndarray
+        int64 (4^k,).
+    """
+    rest, turned = np.arange(4**k), np.zeros(4**k, np.int64)
+    for _ in range(k):
+        turned = 4 * turned + 3 - rest % 4
+        rest //= 4
+    return turned
 
 
 def _codes(sequence: str, start: int, stop: int) -> np.ndarray:

@@ -13,6 +13,7 @@ _HOMES = {
     "MaskedLanguageModel": "objectives",
     "CausalLanguageModel": "objectives",
     "Classification": "objectives",
+    "TokenClassification": "dense",
     "Batch": "feed",
 }
 __all__ = sorted(_HOMES)

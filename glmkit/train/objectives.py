@@ -52,22 +52,30 @@ class Objective(Protocol):
 class MaskedLanguageModel:
     """Predict hidden tokens from both sides (BERT, Devlin et al. 2019, arXiv:1810.04805).
 
+    Under overlapping k-mers *bases* are hidden, by a run of masks over each, and all tokens of a run are predicted; 80/10/10 does
+    not apply there, for a token left in a run would show its bases (see :func:`glmkit.data.mask_tokens`).
+
     Parameters
     ----------
     rate
-        Share of tokens to hide: 80% become the mask, 10% a random letter, 10% stay.
+        Share of tokens to hide: 80% become the mask, 10% a random letter, 10% stay. Under overlapping k-mers the share of bases;
+        each hidden base takes up to k tokens with it, so choose about a third of what suits single bases.
+    span
+        Hide runs of so many tokens (bases under overlapping k-mers) instead of single ones; a run becomes masks only.
     reverse_complement
-        Read each sequence on a random strand. For DNA in single bases.
+        Read each sequence on a random strand. For DNA in single bases or overlapping k-mers.
     """
 
-    def __init__(self, rate: float = 0.15, *, reverse_complement: bool = False) -> None:
+    def __init__(self, rate: float = 0.15, *, span: int = 1, reverse_complement: bool = False) -> None:
         if not 0 < rate <= 1:
             raise BadInput(f"The masking rate must lie in (0, 1], got {rate!r}.")
-        self.rate, self.reverse_complement = rate, reverse_complement
+        if span < 1:
+            raise BadInput(f"The span of a hidden run must be 1 or more, got {span!r}.")
+        self.rate, self.span, self.reverse_complement = rate, span, reverse_complement
 
     def describe(self) -> dict[str, Any]:
         """Name and settings."""
-        return {"objective": "masked", "rate": self.rate, "reverse_complement": self.reverse_complement}
+        return {"objective": "masked", "rate": self.rate, "span": self.span, "reverse_complement": self.reverse_complement}
 
     def check(self, model: Any, store: Any) -> None:
         """Raise BadInput if the model is causal or the corpus is in other ids.
@@ -102,7 +110,7 @@ class MaskedLanguageModel:
         """
         if self.reverse_complement:
             batch = random_strands(batch, complement_table(model.tokenizer), rng)
-        masked = mask_tokens(batch.tokens, model.tokenizer, rng, self.rate, batch.weights, batch.boundaries)
+        masked = mask_tokens(batch.tokens, model.tokenizer, rng, self.rate, batch.weights, batch.boundaries, self.span)
         return _language_loss(model, batch.boundaries, masked.inputs, masked.positions, masked.targets, masked.weights)
 
 
@@ -112,7 +120,7 @@ class CausalLanguageModel:
     Parameters
     ----------
     reverse_complement
-        Read each sequence on a random strand. For DNA in single bases.
+        Read each sequence on a random strand. For DNA in single bases or overlapping k-mers.
     """
 
     def __init__(self, *, reverse_complement: bool = False) -> None:
@@ -223,7 +231,7 @@ class Classification:
             raise BadInput(f"Label {self.labels.max()} was found, but the classifier has {len(classes)} classes, from 0.")
         if self.class_weights is not None and len(self.class_weights) != len(classes):
             raise BadInput(f"There are {len(self.class_weights)} class weights for {len(classes)} classes.")
-        _check_ids(model, store)
+        check_ids(model, store)
         if self.reverse_complement:
             complement_table(model.tokenizer)
 
@@ -250,7 +258,7 @@ class Classification:
         weights = np.ones(len(labels), np.float32) if self.class_weights is None else self.class_weights[labels]
         tokens = torch.from_numpy(batch.tokens.astype(np.int64)).to(model.device)
         logits = model(tokens, torch.from_numpy(batch.boundaries))
-        return _cross_entropy(logits, labels, weights, model.training)
+        return cross_entropy(logits, labels, weights, model.training)
 
 
 def _language_loss(
@@ -259,10 +267,28 @@ def _language_loss(
     tokens = torch.from_numpy(inputs.astype(np.int64)).to(model.device)
     where = torch.from_numpy(positions).to(model.device)
     logits = model.logits(tokens, torch.from_numpy(boundaries), where)
-    return _cross_entropy(logits, targets.astype(np.int64), weights, model.training)
+    return cross_entropy(logits, targets.astype(np.int64), weights, model.training)
 
 
-def _cross_entropy(logits: torch.Tensor, targets: np.ndarray, weights: np.ndarray, training: bool) -> Loss:
+def cross_entropy(logits: torch.Tensor, targets: np.ndarray, weights: np.ndarray, training: bool) -> Loss:
+    """Cross-entropy as a `Loss`.
+
+    Parameters
+    ----------
+    logits
+        (scored, classes).
+    targets
+        int64 (scored,).
+    weights
+        (scored,).
+    training
+        Leaves out the count of right guesses.
+
+    Returns
+    -------
+    Loss
+        Summed.
+    """
     wanted = torch.from_numpy(targets).to(logits.device)
     weight = torch.from_numpy(np.ascontiguousarray(weights, np.float32)).to(logits.device)
     total = (F.cross_entropy(logits.float(), wanted, reduction="none") * weight).sum()
@@ -276,10 +302,19 @@ def _check_language_model(model: Any, store: Any, causal: bool) -> None:
     if model.causal != causal:
         kind, other = ("causal", "MaskedLanguageModel") if model.causal else ("masked", "CausalLanguageModel")
         raise BadInput(f"The model is {kind}: {other} does not suit it. Make it with causal={causal}, or change the objective.")
-    _check_ids(model, store)
+    check_ids(model, store)
 
 
-def _check_ids(model: Any, store: Any) -> None:
+def check_ids(model: Any, store: Any) -> None:
+    """Raise BadInput if the corpus was made by another tokenizer than the model's.
+
+    Parameters
+    ----------
+    model
+        Has ``tokenizer``.
+    store
+        The corpus.
+    """
     made_by = getattr(store, "tokenizer_hash", model.tokenizer.hash)
     if made_by != model.tokenizer.hash:
         raise BadInput(
