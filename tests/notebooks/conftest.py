@@ -10,9 +10,14 @@ from glmkit.acquire import sample
 HELD_OUT = 120_000  # bases
 
 
+def text(name: str) -> str:
+    """A shipped sample, decompressed."""
+    return gzip.decompress(sample(name).read_bytes()).decode()
+
+
 def small_genbank(path: Path, low: int = 20_000, high: int = 60_000, most: int = 12) -> Path:
     """The first contigs between `low` and `high` bases of the annotated genome, as they stand in the sample."""
-    entries = gzip.open(sample("leptospira_kirschneri_h1"), "rt").read().split("//\n")
+    entries = text("leptospira_kirschneri_h1").split("//\n")
     chosen = [entry for entry in entries if entry.strip() and low <= int(entry.split(maxsplit=3)[2]) <= high][:most]
     path.write_text("".join(f"{entry}//\n" for entry in chosen))
     return path
@@ -22,12 +27,12 @@ def small_genbank(path: Path, low: int = 20_000, high: int = 60_000, most: int =
 def small_sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """Values for the acquire notebook's parameters."""
     folder = tmp_path_factory.mktemp("sources")
-    header, *lines = gzip.open(sample("helicobacter_pylori_g27"), "rt").read().splitlines()
+    header, *lines = text("helicobacter_pylori_g27").splitlines()
     (folder / "other.fasta").write_text(f"{header}\n{''.join(lines)[:HELD_OUT]}\n")
-    genes = gzip.open(sample("helicobacter_pylori_g27_prodigal"), "rt").read().splitlines()
+    genes = text("helicobacter_pylori_g27_prodigal").splitlines()
     kept = [line for line in genes if line.startswith("#") or int(line.split("\t")[4]) <= HELD_OUT]
     (folder / "other.gff").write_text("\n".join(kept) + "\n")
-    header, *lines = gzip.open(sample("staphylococcus_aureus_n315"), "rt").read().splitlines()
+    header, *lines = text("staphylococcus_aureus_n315").splitlines()
     (folder / "more.fasta").write_text(f"{header}\n{''.join(lines)[:200_000]}\n")
     return {
         "annotated": [str(small_genbank(folder / "small.gb"))],

@@ -42,7 +42,7 @@ def test_partial_edges_become_biological_ends() -> None:
 
 def test_genes_of_another_genome_are_refused() -> None:
     gene = GffFeature(Interval("other", 0, 6, 1), "p", "CDS", phase=0)
-    with pytest.raises(BadInput, match="lie on 'other', but the genome has c. Give the GFF3 file that belongs"):
+    with pytest.raises(BadInput, match=r"lie on 'other', but the genome has c. Give the GFF3 file that belongs"):
         with_genes([Record("c", "ACGTACGT")], [gene])
     with pytest.raises(BadInput, match="ends at 60 on 'c', which has 8 bases"):
         with_genes([Record("c", "ACGTACGT")], [GffFeature(Interval("c", 0, 60, 1), "p", "CDS", phase=0)])
