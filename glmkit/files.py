@@ -233,4 +233,7 @@ def exclusive(path: str | Path) -> Iterator[None]:
         file.truncate(0)
         file.write(f"pid {os.getpid()} on {socket.gethostname()}\n")
         file.flush()
-        yield
+        try:
+            yield
+        finally:
+            file.truncate(0)  # a name found in a free lock is that of a process which died

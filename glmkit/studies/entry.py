@@ -7,12 +7,16 @@ named it directly, importing the engine before papermill would meet itself half-
 from typing import Any
 
 
-class GlmkitEngine:
-    """Papermill's view of :class:`glmkit.studies.engine.GlmkitEngine`."""
+class _Door(type):
+    """Looks every attribute up on the engine, which is imported at the first look."""
 
-    @classmethod
-    def execute_notebook(cls, *arguments: Any, **options: Any) -> Any:
-        """Execute a notebook with the engine; arguments and result are the engine's."""
+    def __getattr__(cls, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
         from glmkit.studies.engine import GlmkitEngine as Engine
 
-        return Engine.execute_notebook(*arguments, **options)
+        return getattr(Engine, name)
+
+
+class GlmkitEngine(metaclass=_Door):
+    """Papermill's view of :class:`glmkit.studies.engine.GlmkitEngine`."""
