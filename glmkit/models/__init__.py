@@ -22,7 +22,6 @@ _HOMES = {
     "load_classifier": "checkpoint",
     "save_classifier": "checkpoint",
     "load_token_classifier": "checkpoint",
-    "save_token_classifier": "checkpoint",
     "pack": "packing",
     "weights_hash": "weights",
 }

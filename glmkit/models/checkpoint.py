@@ -56,8 +56,8 @@ def save(model: LanguageModel, folder: str | Path) -> Path:
     return _save(model, folder, {"kind": "language model"})
 
 
-def save_classifier(model: Classifier, folder: str | Path) -> Path:
-    """Write a classifier; its network opens in `transformers`, its head only here.
+def save_classifier(model: Classifier | TokenClassifier, folder: str | Path) -> Path:
+    """Write a classifier of sequences or of tokens; its network opens in `transformers`, its head only here.
 
     Parameters
     ----------
@@ -76,31 +76,12 @@ def save_classifier(model: Classifier, folder: str | Path) -> Path:
     BadInput
         The folder holds files that are not a model's.
     """
-    head = {"classes": list(model.classes), "pool": model.pool, "hidden": model.hidden, "dropout": model.dropout}
-    return _save(model, folder, {"kind": "classifier"} | head)
-
-
-def save_token_classifier(model: TokenClassifier, folder: str | Path) -> Path:
-    """Write a token classifier, as `save_classifier` writes a classifier.
-
-    Parameters
-    ----------
-    model
-        What to write.
-    folder
-        The folder to make, as for `save`.
-
-    Returns
-    -------
-    pathlib.Path
-        The folder.
-
-    Raises
-    ------
-    BadInput
-        The folder holds files that are not a model's.
-    """
-    return _save(model, folder, {"kind": "token classifier", "classes": list(model.classes), "dropout": model.dropout})
+    settings = {"classes": list(model.classes), "dropout": model.dropout}
+    if isinstance(model, Classifier):
+        settings |= {"kind": "classifier", "pool": model.pool, "hidden": model.hidden}
+    else:
+        settings |= {"kind": "token classifier"}
+    return _save(model, folder, settings)
 
 
 def _save(model: LanguageModel | Classifier | TokenClassifier, folder: str | Path, settings: dict[str, Any]) -> Path:
@@ -159,7 +140,7 @@ def load(source: str | Path, revision: str | None = None, device: str = "auto", 
 
 
 def load_classifier(source: str | Path, device: str = "auto", dtype: str = "auto") -> Classifier:
-    """Open a classifier that `save_classifier` wrote.
+    """Open a classifier of sequences that `save_classifier` wrote.
 
     Parameters
     ----------
@@ -184,7 +165,7 @@ def load_classifier(source: str | Path, device: str = "auto", dtype: str = "auto
 
 
 def load_token_classifier(source: str | Path, device: str = "auto", dtype: str = "auto") -> TokenClassifier:
-    """Open a token classifier that `save_token_classifier` wrote.
+    """Open a classifier of tokens that `save_classifier` wrote.
 
     Parameters
     ----------

@@ -1,18 +1,22 @@
 """Verbs on a model without training it. PyTorch is first imported when one of them touches a model."""
 
 from glmkit.score.classify import class_logits, class_probabilities
+from glmkit.score.dense import coding_probabilities, token_probabilities
 from glmkit.score.embed import embed
 from glmkit.score.estimate import Estimate, ratio
-from glmkit.score.likelihood import bits_per_base, describe_method, log_likelihood, token_log_likelihood
+from glmkit.score.likelihood import base_log_likelihood, bits_per_base, describe_method, log_likelihood, token_log_likelihood
 
 __all__ = [
     "Estimate",
+    "base_log_likelihood",
     "bits_per_base",
     "class_logits",
     "class_probabilities",
+    "coding_probabilities",
     "describe_method",
     "embed",
     "log_likelihood",
     "ratio",
     "token_log_likelihood",
+    "token_probabilities",
 ]

@@ -31,7 +31,7 @@ def class_logits(classifier: Any, inputs: Sequence[str | np.ndarray], *, batch_t
     BadInput
         Not a classifier, no inputs, or an empty one.
     """
-    if not hasattr(classifier, "classes"):
+    if not hasattr(classifier, "pool"):
         raise BadInput(f"Expected a Classifier, got a {type(classifier).__name__}. Make one with glmkit.models.new_classifier.")
     ids = encode(classifier, inputs)
     result = np.zeros((len(ids), len(classifier.classes)))

@@ -8,6 +8,7 @@ import numpy as np
 from glmkit.axes import Embeddings
 from glmkit.errors import BadInput
 from glmkit.score.batches import BATCH_TOKENS, CONTEXT, by_budget, check_context, encode, evaluating, packed, windows
+from glmkit.tokens import centre_token, tokens_over_base
 
 Pool = Literal["mean", "first", "last", "centre"]
 
@@ -32,7 +33,8 @@ def embed(
     layer
         0 is the embedding of the letters, ``layers`` (or -1) the last layer.
     pool
-        ``"mean"`` over all tokens, or the state at the ``"first"``, ``"last"`` or ``"centre"`` token (``length // 2``).
+        ``"mean"`` over all tokens, or the state at the ``"first"``, ``"last"`` or ``"centre"`` token, the one over the central base
+        (:func:`glmkit.tokens.centre_token`).
     context
         Longest piece that the model reads at once; longer inputs are read in overlapping windows (see
         :mod:`glmkit.score.batches`). Choose no more than the model was trained on.
@@ -55,7 +57,7 @@ def embed(
     if not -depth <= layer < depth:
         raise BadInput(f"layer: expected {-depth} to {depth - 1} (the model has {depth - 1} layers), got {layer}.")
     check_context(context)
-    ids = encode(model, inputs)
+    ids, over = encode(model, inputs), tokens_over_base(model.tokenizer)
     pieces = [(i, window) for i, item in enumerate(ids) for window in windows(len(item), context, _past_only(model))]
     result = np.zeros((len(ids), model.network.config.width), dtype=np.float64)
     with evaluating(model):
@@ -67,7 +69,7 @@ def embed(
                 kept = hidden[start + w.first - w.start : start + w.last - w.start]
                 if pool == "mean":
                     result[i] += kept.sum(0, dtype=np.float64) / len(ids[i])
-                elif w.first <= (place := _place(pool, len(ids[i]))) < w.last:
+                elif w.first <= (place := _place(pool, len(ids[i]), over)) < w.last:
                     result[i] = kept[place - w.first]
     return result.astype(np.float32)
 
@@ -76,5 +78,5 @@ def _past_only(model: Any) -> bool:
     return bool(model.network.config.causal)
 
 
-def _place(pool: str, length: int) -> int:
-    return {"first": 0, "last": length - 1, "centre": length // 2}[pool]
+def _place(pool: str, length: int, over: int) -> int:
+    return {"first": 0, "last": length - 1, "centre": centre_token(length, over)}[pool]

@@ -1,4 +1,4 @@
-"""How probable a model finds a sequence: per token, per sequence, and as bits per base.
+"""How probable a model finds a sequence: per token, per base, per sequence, and as bits per base.
 
 Three methods, never mixed up, since their numbers mean different things:
 
@@ -13,34 +13,28 @@ Three methods, never mixed up, since their numbers mean different things:
 ``one-pass (biased)``
     Nothing is hidden; the model reads the very token it is asked about. Fast, useful to rank, and not a likelihood.
 
+Overlapping k-mers are scored base by base (:mod:`glmkit.score.kmers`), so that their numbers stand beside those of single bases.
+
 References
 ----------
 Salazar J et al. (2020). Masked language model scoring. ACL, 2699-2712.
 """
 
-from collections.abc import Iterator, Sequence
-from itertools import islice
-from typing import Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from glmkit.axes import Scores
 from glmkit.errors import BadInput
-from glmkit.score.batches import BATCH_TOKENS, CONTEXT, by_budget, check_context, encode, evaluating, packed, windows
+from glmkit.score.batches import BATCH_TOKENS, CONTEXT, check_context, encode
 from glmkit.score.estimate import Estimate, ratio
+from glmkit.score.jobs import Method, run_jobs, token_jobs
+from glmkit.score.kmers import kmer_jobs, known_bases
+from glmkit.tokens import tokens_over_base
 
-Method = Literal["causal", "masked", "one-pass (biased)"]
-_JOBS = 512  # windows gathered before they are sorted by length
-
-
-class _Job(NamedTuple):
-    """One window to read: what goes in, where to look, what should be there, and where the answer belongs."""
-
-    item: int
-    inputs: np.ndarray
-    look: np.ndarray
-    targets: np.ndarray
-    places: np.ndarray
+Passes = int | Literal["auto"] | None
+AUTO_PASSES = 8  # of "auto": one token in eight is hidden at a time
 
 
 def token_log_likelihood(
@@ -48,7 +42,7 @@ def token_log_likelihood(
     inputs: Sequence[str | np.ndarray],
     method: Method | None = None,
     *,
-    passes: int | None = None,
+    passes: Passes = None,
     context: int = CONTEXT,
     batch_tokens: int = BATCH_TOKENS,
 ) -> list[np.ndarray]:
@@ -63,7 +57,7 @@ def token_log_likelihood(
     method
         See the module; None is ``causal`` for a causal model and ``masked`` for a masked one.
     passes
-        For ``masked``: hide every `passes`-th letter together; None hides one at a time.
+        For ``masked``: hide every `passes`-th letter together; None hides one at a time; ``"auto"`` hides one in 8.
     context
         Longest piece read at once; longer inputs are read in overlapping windows (:mod:`glmkit.score.batches`).
     batch_tokens
@@ -77,9 +71,11 @@ def token_log_likelihood(
     Raises
     ------
     BadInput
-        A method that the model cannot serve, fewer than 2 passes, an empty input.
+        A method that the model cannot serve, fewer than 2 passes, an empty input, or tokens that overlap.
     """
-    method = check_method(model, method, passes)
+    if tokens_over_base(model.tokenizer) > 1:
+        raise BadInput("Overlapping k-mers show each other's bases, so a token has no score of its own. Use base_log_likelihood.")
+    method, passes = check_method(model, method, passes)
     check_context(context)
     ids = encode(model, inputs)
     result = [np.full(len(item), np.nan) for item in ids]
@@ -87,60 +83,53 @@ def token_log_likelihood(
         letters = int(model.tokenizer.maskable.sum())
         for item, nats in zip(ids, result, strict=True):
             nats[0] = -np.log(letters) if model.tokenizer.maskable[item[0]] else np.nan
-    jobs = _jobs(model, ids, method, passes, context)
-    with evaluating(model):
-        while gathered := list(islice(jobs, _JOBS)):
-            for batch in by_budget([len(job.inputs) for job in gathered], batch_tokens):
-                _score(model, [gathered[j] for j in batch], result)
+    run_jobs(model, token_jobs(model, ids, method, passes, context), result, batch_tokens)
     return result
 
 
-def _jobs(model: Any, ids: list[np.ndarray], method: Method, passes: int | None, context: int) -> Iterator[_Job]:
-    """Every window of every input, once for each set of letters that is hidden in it."""
-    maskable, mask_id = model.tokenizer.maskable, model.tokenizer.mask_id
-    for i, item in enumerate(ids):
-        scored = np.flatnonzero(maskable[item])
-        for window in windows(len(item), context, method == "causal"):
-            piece = item[window.start : window.stop]
-            if method == "causal":
-                here = scored[(scored >= max(window.first, 1)) & (scored < window.last)]
-                if len(here):
-                    yield _Job(i, piece, here - 1 - window.start, item[here], here)
-                continue
-            if method == "one-pass (biased)":
-                here = scored[(scored >= window.first) & (scored < window.last)]
-                if len(here):
-                    yield _Job(i, piece, here - window.start, item[here], here)
-                continue
-            for hidden in _hidden_sets(scored, passes):
-                inside = hidden[(hidden >= window.start) & (hidden < window.stop)]
-                here = inside[(inside >= window.first) & (inside < window.last)]
-                if len(here):
-                    inputs = piece.copy()
-                    inputs[inside - window.start] = mask_id
-                    yield _Job(i, inputs, here - window.start, item[here], here)
+def base_log_likelihood(
+    model: Any,
+    inputs: Sequence[str | np.ndarray],
+    method: Method | None = None,
+    *,
+    passes: Passes = None,
+    context: int = CONTEXT,
+    batch_tokens: int = BATCH_TOKENS,
+) -> list[np.ndarray]:
+    """Log-probability of every base of every input, under single bases or overlapping k-mers.
 
+    Parameters
+    ----------
+    model, inputs, method, context, batch_tokens
+        As in :func:`token_log_likelihood`.
+    passes
+        For ``masked``: hide every `passes`-th base together; None hides one at a time. Under overlapping k-mers k + 1 or more,
+        and ``"auto"`` is 8 k, so that one token in eight is hidden.
 
-def _hidden_sets(scored: np.ndarray, passes: int | None) -> Iterator[np.ndarray]:
-    """Sets of letters that are hidden together; each letter is in one."""
-    step = len(scored) if passes is None else passes
-    for first in range(min(step, len(scored))):
-        yield scored[first::step]
+    Returns
+    -------
+    list of float64 arrays (bases,)
+        Nats; NaN at N and what else is not scored. L - k + 1 overlapping k-mers are L bases.
 
-
-def _score(model: Any, jobs: list[_Job], result: list[np.ndarray]) -> None:
-    import torch
-
-    tokens, boundaries = packed(model, (job.inputs for job in jobs))
-    starts = boundaries.tolist()
-    look = torch.from_numpy(np.concatenate([job.look + start for job, start in zip(jobs, starts, strict=False)]))
-    logits = model.logits(tokens, boundaries, look.to(tokens.device)).float()
-    targets = torch.from_numpy(np.concatenate([job.targets for job in jobs]).astype(np.int64)).to(logits.device)
-    nats = logits.log_softmax(-1).gather(1, targets[:, None])[:, 0].cpu().numpy()
-    first = 0
-    for job in jobs:
-        result[job.item][job.places] = nats[first : first + len(job.places)]
-        first += len(job.places)
+    Raises
+    ------
+    BadInput
+        Tokens of several bases each, a method that the model cannot serve, too few passes, an empty input.
+    """
+    if tokens_over_base(model.tokenizer) == 1:
+        if model.tokenizer.bases_per_token != 1:
+            raise BadInput("A base is scored on its own only under single bases or overlapping k-mers. Use token_log_likelihood.")
+        return token_log_likelihood(model, inputs, method, passes=passes, context=context, batch_tokens=batch_tokens)
+    method, passes = check_method(model, method, passes)
+    check_context(context)
+    ids = encode(model, inputs)
+    bases = [known_bases(item, model.tokenizer) for item in ids]
+    result = [np.full(len(item), np.nan) for item in bases]
+    if method == "causal":
+        for item, nats in zip(bases, result, strict=True):
+            nats[item >= 0] = -np.log(4)  # and a better answer below, where a k-mer can be told from its first k - 1 bases
+    run_jobs(model, kmer_jobs(model, ids, bases, method, passes, context), result, batch_tokens)
+    return result
 
 
 def log_likelihood(
@@ -148,24 +137,25 @@ def log_likelihood(
     inputs: Sequence[str | np.ndarray],
     method: Method | None = None,
     *,
-    passes: int | None = None,
+    passes: Passes = None,
     context: int = CONTEXT,
     batch_tokens: int = BATCH_TOKENS,
 ) -> Scores:
-    """Log-likelihood (or pseudo-log-likelihood) of each input, summed over its scored tokens.
+    """Log-likelihood (or pseudo-log-likelihood) of each input, summed over its scored tokens or, under overlapping k-mers, bases.
 
     Parameters
     ----------
     model, inputs, method, passes, context, batch_tokens
-        As in :func:`token_log_likelihood`.
+        As in :func:`token_log_likelihood` and :func:`base_log_likelihood`.
 
     Returns
     -------
     float64 array (n,)
         Nats.
     """
-    per_token = token_log_likelihood(model, inputs, method, passes=passes, context=context, batch_tokens=batch_tokens)
-    return np.array([np.nansum(nats) for nats in per_token], dtype=np.float64)
+    nats_of = token_log_likelihood if tokens_over_base(model.tokenizer) == 1 else base_log_likelihood
+    each = nats_of(model, inputs, method, passes=passes, context=context, batch_tokens=batch_tokens)
+    return np.array([np.nansum(nats) for nats in each], dtype=np.float64)
 
 
 def bits_per_base(
@@ -174,7 +164,7 @@ def bits_per_base(
     method: Method | None = None,
     *,
     groups: Sequence[object] | None = None,
-    passes: int | None = 8,
+    passes: Passes = "auto",
     context: int = CONTEXT,
     batch_tokens: int = BATCH_TOKENS,
     draws: int = 1000,
@@ -185,7 +175,8 @@ def bits_per_base(
     Parameters
     ----------
     model, inputs, method, passes, context, batch_tokens
-        As in :func:`token_log_likelihood`; here every 8th base is hidden together unless told otherwise.
+        As in :func:`token_log_likelihood` and :func:`base_log_likelihood`; here one token in eight is hidden at a time unless
+        told otherwise.
     groups
         Unit of independence of each input (contig, block); None when the inputs are independent.
     draws, seed
@@ -200,19 +191,18 @@ def bits_per_base(
     Raises
     ------
     BadInput
-        The tokenizer's tokens overlap (k-mers), so that hiding one hides no base; or as in :func:`token_log_likelihood`.
+        As in the functions named.
     """
-    tokenizer = model.tokenizer
-    if tokenizer.kind not in {"base", "bpe"}:
-        raise BadInput(
-            f"Bits per base are not defined for {tokenizer.kind!r} tokens: overlapping tokens show each other's bases. "
-            "Use a base or BPE tokenizer."
-        )
-    ids = encode(model, inputs)
-    per_token = token_log_likelihood(model, ids, method, passes=passes, context=context, batch_tokens=batch_tokens)
-    size = np.array([1 if tokenizer.kind == "base" else len(entry) for entry in tokenizer.vocabulary])
-    bases = np.array([size[item[~np.isnan(nats)]].sum() for item, nats in zip(ids, per_token, strict=True)])
-    bits = np.array([-np.nansum(nats) for nats in per_token]) / np.log(2)
+    tokenizer, ids = model.tokenizer, encode(model, inputs)
+    options: dict[str, Any] = {"passes": passes, "context": context, "batch_tokens": batch_tokens}
+    if tokens_over_base(tokenizer) > 1 or tokenizer.kind == "base":
+        each = base_log_likelihood(model, ids, method, **options)
+        bases = np.array([np.count_nonzero(~np.isnan(nats)) for nats in each])
+    else:
+        each = token_log_likelihood(model, ids, method, **options)
+        size = np.array([len(entry) for entry in tokenizer.vocabulary])
+        bases = np.array([size[item[~np.isnan(nats)]].sum() for item, nats in zip(ids, each, strict=True)])
+    bits = np.array([-np.nansum(nats) for nats in each]) / np.log(2)
     if groups is None and len(ids) == 1:
         if not bases[0]:
             raise BadInput("inputs[0] has no A, C, G or T to score.")
@@ -220,8 +210,8 @@ def bits_per_base(
     return ratio(bits, bases, groups, draws, seed)
 
 
-def check_method(model: Any, method: Method | None, passes: int | None) -> Method:
-    """The method to use, or an error if the model cannot serve it.
+def check_method(model: Any, method: Method | None, passes: Passes) -> tuple[Method, int | None]:
+    """The method and passes to use, or an error if the model cannot serve them.
 
     Parameters
     ----------
@@ -234,22 +224,23 @@ def check_method(model: Any, method: Method | None, passes: int | None) -> Metho
 
     Returns
     -------
-    str
-        One of the three.
+    tuple
+        One of the three methods, and the number of passes, None for one token at a time.
     """
-    causal = bool(model.network.config.causal)
-    if method is None:
-        method = "causal" if causal else "masked"
+    causal, over = bool(model.network.config.causal), tokens_over_base(model.tokenizer)
+    method = method or ("causal" if causal else "masked")
     known = ("causal",) if causal else ("masked", "one-pass (biased)")
-    if method not in known:
+    if method not in get_args(Method) or method not in known:
         kind = "causal" if causal else "masked"
         raise BadInput(f"method: a {kind} model serves {' and '.join(map(repr, known))}, got {method!r}.")
-    if method == "masked" and passes is not None and passes < 2:
-        raise BadInput(f"passes: expected at least 2 (each hides half of the letters) or None, got {passes}.")
-    return method
+    count = AUTO_PASSES * over if passes == "auto" else passes
+    if method == "masked" and count is not None and count < over + 1:
+        why = "each hides half of the letters" if over == 1 else f"every base between two hidden ones must stand in a {over}-mer"
+        raise BadInput(f"passes: expected at least {over + 1} ({why}) or None, got {count}.")
+    return method, count
 
 
-def describe_method(model: Any, method: Method | None = None, passes: int | None = None) -> str:
+def describe_method(model: Any, method: Method | None = None, passes: Passes = None) -> str:
     """One phrase for tables: how a likelihood was made.
 
     Parameters
@@ -262,7 +253,12 @@ def describe_method(model: Any, method: Method | None = None, passes: int | None
     str
         Such as "masked, 8 passes (12.5% hidden at a time)".
     """
-    method = check_method(model, method, passes)
+    method, count = check_method(model, method, passes)
     if method != "masked":
         return method
-    return "masked, one token at a time" if passes is None else f"masked, {passes} passes ({100 / passes:.3g}% hidden at a time)"
+    over = tokens_over_base(model.tokenizer)
+    what = "token" if over == 1 else f"base ({over} tokens)"
+    if count is None:
+        return f"masked, one {what} at a time"
+    bases = "" if over == 1 else f" of the bases, {100 * over / count:.3g}% of the tokens"
+    return f"masked, {count} passes ({100 / count:.3g}%{bases} hidden at a time)"

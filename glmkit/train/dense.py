@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from glmkit.data import OTHER_STRAND
 from glmkit.errors import BadInput
 from glmkit.tokens import tokens_over_base
 from glmkit.train.feed import Batch
@@ -19,37 +20,40 @@ Labels = Sequence[np.ndarray] | Callable[[int], np.ndarray]
 class TokenClassification:
     """Tell which class each token is of.
 
-    Validation logs the share of scored tokens that are told right as ``validation_accuracy``; give it the validation corpus and
-    its own labels, ``validation=(crops, TokenClassification(crops.labels))``.
+    Validation logs the share of scored tokens that are told right as ``validation_accuracy``.
 
     Parameters
     ----------
     labels
-        For each item of the corpus the classes of its tokens, from 0, or -1 where a token is not scored: whole numbers
-        (tokens of the item,). A list of arrays, or a function of the item's number such as ``LabelledCrops.labels``. Under
-        overlapping k-mers a token's label is that of its base ``(k - 1) // 2``.
-    swap
-        What each class is called on the other strand, as ``glmkit.data.OTHER_STRAND`` says for coding frames. With it every
-        sequence is read on a random strand, its labels in reverse order; without it as it stands.
+        None if the corpus has them (``corpus.labels(i)``, as `glmkit.data.LabelledCrops`). Otherwise, for each item, the
+        classes of its tokens: a list of whole-number arrays (tokens of the item,), or a function from the item's number to
+        such an array; a validation corpus then needs an objective of its own. Classes count from 0; -1 is a token that is
+        not scored. Under overlapping k-mers a token's label is that of its base ``(k - 1) // 2``.
+    reverse_complement
+        Read each sequence on a random strand, its labels in reverse order. The classes change places: True stands for
+        those of `glmkit.data.coding_frames`, +1 to +3 with -1 to -3; for others say what each is called on the other strand.
 
     Raises
     ------
     BadInput
-        `swap` does not lead back when taken twice.
+        Names on the other strand that do not lead back.
     """
 
-    def __init__(self, labels: Labels, *, swap: Sequence[int] | None = None) -> None:
-        self._labels = labels if callable(labels) else labels.__getitem__
-        self._items = None if callable(labels) else len(labels)
-        self.swap = None if swap is None else tuple(int(other) for other in swap)
-        if self.swap is not None and (
-            set(self.swap) != set(range(len(self.swap))) or any(self.swap[other] != i for i, other in enumerate(self.swap))
-        ):
-            raise BadInput(f"swap must give each class another name that leads back to it, got {self.swap}.")
+    def __init__(self, labels: Labels | None = None, *, reverse_complement: bool | Sequence[int] = False) -> None:
+        self._labels = labels if labels is None or callable(labels) else labels.__getitem__
+        self._items = None if labels is None or callable(labels) else len(labels)
         self._hash: str | None = None
+        self.swap: tuple[int, ...] | None
+        if isinstance(reverse_complement, bool):
+            self.swap = OTHER_STRAND if reverse_complement else None
+        else:
+            self.swap = tuple(int(other) for other in reverse_complement)
+        swap = self.swap or ()
+        if set(swap) != set(range(len(swap))) or any(swap[other] != i for i, other in enumerate(swap)):
+            raise BadInput(f"reverse_complement must name each class on the other strand, and back; got {swap}.")
 
     def describe(self) -> dict[str, Any]:
-        """Name, settings and the labels' hash, which `check` takes."""
+        """Name, settings and the hash of labels of its own, which `check` takes; those of a corpus are in the corpus' hash."""
         return {"objective": "token classification", "labels": self._hash, "swap": self.swap and list(self.swap)}
 
     def check(self, model: Any, store: Any) -> None:
@@ -73,26 +77,15 @@ class TokenClassification:
         if self.swap is not None:
             complement_table(model.tokenizer)
             if len(self.swap) != len(model.classes):
-                raise BadInput(f"swap names {len(self.swap)} classes, the classifier has {len(model.classes)}.")
-        digest, scored = hashlib.sha256(), 0
-        for item in range(len(store)):
-            labels = np.asarray(self._labels(item))
-            if labels.dtype.kind not in "iu" or labels.shape != (store.lengths[item],):
                 raise BadInput(
-                    f"The labels of item {item} must be whole numbers ({store.lengths[item]},), one a token, got "
-                    f"{labels.dtype} {labels.shape}."
+                    f"reverse_complement names {len(self.swap)} classes on the other strand, the classifier has "
+                    f"{len(model.classes)}. Give the name of each class there."
                 )
-            if len(labels) and (labels.min() < -1 or labels.max() >= len(model.classes)):
-                wrong = labels[(labels < -1) | (labels >= len(model.classes))][0]
-                raise BadInput(
-                    f"Item {item} has the label {wrong}, but the classifier has {len(model.classes)} classes, from 0; -1 is "
-                    "for tokens that are not scored."
-                )
-            digest.update(labels.astype("<i8").tobytes())
-            scored += int((labels >= 0).sum())
-        if not scored:
-            raise BadInput(f"All tokens of all {len(store)} items have the label -1: there is nothing to learn.")
-        self._hash = digest.hexdigest()
+        of = self._labels or getattr(store, "labels", None)
+        if of is None:
+            raise BadInput("This corpus has no labels of its own; give TokenClassification(labels), or train on LabelledCrops.")
+        digest = _read_all(of, store, len(model.classes))
+        self._hash = digest if self._labels else None
 
     def loss(self, model: Any, batch: Batch, rng: np.random.Generator) -> Loss:
         """Cross-entropy of the scored tokens' classes.
@@ -111,8 +104,7 @@ class TokenClassification:
         Loss
             Summed over scored tokens.
         """
-        ids, weights = batch.tokens, batch.weights
-        labels = np.concatenate([np.asarray(self._labels(int(item)), np.int64) for item in batch.indices])
+        ids, weights, labels = batch.tokens, batch.weights, self._labels_of(batch)
         if self.swap is not None:
             order, turned = random_order(batch.boundaries, rng)
             ids = ids[order]
@@ -123,3 +115,33 @@ class TokenClassification:
         counted = np.ones(len(scored), np.float32) if weights is None else weights[scored]
         logits = model(torch.from_numpy(ids.astype(np.int64)).to(model.device), torch.from_numpy(batch.boundaries))
         return cross_entropy(logits[torch.from_numpy(scored).to(logits.device)], labels[scored], counted, model.training)
+
+    def _labels_of(self, batch: Batch) -> np.ndarray:
+        if self._labels is not None:
+            return np.concatenate([np.asarray(self._labels(int(item)), np.int64) for item in batch.indices])
+        if batch.labels is None:
+            raise BadInput("This batch comes from a corpus without labels. Call check(model, store) first, as fit does.")
+        return batch.labels
+
+
+def _read_all(of: Callable[[int], np.ndarray], store: Any, classes: int) -> str:
+    """Check the labels of every item, and give their hash."""
+    digest, scored = hashlib.sha256(), 0
+    for item in range(len(store)):
+        labels = np.asarray(of(item))
+        if labels.dtype.kind not in "iu" or labels.shape != (store.lengths[item],):
+            raise BadInput(
+                f"The labels of item {item} must be whole numbers ({store.lengths[item]},), one a token, got "
+                f"{labels.dtype} {labels.shape}."
+            )
+        if len(labels) and (labels.min() < -1 or labels.max() >= classes):
+            wrong = labels[(labels < -1) | (labels >= classes)][0]
+            raise BadInput(
+                f"Item {item} has the label {wrong}, but the classifier has {classes} classes, from 0; -1 is "
+                "for tokens that are not scored."
+            )
+        digest.update(labels.astype("<i8").tobytes())
+        scored += int((labels >= 0).sum())
+    if not scored:
+        raise BadInput(f"All tokens of all {len(store)} items have the label -1: there is nothing to learn.")
+    return digest.hexdigest()

@@ -30,12 +30,15 @@ class Batch:
         int64 (sequences + 1,).
     weights
         float32 (tokens,): each token's weight in the loss, or None for 1 everywhere.
+    labels
+        int64 (tokens,): each token's class, -1 for none; None where the corpus has no labels of its own.
     """
 
     indices: np.ndarray
     tokens: np.ndarray
     boundaries: np.ndarray
     weights: np.ndarray | None
+    labels: np.ndarray | None = None
 
 
 def gather(store: Any, indices: np.ndarray) -> Batch:
@@ -44,7 +47,8 @@ def gather(store: Any, indices: np.ndarray) -> Batch:
     Parameters
     ----------
     store
-        A corpus: ``store[i]`` are ids (length,), and ``store.weights(i)``, if there is such a method, their weights.
+        A corpus: ``store[i]`` are ids (length,); ``store.weights(i)`` and ``store.labels(i)``, if there are such methods, their
+        weights and labels.
     indices
         int64 (sequences,).
 
@@ -56,10 +60,12 @@ def gather(store: Any, indices: np.ndarray) -> Batch:
     sequences = [store[int(index)] for index in indices]
     boundaries = np.zeros(len(sequences) + 1, dtype=np.int64)
     np.cumsum([len(sequence) for sequence in sequences], out=boundaries[1:])
-    weights = None
+    weights = labels = None
     if hasattr(store, "weights"):
         weights = np.concatenate([store.weights(int(index)) for index in indices])
-    return Batch(np.asarray(indices), np.concatenate(sequences), boundaries, weights)
+    if hasattr(store, "labels"):
+        labels = np.concatenate([store.labels(int(index)) for index in indices]).astype(np.int64)
+    return Batch(np.asarray(indices), np.concatenate(sequences), boundaries, weights, labels)
 
 
 @dataclass

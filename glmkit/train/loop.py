@@ -80,7 +80,7 @@ def fit(
     model
         A LanguageModel or a Classifier; moved to the device of `config`.
     store
-        The corpus: ``len``, ``[i]`` -> ids (length,), ``.lengths``, ``.hash``, and optionally ``.weights(i)``.
+        The corpus: ``len``, ``[i]`` -> ids (length,), ``.lengths``, ``.hash``, and optionally ``.weights(i)`` and ``.labels(i)``.
     objective
         What to learn, as in `glmkit.train.objectives`.
     config

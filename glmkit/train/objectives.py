@@ -222,9 +222,12 @@ class Classification:
         store
             The corpus.
         """
-        classes = getattr(model, "classes", None)
-        if classes is None:
-            raise BadInput("Classification needs a Classifier; make one with glmkit.models.new_classifier(model, classes).")
+        if not hasattr(model, "pool"):
+            raise BadInput(
+                f"Classification needs a Classifier, got a {type(model).__name__}; make one with "
+                "glmkit.models.new_classifier(model, classes)."
+            )
+        classes = model.classes
         if len(self.labels) != len(store):
             raise BadInput(f"There are {len(self.labels)} labels for {len(store)} items; each item needs one.")
         if self.labels.max() >= len(classes):

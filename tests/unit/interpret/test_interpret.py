@@ -95,6 +95,24 @@ def test_classifier_is_followed_by_the_log_odds_of_its_class() -> None:
         mutagenesis(classifier, windows, target=3)
 
 
+def test_a_classifier_of_k_mers_is_mutated_base_by_base() -> None:
+    from glmkit.models import TransformerConfig, new_classifier, new_model
+    from glmkit.tokens import make_tokenizer
+
+    config = TransformerConfig(vocabulary_size=261, width=24, layers=1, heads=3, feedforward=40)
+    kmers = new_model(config, make_tokenizer("kmer4"), seed=1)
+    classifier = new_classifier(kmers, ["no", "yes"], pool="centre+mean", seed=2)
+    windows = [*random_windows(2), "N" * LENGTH]
+    effects = mutagenesis(classifier, windows, positions=[0, 15, LENGTH - 1])
+    for place in (0, 15, LENGTH - 1):
+        changed = windows[0][:place] + "G" + windows[0][place + 1 :]
+        by_hand = class_log_odds(classifier)([changed])[0] - class_log_odds(classifier)([windows[0]])[0]
+        assert effects[0, place, 2] == pytest.approx(by_hand, abs=1e-6)
+        assert np.count_nonzero(effects[0, place]) == 3
+        np.testing.assert_allclose(effects[2, place], 0, atol=1e-6)  # one base among N is in no k-mer that is told
+    assert np.isnan(effects[:, 1:15]).all()
+
+
 def test_planting_asks_where_the_motif_counts() -> None:
     def score(sequences: list[str]) -> np.ndarray:
         return np.array([3.0 * (s[PLACE : PLACE + 6] == MOTIF) for s in sequences])

@@ -41,8 +41,7 @@ def model(name: str) -> LanguageModel:
 def test_learns_a_dense_label_on_both_strands(tmp_path: Path, name: str) -> None:
     train, test = (corpus(tmp_path, name, Interval("r", *ends)) for ends in ((0, 2400), (2420, BASES)))
     frames = new_token_classifier(model(name), ["S", "A", "T"], seed=2)
-    own, others = TokenClassification(train.labels, swap=(0, 2, 1)), TokenClassification(test.labels, swap=(0, 2, 1))
-    result = fit(frames, train, own, STEPS, validation=(test, others))
+    result = fit(frames, train, TokenClassification(reverse_complement=(0, 2, 1)), STEPS, validation=test)
     accuracy = result.history.validation_accuracy.dropna().iloc[-1]
     assert accuracy > 0.95  # a label that is one base off, on either strand, could be told in half of the cases
 
@@ -50,7 +49,7 @@ def test_learns_a_dense_label_on_both_strands(tmp_path: Path, name: str) -> None
 def test_only_labelled_tokens_count(tmp_path: Path) -> None:
     train = corpus(tmp_path, "kmer4")
     frames = new_token_classifier(model("kmer4"), ["other", "after", "before"])
-    objective = TokenClassification(train.labels)
+    objective = TokenClassification()
     objective.check(frames, train)
     indices = np.array([8, 9, 10, 40])
     batch = gather(train, indices)
@@ -70,10 +69,15 @@ def test_a_list_of_labels_is_the_same(tmp_path: Path) -> None:
     train = corpus(tmp_path, "kmer4")
     frames = new_token_classifier(model("kmer4"), ["a", "b", "c"])
     listed, asked = TokenClassification([train.labels(i) for i in range(len(train))]), TokenClassification(train.labels)
-    for objective in (listed, asked):
+    batch = gather(train, np.array([3, 8, 5]))
+    losses = set()
+    for objective in (listed, asked, TokenClassification()):
         objective.check(frames, train)
+        losses.add(objective.loss(frames, batch, np.random.default_rng(0)).total.item())
+    assert len(losses) == 1
     assert listed.describe() == asked.describe()
     assert len(listed.describe()["labels"]) == 64
+    assert TokenClassification(reverse_complement=True).describe()["swap"] == [0, 4, 5, 6, 1, 2, 3]
 
 
 def test_hidden_bases_and_strands_train_a_k_mer_model(tmp_path: Path) -> None:
@@ -100,7 +104,9 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
             TokenClassification(labels).check(frames, train)
     with pytest.raises(BadInput, match="needs a TokenClassifier, got a Classifier; make one with"):
         TokenClassification(train.labels).check(new_classifier(model("kmer4"), ["a", "b", "c"]), train)
-    with pytest.raises(BadInput, match="swap names 2 classes, the classifier has 3"):
-        TokenClassification(train.labels, swap=(1, 0)).check(frames, train)
-    with pytest.raises(BadInput, match=r"swap must give each class another name that leads back to it, got \(1, 2, 0\)"):
-        TokenClassification(train.labels, swap=(1, 2, 0))
+    with pytest.raises(BadInput, match="names 7 classes on the other strand, the classifier has 3"):
+        TokenClassification(reverse_complement=True).check(frames, train)
+    with pytest.raises(BadInput, match=r"must name each class on the other strand, and back; got \(1, 2, 0\)"):
+        TokenClassification(reverse_complement=(1, 2, 0))
+    with pytest.raises(BadInput, match="This corpus has no labels of its own"):
+        TokenClassification().check(frames, train.crops)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from glmkit.errors import BadInput
-from glmkit.models import LSTMConfig, TransformerConfig, new_classifier, new_model, weights_hash
+from glmkit.models import LSTMConfig, TransformerConfig, new_classifier, new_model, new_token_classifier, weights_hash
 from glmkit.tokens import BaseTokenizer, make_tokenizer
 from glmkit.train import CausalLanguageModel, Classification, MaskedLanguageModel, TrainConfig, fit
 from glmkit.train.feed import Batch
@@ -234,17 +234,30 @@ def test_model_objective_and_corpus_must_fit() -> None:
     classifier = new_classifier(model_of(), ["a", "b"])
     foreign = repeats(6)
     foreign.tokenizer_hash = "f" * 64  # type: ignore[attr-defined]
-    kmers = new_model(LSTMConfig(vocabulary_size=len(make_tokenizer("kmer3").vocabulary), width=4), make_tokenizer("kmer3"))
+    kmers = new_model(
+        LSTMConfig(vocabulary_size=len(make_tokenizer("kmer3_apart").vocabulary), width=4), make_tokenizer("kmer3_apart")
+    )
     cases: list[tuple[Any, Any, Any, str]] = [
         (model_of(causal=True), corpus, MaskedLanguageModel(), "The model is causal: MaskedLanguageModel does not suit it"),
         (model_of(), corpus, CausalLanguageModel(), "The model is masked: CausalLanguageModel does not suit it"),
         (classifier, corpus, MaskedLanguageModel(), "needs a LanguageModel, got a Classifier"),
         (model_of(), corpus, Classification(labels), "Classification needs a Classifier"),
+        (
+            new_token_classifier(model_of(), ["a", "b"]),
+            corpus,
+            Classification(labels),
+            "needs a Classifier, got a TokenClassifier",
+        ),
         (classifier, corpus, Classification(labels[:5]), "There are 5 labels for 6 items"),
         (classifier, corpus, Classification(labels + 2), "Label 2 was found, but the classifier has 2 classes"),
         (classifier, corpus, Classification(labels, [1.0]), "There are 1 class weights for 2 classes"),
         (model_of(), foreign, MaskedLanguageModel(), "The corpus was made by another tokenizer"),
-        (kmers, corpus, MaskedLanguageModel(reverse_complement=True), "needs a tokenizer of single bases, got 'kmer'"),
+        (
+            kmers,
+            corpus,
+            MaskedLanguageModel(reverse_complement=True),
+            "single bases or overlapping k-mers; these are k-mers apart",
+        ),
     ]
     for model, store, objective, words in cases:
         with pytest.raises(BadInput, match=words):

@@ -1,0 +1,76 @@
+"""Class probabilities along a sequence, from a classifier of tokens."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from glmkit.axes import Scores
+from glmkit.errors import BadInput
+from glmkit.score.batches import BATCH_TOKENS, CONTEXT, by_budget, check_context, encode, evaluating, packed, windows
+
+
+def token_probabilities(
+    classifier: Any, inputs: Sequence[str | np.ndarray], *, context: int = CONTEXT, batch_tokens: int = BATCH_TOKENS
+) -> list[np.ndarray]:
+    """Probability of every class at every token.
+
+    Parameters
+    ----------
+    classifier
+        A TokenClassifier; it is left in the mode it was in.
+    inputs
+        Sequences, or arrays of ids made by the classifier's tokenizer.
+    context
+        Longest piece read at once; longer inputs are read in overlapping windows (:mod:`glmkit.score.batches`).
+    batch_tokens
+        Tokens of a batch: memory against speed, never the result.
+
+    Returns
+    -------
+    list of float32 arrays (tokens, classes)
+        Rows sum to 1. Under overlapping k-mers token `t` speaks of base ``t + (k - 1) // 2``.
+
+    Raises
+    ------
+    BadInput
+        Not a TokenClassifier, or an empty input.
+    """
+    if not hasattr(classifier, "classes") or hasattr(classifier, "pool"):
+        raise BadInput(
+            f"Expected a TokenClassifier, got a {type(classifier).__name__}. Make one with glmkit.models.new_token_classifier."
+        )
+    check_context(context)
+    ids = encode(classifier, inputs)
+    past_only = bool(classifier.network.config.causal)
+    pieces = [(i, window) for i, item in enumerate(ids) for window in windows(len(item), context, past_only)]
+    result = [np.zeros((len(item), len(classifier.classes)), np.float32) for item in ids]
+    with evaluating(classifier):
+        for batch in by_budget([window.stop - window.start for _, window in pieces], batch_tokens):
+            chosen = [pieces[j] for j in batch]
+            tokens, boundaries = packed(classifier, (ids[i][w.start : w.stop] for i, w in chosen))
+            odds = classifier(tokens, boundaries).float().softmax(-1).cpu().numpy()
+            for (i, w), start in zip(chosen, boundaries.tolist(), strict=False):
+                result[i][w.first : w.last] = odds[start + w.first - w.start : start + w.last - w.start]
+    return result
+
+
+def coding_probabilities(
+    classifier: Any, inputs: Sequence[str | np.ndarray], *, context: int = CONTEXT, batch_tokens: int = BATCH_TOKENS
+) -> Scores:
+    """How likely each sequence is coding: the mean over its tokens of the probability of any class but the first.
+
+    Parameters
+    ----------
+    classifier
+        A TokenClassifier whose class 0 means "no protein here", such as one trained on `glmkit.data.coding_frames`.
+    inputs, context, batch_tokens
+        As in :func:`token_probabilities`.
+
+    Returns
+    -------
+    float64 array (n,)
+        Between 0 and 1.
+    """
+    each = token_probabilities(classifier, inputs, context=context, batch_tokens=batch_tokens)
+    return np.array([1 - item[:, 0].mean(dtype=np.float64) for item in each])
