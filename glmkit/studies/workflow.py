@@ -245,6 +245,8 @@ def _finish(plan: Plan, session: str, before: dict[str, str], number: int | None
     done = _done(plan)
     states = {stage.name: record.read(plan.folder / stage.name) for stage in plan.stages}
     failed = [name for name, state in states.items() if state.get("status") == "FAILED" and name not in done]
+    now = [name for name in failed if str(states[name].get("started") or "") >= str(found.get("started") or "")]
+    failed = now if ran and now else failed  # what failed in an earlier run, and was not reached again, is not news
     wanted = _wanted(plan, until)
     status = "KILLED" if number is not None else "FINISHED" if wanted <= set(done) else "FAILED"
     if ran:
