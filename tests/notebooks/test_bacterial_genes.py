@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,38 +9,17 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
-import yaml
 
-ROOT = Path(__file__).parents[2]
-SMALL = {
-    "preprocess": {"block": 5000, "gap": 200},
-    "pretrain": {"steps": 12, "width": 32, "layers": 2, "heads": 4, "validate_every": 6, "checkpoint_every": 6},
-    "finetune": {"frame_steps": 10, "epochs": 1, "seeds": [0, 1]},
-    "evaluate": {"lstm_epochs": 1, "markov_orders": [0, 3], "bits_windows": 12, "bits_length": 64, "draws": 100},
-    "interpret": {"n_windows": 10, "before": 14, "after": 4},
-}
+from tests.notebooks.small_study import glmkit, small_project
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, small_sources: dict[str, list[str]]) -> Path:
-    """A workspace with the notebooks and a small study, run once."""
-    folder = tmp_path_factory.mktemp("a workspace with blänks")
-    shutil.copytree(ROOT / "notebooks", folder / "notebooks")
-    (folder / "glmkit.toml").touch()
-    study = yaml.safe_load((ROOT / "notebooks/studies/bacterial_genes.yaml").read_text())
-    study["name"] = "small"
-    for stage, values in (SMALL | {"acquire": small_sources}).items():
-        study["stages"][stage]["with"] = values
-    (folder / "small.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+    """A workspace with the small study, run once."""
+    folder = small_project(tmp_path_factory.mktemp("a workspace with blänks") / "w", small_sources)
     done = glmkit(folder, "run", "small.yaml", "--cores", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
-
-
-def glmkit(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "GLMKIT_WORKSPACE": str(folder), **variables}
-    command = [sys.executable, "-m", "glmkit.cli", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=280)
 
 
 def test_every_stage_says_that_it_finished(project: Path) -> None:
