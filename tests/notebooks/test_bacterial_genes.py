@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +9,9 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
-import yaml
 
-ROOT = Path(__file__).parents[2]
+from tests.small_study import STUDY, glmkit, make_workspace
+
 SMALL = {
     "preprocess": {"block": 5000, "gap": 200},
     "pretrain": {"steps": 12, "width": 32, "layers": 2, "heads": 4, "validate_every": 6, "checkpoint_every": 6},
@@ -25,23 +24,10 @@ SMALL = {
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, small_sources: dict[str, list[str]]) -> Path:
     """A workspace with the notebooks and a small study, run once."""
-    folder = tmp_path_factory.mktemp("a workspace with blänks")
-    shutil.copytree(ROOT / "notebooks", folder / "notebooks")
-    (folder / "glmkit.toml").touch()
-    study = yaml.safe_load((ROOT / "notebooks/studies/bacterial_genes.yaml").read_text())
-    study["name"] = "small"
-    for stage, values in (SMALL | {"acquire": small_sources}).items():
-        study["stages"][stage]["with"] = values
-    (folder / "small.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
-    done = glmkit(folder, "run", "small.yaml", "--cores", "2")
+    folder = make_workspace(tmp_path_factory.mktemp("a workspace") / "with blänks", SMALL | {"acquire": small_sources})
+    done = glmkit(folder, "run", STUDY, "--name", "small", "--cores", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
-
-
-def glmkit(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "GLMKIT_WORKSPACE": str(folder), **variables}
-    command = [sys.executable, "-m", "glmkit.cli", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=280)
 
 
 def test_every_stage_says_that_it_finished(project: Path) -> None:
@@ -99,14 +85,14 @@ def test_mlflow_has_one_parent_and_six_children(project: Path) -> None:
 
 
 def test_a_second_run_has_nothing_to_do(project: Path) -> None:
-    again = glmkit(project, "run", "small.yaml")
+    again = glmkit(project, "run", STUDY, "--name", "small")
     assert again.returncode == 0
     assert "nothing to be done" in again.stdout + again.stderr
 
 
 def test_a_changed_parameter_runs_only_what_follows(project: Path) -> None:
     before = {path.parent.name: path.stat().st_mtime_ns for path in (project / "runs/small").glob("*/.done")}
-    changed = glmkit(project, "run", "small.yaml", "--set", "interpret.n_windows=11")
+    changed = glmkit(project, "run", STUDY, "--name", "small", "--set", "interpret.n_windows=11")
     assert changed.returncode == 0, changed.stderr
     after = {path.parent.name: path.stat().st_mtime_ns for path in (project / "runs/small").glob("*/.done")}
     assert {stage for stage in before if before[stage] != after[stage]} == {"interpret"}
