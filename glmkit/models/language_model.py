@@ -3,7 +3,7 @@
 The head runs only at the positions that are scored: with 15% of a batch masked, that saves most of its work and memory.
 """
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -11,11 +11,13 @@ from torch import nn
 
 from glmkit.axes import BoundariesT, HiddenT, TokensT
 from glmkit.errors import BadInput
+from glmkit.models.local_start import look_nearby
 from glmkit.models.recurrent import LSTM, LSTMConfig
 from glmkit.models.transformer import NORM_EPSILON, Transformer, TransformerConfig
 
 Config = TransformerConfig | LSTMConfig
 Network = Transformer | LSTM
+Start = Literal["plain", "nearby"]
 
 
 class LanguageModelHead(nn.Module):
@@ -161,7 +163,7 @@ def new_network(config: Config) -> Network:
     return Transformer(config) if isinstance(config, TransformerConfig) else LSTM(config)
 
 
-def new_model(config: Config, tokenizer: Any, seed: int = 0) -> LanguageModel:
+def new_model(config: Config, tokenizer: Any, seed: int = 0, *, start: Start = "plain") -> LanguageModel:
     """A language model with fresh weights that depend on `seed` alone.
 
     Parameters
@@ -172,6 +174,9 @@ def new_model(config: Config, tokenizer: Any, seed: int = 0) -> LanguageModel:
         The tokenizer whose ids it will read.
     seed
         0 or more. torch's global random state is left as it was.
+    start
+        ``plain``: small random weights. ``nearby``: the same, but the attention heads of a Transformer's first two blocks begin
+        by looking at fixed neighbours (see `glmkit.models.local_start`).
 
     Returns
     -------
@@ -181,18 +186,26 @@ def new_model(config: Config, tokenizer: Any, seed: int = 0) -> LanguageModel:
     Raises
     ------
     BadInput
-        The vocabulary sizes differ, or the seed is negative.
+        The vocabulary sizes differ, the seed is negative, or the start is unknown or not for this network.
     """
+    if start not in get_args(Start):
+        raise BadInput(f"start must be one of {', '.join(get_args(Start))}, got {start!r}.")
     if seed < 0:
         raise BadInput(f"seed must be 0 or more, got {seed}.")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = LanguageModel(new_network(config), tokenizer, {})
+        network = new_network(config)
+        if start == "nearby":
+            if not isinstance(network, Transformer):
+                raise BadInput(f"start='nearby' is for a Transformer, not for {type(network).__name__}. Take start='plain'.")
+            look_nearby(network)
+        model = LanguageModel(network, tokenizer, {})
     model.card = {
         "architecture": type(model.network).__name__,
         "objective": "causal" if config.causal else "masked",
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "seed": seed,
+        "start": start,
         "tokenizer_hash": tokenizer.hash,
     }
     return model.eval()

@@ -106,11 +106,14 @@ class Transformer(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
+        """Normal weights; 0.02 is BERT's spread at width 768, and narrower networks need more to pass the same signal on."""
+        spread = min(0.02 * math.sqrt(768 / self.config.width), 0.06)
         for name, parameter in self.named_parameters():
             if parameter.dim() < 2:
                 continue
             residual = name.endswith(("out.weight", "down.weight"))
-            nn.init.normal_(parameter, std=0.02 / (math.sqrt(2 * self.config.layers) if residual else 1))
+            nn.init.normal_(parameter, std=spread / (math.sqrt(2 * self.config.layers) if residual else 1))
+        nn.init.normal_(self.embedding.weight, std=0.1)
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
