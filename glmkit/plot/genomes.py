@@ -26,19 +26,20 @@ def genomes(names: Sequence[str], megabases: Sequence[float], gc: Sequence[float
     matplotlib.figure.Figure
         First genome on top.
     """
-    figure, (ax,) = new_figure(0.9 + 0.42 * len(names))
+    figure, (ax,) = new_figure(0.9 + 0.5 * len(names))
     colour = dict(zip(dict.fromkeys(roles), CYCLE, strict=False))
     rows = list(range(len(names)))[::-1]
     for row, name, size, share, role in zip(rows, names, megabases, gc, roles, strict=True):
-        ax.barh(row, size, 0.6, color=colour[role], label=role)
+        ax.barh(row, size, 0.5, color=colour[role], label=role)
         ax.annotate(
             f"{size:.2f} Mb, GC {share:.1%}", (size, row), xytext=(5, 0), textcoords="offset points", va="center", fontsize=8
         )
-        ax.annotate(name, (0, row), xytext=(0, 13), textcoords="offset points", va="center", fontsize=8, color=GREY)
+        ax.text(0, row + 0.28, name, va="bottom", fontsize=8, color=GREY)
     handles, labels = ax.get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
     ax.legend(unique.values(), unique.keys(), frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     ax.set_yticks([])
+    ax.set_ylim(-0.4, len(names) - 0.35)
     ax.set_xlim(0, 1.35 * max(megabases))
     ax.set_xlabel("size (Mb)")
     ax.spines["left"].set_visible(False)

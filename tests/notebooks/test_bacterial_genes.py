@@ -10,14 +10,22 @@ import nbformat
 import pandas as pd
 import pytest
 
-from tests.notebooks.small_study import glmkit, small_project
+from tests.small_study import STUDY, glmkit, make_workspace
+
+SMALL = {
+    "preprocess": {"block": 5000, "gap": 200},
+    "pretrain": {"steps": 12, "width": 32, "layers": 2, "heads": 4, "validate_every": 6, "checkpoint_every": 6},
+    "finetune": {"frame_steps": 10, "epochs": 1, "seeds": [0, 1]},
+    "evaluate": {"lstm_epochs": 1, "markov_orders": [0, 3], "bits_windows": 12, "bits_length": 64, "draws": 100},
+    "interpret": {"n_windows": 10, "before": 14, "after": 4},
+}
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, small_sources: dict[str, list[str]]) -> Path:
-    """A workspace with the small study, run once."""
-    folder = small_project(tmp_path_factory.mktemp("a workspace with blänks") / "w", small_sources)
-    done = glmkit(folder, "run", "small.yaml", "--cores", "2")
+    """A workspace with the notebooks and a small study, run once."""
+    folder = make_workspace(tmp_path_factory.mktemp("a workspace") / "with blänks", SMALL | {"acquire": small_sources})
+    done = glmkit(folder, "run", STUDY, "--name", "small", "--cores", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
@@ -77,14 +85,14 @@ def test_mlflow_has_one_parent_and_six_children(project: Path) -> None:
 
 
 def test_a_second_run_has_nothing_to_do(project: Path) -> None:
-    again = glmkit(project, "run", "small.yaml")
+    again = glmkit(project, "run", STUDY, "--name", "small")
     assert again.returncode == 0
     assert "nothing to be done" in again.stdout + again.stderr
 
 
 def test_a_changed_parameter_runs_only_what_follows(project: Path) -> None:
     before = {path.parent.name: path.stat().st_mtime_ns for path in (project / "runs/small").glob("*/.done")}
-    changed = glmkit(project, "run", "small.yaml", "--set", "interpret.n_windows=11")
+    changed = glmkit(project, "run", STUDY, "--name", "small", "--set", "interpret.n_windows=11")
     assert changed.returncode == 0, changed.stderr
     after = {path.parent.name: path.stat().st_mtime_ns for path in (project / "runs/small").glob("*/.done")}
     assert {stage for stage in before if before[stage] != after[stage]} == {"interpret"}

@@ -10,10 +10,10 @@ from pathlib import Path
 import psutil
 
 from glmkit.files import sha256
-from tests.notebooks.small_study import glmkit, small_project
+from tests.small_study import STUDY, glmkit, make_workspace
 
 STEPS, EVERY = 60, 10
-LARGER = ["--set", f"pretrain.steps={STEPS}", "--set", f"pretrain.checkpoint_every={EVERY}", "--set", "pretrain.width=64"]
+VALUES = {"pretrain": {"steps": STEPS, "checkpoint_every": EVERY, "width": 64, "heads": 4}}
 
 
 def kernel_of(folder: Path) -> psutil.Process:
@@ -35,13 +35,13 @@ def steps_logged(folder: Path) -> int:
 
 
 def test_F5_a_killed_pretraining_resumes_to_the_same_weights(tmp_path: Path, small_sources: dict[str, list[str]]) -> None:
-    folder = small_project(tmp_path / "workspace", small_sources)
-    whole = glmkit(folder, "run", "small.yaml", "--until", "pretrain", *LARGER)
+    folder = make_workspace(tmp_path / "workspace", VALUES | {"acquire": small_sources})
+    whole = glmkit(folder, "run", STUDY, "--name", "whole", "--until", "pretrain")
     assert whole.returncode == 0, whole.stderr
-    expected = sha256(folder / "runs/small/pretrain/model/model.safetensors")
+    expected = sha256(folder / "runs/whole/pretrain/model/model.safetensors")
 
     stage = folder / "runs/killed/pretrain"
-    command = [sys.executable, "-m", "glmkit.cli", "run", "small.yaml", "--name", "killed", "--until", "pretrain", *LARGER]
+    command = [sys.executable, "-m", "glmkit.cli", "run", STUDY, "--name", "killed", "--until", "pretrain"]
     environment = {**os.environ, "GLMKIT_WORKSPACE": str(folder)}
     run = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     deadline = time.monotonic() + 120
@@ -56,7 +56,7 @@ def test_F5_a_killed_pretraining_resumes_to_the_same_weights(tmp_path: Path, sma
     assert json.loads((stage / "run.json").read_text())["status"] == "FAILED"
     assert not (stage / "model").exists()
 
-    again = glmkit(folder, "run", "small.yaml", "--name", "killed", "--until", "pretrain", *LARGER)
+    again = glmkit(folder, "run", STUDY, "--name", "killed", "--until", "pretrain")
     assert again.returncode == 0, again.stderr
     assert "acquire …" not in again.stdout + again.stderr
     assert sha256(stage / "model/model.safetensors") == expected

@@ -244,6 +244,28 @@ def test_the_block_says_how_it_was_left():
     assert (halted.status, halted.detail) == ("stopped", "interrupted")
 
 
+@pytest.mark.parametrize(("shell", "by_hand", "outputs"), [(None, False, 0), ("a shell", False, 1), ("a shell", True, 1)])
+def test_the_block_shows_the_monitor_once_in_a_notebook_and_never_in_a_script(monkeypatch, shell, by_hand, outputs):
+    shown = []
+    monkeypatch.setattr(model, "get_ipython", lambda: shell)
+    monkeypatch.setattr(model, "display", lambda thing, **_: shown.append(thing) or shows(thing))
+    monkeypatch.setattr(model, "update_display", lambda *_, **__: None)
+    monitor = TrainingMonitor()
+    if by_hand:
+        model.display(monitor)
+    with monitor:
+        monitor.log(1, loss=1.0)
+    with monitor:  # the cell run again, the view still there
+        monitor.log(1, loss=1.0)
+    assert shown.count(monitor) == outputs
+
+
+def shows(thing) -> None:
+    """What IPython does with an object that displays itself."""
+    if isinstance(thing, TrainingMonitor):
+        thing._ipython_display_()
+
+
 def test_tee_records_before_it_shows():
     monitor, seen = TrainingMonitor(), []
     both = monitor.tee(lambda step, **metrics: seen.append((step, metrics)))

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import anywidget
 import traitlets
+from IPython import get_ipython
 from IPython.display import display, update_display
 
 from glmkit.errors import BadInput
@@ -56,9 +57,7 @@ class TrainingMonitor(anywidget.AnyWidget):
 
     Examples
     --------
-    >>> monitor = TrainingMonitor(total_steps=400)
-    >>> display(monitor)
-    >>> with monitor:
+    >>> with TrainingMonitor(total_steps=400) as monitor:
     ...     result = fit(model, store, objective, config, log=monitor.log, stop=monitor.stop_requested)
     ...     monitor.finish(result.reason)
 
@@ -187,7 +186,9 @@ class TrainingMonitor(anywidget.AnyWidget):
         self._refresh_output(alone=not self._greeted.is_set())
 
     def __enter__(self) -> Self:
-        """Open a run: leaving the block ends it, whatever happens inside."""
+        """Open a run: show the monitor here unless it is shown already; leaving the block ends it, whatever happens inside."""
+        if not self._displayed and get_ipython() is not None:
+            display(self)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

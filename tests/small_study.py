@@ -1,0 +1,69 @@
+"""A small but real study: some contigs of the annotated genome, and the first stretch of the species kept out.
+
+Shared by the tests that run the notebooks headless and by those that run them in a browser.
+"""
+
+import gzip
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from glmkit.acquire import sample
+
+ROOT = Path(__file__).parents[1]
+STUDY = "bacterial_genes"
+HELD_OUT = 120_000  # bases
+
+
+def text(name: str) -> str:
+    """A shipped sample, decompressed."""
+    return gzip.decompress(sample(name).read_bytes()).decode()
+
+
+def small_genbank(path: Path, low: int = 20_000, high: int = 60_000, most: int = 12) -> Path:
+    """The first contigs between `low` and `high` bases of the annotated genome, as they stand in the sample."""
+    entries = text("leptospira_kirschneri_h1").split("//\n")
+    chosen = [entry for entry in entries if entry.strip() and low <= int(entry.split(maxsplit=3)[2]) <= high][:most]
+    path.write_text("".join(f"{entry}//\n" for entry in chosen))
+    return path
+
+
+def write_sources(folder: Path) -> dict[str, list[str]]:
+    """Write small genomes into `folder`; returns the values for the acquire notebook's parameters."""
+    header, *lines = text("helicobacter_pylori_g27").splitlines()
+    (folder / "other.fasta").write_text(f"{header}\n{''.join(lines)[:HELD_OUT]}\n")
+    genes = text("helicobacter_pylori_g27_prodigal").splitlines()
+    kept = [line for line in genes if line.startswith("#") or int(line.split("\t")[4]) <= HELD_OUT]
+    (folder / "other.gff").write_text("\n".join(kept) + "\n")
+    header, *lines = text("staphylococcus_aureus_n315").splitlines()
+    (folder / "more.fasta").write_text(f"{header}\n{''.join(lines)[:200_000]}\n")
+    return {
+        "annotated": [str(small_genbank(folder / "small.gb"))],
+        "unlabelled": [str(folder / "more.fasta")],
+        "held_out": [str(folder / "other.fasta")],
+        "predicted_genes": [str(folder / "other.gff")],
+    }
+
+
+def make_workspace(folder: Path, values: dict[str, dict[str, Any]]) -> Path:
+    """A workspace with the project's notebooks, whose main study is given `values`: stage, then parameter."""
+    shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    (folder / "glmkit.toml").touch()
+    path = folder / f"notebooks/studies/{STUDY}.yaml"
+    study = yaml.safe_load(path.read_text())
+    for stage, parameters in values.items():
+        study["stages"][stage]["with"] = parameters
+    path.write_text(yaml.safe_dump(study, sort_keys=False))
+    return folder
+
+
+def glmkit(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in the workspace `folder`."""
+    environment = {**os.environ, "GLMKIT_WORKSPACE": str(folder), **variables}
+    command = [sys.executable, "-m", "glmkit.cli", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=280)
