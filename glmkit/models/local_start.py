@@ -12,7 +12,7 @@ import math
 
 import torch
 
-from glmkit.models.transformer import ROTARY_BASE, Transformer
+from glmkit.models.transformer import ROTARY_BASE, Block, Transformer
 
 SHARPNESS = 12.0  # larger: less of the neighbours of the place a head looks at
 
@@ -31,7 +31,8 @@ def look_nearby(network: Transformer) -> None:
     frequency = 1.0 / ROTARY_BASE ** (torch.arange(half, dtype=torch.float32) / half)
     amplitude = frequency**0.25
     root = (SHARPNESS * math.sqrt(2 * half) * amplitude / amplitude.sum()).sqrt()
-    for block, step in zip(list(network.layers)[:2], (1, 3), strict=False):
+    blocks = [layer for layer in network.layers if isinstance(layer, Block)]
+    for block, step in zip(blocks[:2], (1, 3), strict=False):
         bias = block.qkv.bias.data.view(3, config.heads, 2, half)
         for head, offset in enumerate(offsets(config.heads, step, config.causal)):
             bias[0, head] = torch.stack([root * torch.cos(frequency * offset), root * torch.sin(frequency * offset)])

@@ -67,7 +67,7 @@ def test_masked_bases_by_hand(name: str, passes: int | None) -> None:
         step = len(told) if passes is None else passes
         for rank, b in enumerate(told):
             together = [other for r, other in enumerate(told) if r % step == rank % step]
-            assert nats[b] == pytest.approx(naive_masked(m, sequence, together, b), abs=1e-5)
+            assert nats[b] == pytest.approx(naive_masked(m, sequence, together, b), abs=1e-4)
         assert np.isnan(np.delete(nats, told)).all()
 
 
@@ -79,7 +79,7 @@ def test_rounds_that_hide_one_base_each_are_one_at_a_time() -> None:
     m = model("kmer4")
     for sequence in SEQUENCES:
         alone = base_log_likelihood(m, [sequence])[0]
-        np.testing.assert_allclose(base_log_likelihood(m, [sequence], passes=len(sequence) + 4)[0], alone, atol=1e-5)
+        np.testing.assert_allclose(base_log_likelihood(m, [sequence], passes=len(sequence) + 4)[0], alone, atol=1e-4)
 
 
 def test_the_true_base_is_out_of_sight() -> None:
@@ -87,7 +87,7 @@ def test_the_true_base_is_out_of_sight() -> None:
     m, sequence = model("kmer4"), SEQUENCES[2]
     for b in (0, 2, 9, 21, 22):
         odds = [base_log_likelihood(m, [sequence[:b] + x + sequence[b + 1 :]])[0][b] for x in "ACGT"]
-        assert np.exp(odds).sum() == pytest.approx(1, abs=1e-5)
+        assert np.exp(odds).sum() == pytest.approx(1, abs=1e-4)
     biased = [base_log_likelihood(m, [sequence[:9] + x + sequence[10:]], "one-pass (biased)")[0][9] for x in "ACGT"]
     assert abs(np.exp(biased).sum() - 1) > 1e-3
 
@@ -104,20 +104,21 @@ def test_causal_bases_by_hand() -> None:
                 assert nats[b] == pytest.approx(-np.log(4))
             else:
                 expected = softmax_over(m, ids, b - 3, [word[:2] + x for x in "ACGT"], word)
-                assert nats[b] == pytest.approx(expected, abs=1e-5)
+                assert nats[b] == pytest.approx(expected, abs=1e-4)
 
 
 @pytest.mark.parametrize("causal", [False, True])
 def test_batches_and_windows_cover_every_base(causal: bool) -> None:
     m = model("kmer4", causal)
     together = log_likelihood(m, SEQUENCES)
-    np.testing.assert_allclose(log_likelihood(m, SEQUENCES[::-1], batch_tokens=7)[::-1], together, atol=1e-5)
+    np.testing.assert_allclose(log_likelihood(m, SEQUENCES[::-1], batch_tokens=7)[::-1], together, atol=1e-4)
     long = "".join(np.random.default_rng(0).choice(list("ACGT"), 101))
     nats = base_log_likelihood(m, [long], context=24, passes=None if causal else 9)[0]
     assert nats.shape == (101,)
     assert not np.isnan(nats).any()
     first = base_log_likelihood(m, [long[:27]], passes=None if causal else 9)[0]
-    assert np.abs(nats[:27] - first).max() < (1e-5 if causal else 3)
+    same = 27 if causal else 17  # from there on a later window sees more of what follows
+    np.testing.assert_allclose(nats[:same], first[:same], atol=1e-4)
 
 
 def test_bits_per_base_stand_beside_those_of_single_bases() -> None:
@@ -126,7 +127,7 @@ def test_bits_per_base_stand_beside_those_of_single_bases() -> None:
     with torch.no_grad():
         for parameter in flat.parameters():
             parameter.zero_()
-    assert bits_per_base(flat, SEQUENCES[:3:2], groups=["a", "b"]).value == pytest.approx(2, abs=1e-5)  # not log2(256)
+    assert bits_per_base(flat, SEQUENCES[:3:2], groups=["a", "b"]).value == pytest.approx(2, abs=1e-4)  # not log2(256)
     bits = bits_per_base(m, SEQUENCES[1:], passes=9)
     nats = np.concatenate(base_log_likelihood(m, SEQUENCES[1:], passes=9))
     assert bits.value == pytest.approx(-nats.mean() / np.log(2), abs=1e-6)
@@ -154,7 +155,7 @@ def test_classes_along_a_sequence() -> None:
     assert [item.shape for item in each] == [(len(s) - 3, 3) for s in SEQUENCES]
     for sequence, item in zip(SEQUENCES, each, strict=True):
         np.testing.assert_allclose(item.sum(1), 1, atol=1e-6)
-        np.testing.assert_allclose(token_probabilities(frames, [sequence])[0], item, atol=1e-5)
+        np.testing.assert_allclose(token_probabilities(frames, [sequence])[0], item, atol=1e-4)
     np.testing.assert_allclose(coding_probabilities(frames, SEQUENCES), [1 - item[:, 0].mean() for item in each], atol=1e-6)
     assert token_probabilities(frames, [SEQUENCES[2]], context=8)[0].shape == (20, 3)
     with pytest.raises(BadInput, match="Expected a TokenClassifier, got a Classifier"):
@@ -167,4 +168,4 @@ def test_the_centre_is_that_of_the_bases() -> None:
     m = model("kmer4")
     even = "ACGTTGCATT"  # base 5 is the centre; token 4 has it at index 1, token 7 // 2 does not
     state = m.network.hidden_states(torch.from_numpy(m.tokenizer.encode(even).astype(np.int64)), torch.tensor([0, 7]))[-1]
-    np.testing.assert_allclose(embed(m, [even], pool="centre")[0], state[4].detach(), atol=1e-5)
+    np.testing.assert_allclose(embed(m, [even], pool="centre")[0], state[4].detach(), atol=1e-4)

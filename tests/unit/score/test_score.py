@@ -38,7 +38,7 @@ def test_causal_likelihood_by_hand() -> None:
             elif i == 0:
                 assert nats[i] == pytest.approx(-np.log(4))
             else:
-                assert nats[i] == pytest.approx(table[i - 1, ids[i]].item(), abs=1e-5)
+                assert nats[i] == pytest.approx(table[i - 1, ids[i]].item(), abs=1e-4)
 
 
 @pytest.mark.parametrize("passes", [None, 2, 3])
@@ -51,7 +51,7 @@ def test_masked_likelihood_by_hand(passes: int | None) -> None:
         for rank, i in enumerate(letters):
             hidden = ids.copy()
             hidden[[j for r, j in enumerate(letters) if r % step == rank % step]] = m.tokenizer.mask_id
-            assert nats[i] == pytest.approx(alone(m, hidden)[i, ids[i]].item(), abs=1e-5)
+            assert nats[i] == pytest.approx(alone(m, hidden)[i, ids[i]].item(), abs=1e-4)
         assert np.isnan(np.delete(nats, letters)).all()
 
 
@@ -81,7 +81,7 @@ def test_long_inputs_are_read_in_windows() -> None:
     nats = token_log_likelihood(m, [sequence], context=16)[0]
     ids = m.tokenizer.encode(sequence)
     np.testing.assert_allclose(nats[:16], token_log_likelihood(m, [sequence[:16]])[0], atol=1e-5)
-    assert nats[16] == pytest.approx(alone(m, ids[8:24])[7, ids[16]].item(), abs=1e-5)
+    assert nats[16] == pytest.approx(alone(m, ids[8:24])[7, ids[16]].item(), abs=1e-4)
     assert not np.isnan(nats).any()
     masked = token_log_likelihood(model(causal=False), [sequence], passes=4, context=16)[0]
     assert not np.isnan(masked).any()
