@@ -104,6 +104,7 @@ def test_pretraining_is_watched_stopped_and_resumed(lab: Any, study: Path, tmp_p
     # All again: it goes on from there.
     lab.run_all()
     watch_it_grow(page)
+    monitor.scroll_into_view_if_needed()
     photograph(page, tmp_path, "pretrain_resumed")
     stop(page)
     reason, second, resumed = outcome(page, first)
