@@ -35,9 +35,9 @@ lint: env ## ruff, mypy, numpydoc, codespell, and notebooks without outputs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m numpydoc.hooks.validate_docstrings $$(git ls-files 'glmkit/*.py' 'widgets/*.py')
+	$(BIN)/python -m numpydoc lint $$(git ls-files 'glmkit/*.py' 'widgets/*.py')
 	$(BIN)/codespell $$(git ls-files | grep -vE '\.(gz|lock|png|svg|ipynb)$$')
-	$(BIN)/nbstripout --verify $$(git ls-files '*.ipynb')
+	$(BIN)/nbstripout --keep-id --verify $$(git ls-files '*.ipynb')
 
 bench: env ## time glmkit against its peers, side by side
 	$(BIN)/python -m tests.benchmarks

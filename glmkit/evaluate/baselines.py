@@ -99,10 +99,12 @@ class Majority:
     random = False
 
     def fit(self, sequences: Sequence[str], labels: np.ndarray, seed: int = 0) -> "Majority":
+        """Learn from sequences and their labels (0 or 1)."""
         self._share = float(np.mean(labels))
         return self
 
     def score(self, sequences: Sequence[str]) -> np.ndarray:
+        """One score in [0, 1] for each sequence, float64 (n,)."""
         return np.full(len(sequences), self._share)
 
 
@@ -126,9 +128,11 @@ class KmerForest(_Fitted):
         self.description = f"random forest of {trees} trees on {k}-mer counts"
 
     def features(self, sequences: Sequence[str]) -> np.ndarray:
+        """What the estimator sees of each sequence, one row a sequence."""
         return kmer_counts(sequences, self.k)
 
     def estimator(self, seed: int) -> Any:
+        """The scikit-learn estimator, not yet fitted."""
         return RandomForestClassifier(self.trees, min_samples_leaf=2, random_state=seed)
 
 
@@ -153,15 +157,19 @@ class KmerSVM(_Fitted):
         self.description = f"support vector machine (RBF kernel, C={cost:g}) on standardised {k}-mer counts"
 
     def prepare(self, sequences: Sequence[str], labels: np.ndarray) -> None:
+        """Learn what the features need before the estimator is fitted."""
         self._scaler = StandardScaler().fit(kmer_counts(sequences, self.k))
 
     def features(self, sequences: Sequence[str]) -> np.ndarray:
+        """What the estimator sees of each sequence, one row a sequence."""
         return self._scaler.transform(kmer_counts(sequences, self.k))
 
     def estimator(self, seed: int) -> Any:
+        """The scikit-learn estimator, not yet fitted."""
         return SVC(C=self.cost, random_state=seed)
 
     def score(self, sequences: Sequence[str]) -> np.ndarray:
+        """One score in [0, 1] for each sequence, float64 (n,)."""
         if self._model is None:
             raise BadInput(f"{self.name} has not been fitted. Call fit(sequences, labels, seed) first.")
         return 1 / (1 + np.exp(-self._model.decision_function(self.features(sequences))))
@@ -184,9 +192,11 @@ class PositionWeights(_Fitted):
         self.description = f"logistic regression (L2, C={cost:g}) on one-hot bases by position"
 
     def features(self, sequences: Sequence[str]) -> np.ndarray:
+        """What the estimator sees of each sequence, one row a sequence."""
         return one_hot(sequences)
 
     def estimator(self, seed: int) -> Any:
+        """The scikit-learn estimator, not yet fitted."""
         return LogisticRegression(C=self.cost, max_iter=500)
 
 
@@ -208,9 +218,11 @@ class OneHotForest(_Fitted):
         self.description = f"random forest of {trees} trees on one-hot bases by position"
 
     def features(self, sequences: Sequence[str]) -> np.ndarray:
+        """What the estimator sees of each sequence, one row a sequence."""
         return one_hot(sequences)
 
     def estimator(self, seed: int) -> Any:
+        """The scikit-learn estimator, not yet fitted."""
         return RandomForestClassifier(self.trees, min_samples_leaf=2, random_state=seed)
 
 
@@ -232,14 +244,17 @@ class BoostedTrees(_Fitted):
         self.description = f"gradient-boosted trees ({rounds} rounds) on the base at each position as a category"
 
     def features(self, sequences: Sequence[str]) -> np.ndarray:
+        """What the estimator sees of each sequence, one row a sequence."""
         return letter_grid(sequences)
 
     def estimator(self, seed: int) -> Any:
+        """The scikit-learn estimator, not yet fitted."""
         return HistGradientBoostingClassifier(
             max_iter=self.rounds, categorical_features=np.arange(self._length), early_stopping=False, random_state=seed
         )
 
     def prepare(self, sequences: Sequence[str], labels: np.ndarray) -> None:
+        """Learn what the features need before the estimator is fitted."""
         self._length = letter_grid(sequences).shape[1]
 
 
@@ -281,16 +296,19 @@ class CodonUsage(_Fitted):
         return [np.bincount((rows + g).ravel(), minlength=65 * len(g)).reshape(-1, 65)[:, :64] for g in grids]
 
     def prepare(self, sequences: Sequence[str], labels: np.ndarray) -> None:
+        """Learn what the features need before the estimator is fitted."""
         self._log_odds = []
         for counts in self._tracks(sequences):
             shares = [(counts[labels == c].sum(0) + 1) / (counts[labels == c].sum() + 64) for c in (1, 0)]
             self._log_odds.append(np.log(shares[0] / shares[1]))
 
     def features(self, sequences: Sequence[str]) -> np.ndarray:
+        """What the estimator sees of each sequence, one row a sequence."""
         scores = [counts @ odds for counts, odds in zip(self._tracks(sequences), self._log_odds, strict=True)]
         return np.column_stack([one_hot(sequences), *scores])
 
     def estimator(self, seed: int) -> Any:
+        """The scikit-learn estimator, not yet fitted."""
         return LogisticRegression(C=self.cost, max_iter=500)
 
 

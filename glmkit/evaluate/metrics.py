@@ -18,7 +18,7 @@ THRESHOLD = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Metric:
+class Metric:  # numpydoc ignore=PR02
     """One metric in its two forms.
 
     Parameters

@@ -10,7 +10,7 @@ from glmkit.evaluate.metrics import METRICS
 from glmkit.score.estimate import Estimate, interval
 
 
-class Row(NamedTuple):
+class Row(NamedTuple):  # numpydoc ignore=PR02
     """One method on one split.
 
     Parameters
@@ -183,7 +183,7 @@ class Table:
         return rows[method]
 
     def verdict(self, split: str | None = None, metric: str | None = None, model: str | None = None) -> str:
-        """One honest sentence a split: is the model above the best baseline?
+        """Whether the model is above the best baseline: one honest sentence a split.
 
         The best baseline is picked on the test windows, in the baselines' favour. The model is too, if several are
         in the table and none is named; the sentence then says from how many.

@@ -10,7 +10,7 @@ from glmkit.errors import BadInput
 
 
 @dataclass(frozen=True)
-class Fold:
+class Fold:  # numpydoc ignore=PR02
     """One way to divide a task's items.
 
     Parameters
@@ -24,7 +24,7 @@ class Fold:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
+class Task:  # numpydoc ignore=PR02
     """Labelled sequences with the splits they are evaluated on.
 
     Parameters

@@ -96,6 +96,7 @@ def class_log_odds(classifier: Any, target: int = 1) -> Callable[[list[str]], np
     from glmkit.score import class_logits
 
     def score(sequences: list[str]) -> np.ndarray:
+        """Log-odds of the class, float64 (n,)."""
         logits = class_logits(classifier, sequences)
         if not 0 <= target < logits.shape[1]:
             raise BadInput(f"target: the classifier has {logits.shape[1]} classes, from 0; got {target}.")

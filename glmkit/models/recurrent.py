@@ -16,7 +16,7 @@ from glmkit.models.packing import group
 
 
 @dataclass(frozen=True, kw_only=True)
-class LSTMConfig:
+class LSTMConfig:  # numpydoc ignore=PR02
     """Shape of an `LSTM`.
 
     Parameters

@@ -26,7 +26,7 @@ NORM_EPSILON = 1e-5
 
 
 @dataclass(frozen=True, kw_only=True)
-class TransformerConfig:
+class TransformerConfig:  # numpydoc ignore=PR02
     """Shape of a `Transformer`.
 
     Parameters

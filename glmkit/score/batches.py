@@ -21,7 +21,7 @@ CONTEXT = 1024
 BATCH_TOKENS = 8192
 
 
-class Window(NamedTuple):
+class Window(NamedTuple):  # numpydoc ignore=PR02
     """A piece of an input and the part of it that counts.
 
     Parameters

@@ -16,7 +16,7 @@ import numpy as np
 from glmkit.errors import BadInput
 
 
-class Estimate(NamedTuple):
+class Estimate(NamedTuple):  # numpydoc ignore=PR02
     """A value with the bounds of its interval (95% unless it was asked for otherwise).
 
     Parameters

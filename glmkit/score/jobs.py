@@ -12,7 +12,7 @@ Method = Literal["causal", "masked", "one-pass (biased)"]
 _JOBS = 512  # windows gathered before they are sorted by length
 
 
-class Job(NamedTuple):
+class Job(NamedTuple):  # numpydoc ignore=PR02
     """One window to read.
 
     Parameters

@@ -37,6 +37,7 @@ def loss_curves(folder: Path, width: int = 620, height: int = 150) -> Curves | N
     across, down = (last - first) or 1.0, (high - low) or 1.0
 
     def place(x: float, y: float) -> str:
+        """Where a point stands in the picture, as "across,down"."""
         return f"{width * (x - first) / across:.1f},{height * (high - y) / down:.1f}"
 
     drawn = tuple((name, " ".join(place(x, y) for x, y in line)) for name, line in lines.items())

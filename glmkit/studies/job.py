@@ -32,7 +32,7 @@ _CODES = {"MemoryError": 5, "KeyboardInterrupt": 130}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class Outcome:  # numpydoc ignore=PR02
     """How a stage ended.
 
     Parameters

@@ -47,6 +47,7 @@ def make_manager(name: str) -> "tuple[AsyncKernelManager, Path]":
         """Kernelspecs, of which the default one is this interpreter."""
 
         def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+            """The kernelspec of that name; the default one starts this interpreter."""
             spec = super().get_kernel_spec(kernel_name)
             if kernel_name == DEFAULT:
                 spec.argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]

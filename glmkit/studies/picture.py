@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Picture:
+class Picture:  # numpydoc ignore=PR02
     """A PNG on disk.
 
     Parameters

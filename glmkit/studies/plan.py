@@ -22,7 +22,7 @@ from glmkit.studies.types import Text
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlannedStage:
+class PlannedStage:  # numpydoc ignore=PR02
     """A stage ready to run.
 
     Parameters
@@ -54,7 +54,7 @@ class PlannedStage:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class Plan:  # numpydoc ignore=PR02
     """What one ``glmkit run`` will do.
 
     Parameters

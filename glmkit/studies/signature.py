@@ -33,7 +33,7 @@ _USUAL = {"seed": (0, 2**32 - 1), "batch": (1, math.inf), "batch_size": (1, math
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parameter:
+class Parameter:  # numpydoc ignore=PR02
     """One line of the parameters cell.
 
     Parameters
@@ -106,7 +106,7 @@ class Parameter:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Signature:
+class Signature:  # numpydoc ignore=PR02
     """What a notebook can be given.
 
     Parameters

@@ -57,6 +57,7 @@ def open_stage(
     Returns
     -------
     StageRun
+        What the notebook logs, tabulates and draws into, until it calls ``finish``.
 
     Raises
     ------

@@ -37,7 +37,7 @@ _NAME = re.compile(r"\w[\w .+=,'()$&-]{0,99}", re.UNICODE)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stage:
+class Stage:  # numpydoc ignore=PR02
     """One notebook of a study.
 
     Parameters
@@ -66,7 +66,7 @@ class Stage:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Study:
+class Study:  # numpydoc ignore=PR02
     """What a study file says.
 
     Parameters

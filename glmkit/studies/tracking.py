@@ -87,6 +87,7 @@ def mark_killed(run_id: str) -> None:
     """Mark a run that died without a word KILLED, with those of its children that still claim to be running."""
 
     def mark(client: "MlflowClient") -> bool:
+        """Mark the children that still run, then the run itself."""
         run = client.get_run(run_id)
         below = f"tags.`mlflow.parentRunId` = '{run_id}' and attributes.status = 'RUNNING'"
         for child in client.search_runs([run.info.experiment_id], below, max_results=1000):

@@ -1,4 +1,4 @@
-"""k bases, one token.
+"""One token for k bases.
 
 A k-mer's number is its letters read as digits (A 0, C 1, G 2, T 3), the first letter first. The numbers of all windows come
 from doubling: pairs from singles, fours from pairs, and so on, so that six letters take three passes over an array that
@@ -24,7 +24,7 @@ _CODES = byte_table({letter: code for code, letter in enumerate("ACGT")} | dict.
 
 
 class KmerTokenizer:
-    """k-mers of DNA: ``<cls> <pad> <eos> <unk>``, the 4^k k-mers in alphabetical order, ``<mask>``.
+    """DNA as k-mers: ``<cls> <pad> <eos> <unk>``, the 4^k k-mers in alphabetical order, ``<mask>``.
 
     A k-mer with an N or another ambiguity code becomes ``<unk>``. A sequence of L bases gives L - k + 1 tokens when they overlap
     (token `i` starts at base `i`; none if L < k), else L // k (token `i` starts at base `i`·k; a shorter rest has none).

@@ -13,7 +13,7 @@ _HARMLESS = {"checkpoint_every", "keep", "minutes", "log_every", "device", "inex
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig:
+class TrainConfig:  # numpydoc ignore=PR02
     """Settings of `fit`.
 
     Parameters

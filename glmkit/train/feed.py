@@ -69,7 +69,7 @@ def gather(store: Any, indices: np.ndarray) -> Batch:
 
 
 @dataclass
-class Feed:
+class Feed:  # numpydoc ignore=PR02
     """The endless sequence of batches of a training run, and where in it the run stands.
 
     Parameters

@@ -1,4 +1,4 @@
-"""float32 or bf16: whichever is faster here, said in the result."""
+"""Precision, float32 or bf16: whichever is faster here, said in the result."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any

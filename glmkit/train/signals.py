@@ -27,10 +27,12 @@ def held_signals() -> Iterator[Callable[[], bool]]:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def note(number: int, frame: FrameType | None) -> None:
+        """Remember the signal, and let the next one act as it would have."""
         came.append(number)
         restore()
 
     def restore() -> None:
+        """Put the handlers from before back."""
         for number, handler in before.items():
             signal.signal(number, handler)
 

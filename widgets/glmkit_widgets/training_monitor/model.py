@@ -146,6 +146,7 @@ class TrainingMonitor(anywidget.AnyWidget):
         """
 
         def both(step: int, **metrics: float) -> None:
+            """Record first, then show."""
             log(step, **metrics)
             self.log(step, **metrics)
 
