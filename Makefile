@@ -29,7 +29,7 @@ demo: env ## run the main study on real genomes that ship with glmkit, and print
 	$(BIN)/glmkit run $(STUDY) --cores $(CORES)
 
 test: env ## run the tests
-	$(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadfile
 
 lint: env ## ruff, mypy, numpydoc, codespell, and notebooks without outputs
 	$(BIN)/ruff check .
