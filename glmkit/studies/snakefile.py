@@ -3,6 +3,9 @@
 Snakemake decides what has to run: a stage whose parameters or code differ from those of its last success, whose inputs are
 newer, or that has not succeeded yet; and everything after it. The file names only what lies below the run folder, so that
 no blank, quote or brace in a path above it can matter, and it holds no shell text but the interpreter's own path.
+
+A stage takes all the cores of the run: Snakemake tells a job's libraries (``OMP_NUM_THREADS``) to use no more threads than its
+rule has, and a training on one core of many would be a waste.
 """
 
 import shlex
@@ -27,7 +30,7 @@ rule stage_{name}:
     params:
         values=lambda wildcards: {values!r},
         code={code!r},
-    threads: 1
+    threads: workflow.cores
 {resources}    shell:
         {command!r}
 """
