@@ -1,8 +1,12 @@
 """What tests of several folders share."""
 
+import signal
+
 import pytest
 
 from tests.small_study import write_sources
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts pytest in the background has it ignored
 
 
 @pytest.fixture(scope="session")

@@ -117,14 +117,15 @@ def _same_training(folds: list[tuple[str, Fold]]) -> list[list[tuple[str, Fold]]
 
 def _scores(name: str, function: FitScore, task: Task, folds: list[Fold], seed: int) -> list[np.ndarray]:
     """Scores on the test side of each fold after one training."""
-    test = np.concatenate([fold.test for fold in folds])
+    test = [task.sequences[i] for fold in folds for i in fold.test]
+    once = list(dict.fromkeys(test))  # a test set may be a part of another
     train = folds[0].train
-    labels = np.asarray(task.labels)
-    got = function([task.sequences[i] for i in train], labels[train], [task.sequences[i] for i in test], seed)
+    got = function([task.sequences[i] for i in train], np.asarray(task.labels)[train], once, seed)
     got = np.asarray(got, dtype=np.float64)
-    if got.shape != (len(test),):
-        raise BadInput(f"{name}, seed {seed}: expected one score for each of {len(test)} test windows, got an array {got.shape}.")
-    return np.split(got, np.cumsum([len(fold.test) for fold in folds])[:-1])
+    if got.shape != (len(once),):
+        raise BadInput(f"{name}, seed {seed}: expected one score for each of {len(once)} test windows, got an array {got.shape}.")
+    score = dict(zip(once, got.tolist(), strict=True))
+    return np.split(np.array([score[sequence] for sequence in test]), np.cumsum([len(fold.test) for fold in folds])[:-1])
 
 
 def _row(task: Task, split: str, fold: Fold, scores: np.ndarray, metrics: Sequence[str], draws: int, number: int) -> Row:

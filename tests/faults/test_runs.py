@@ -1,5 +1,6 @@
 """Faults of a run: F5, F6, F7, F8, F10, F11, F14, F32. One small study is run once; each test breaks a copy of that run."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -219,8 +220,9 @@ def test_F8_SIGKILL_of_the_run_is_cleared_up_by_the_next_which_resumes(finished:
     process = finished.start("--set", "second.mode=hold")
     finished.kernel(process)
     for each in [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]:
-        if any("glmkit" in word or "snakemake" in word for word in each.cmdline()):
-            each.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):  # one may have ended with another
+            if any("glmkit" in word or "snakemake" in word for word in each.cmdline()):
+                each.kill()
     process.communicate(timeout=30)
     orphans = finished.left()  # the kernel dies with its job; what it started in a session of its own does not
     assert [each.name() for each in orphans if each.is_running() and each.name() == "sleep"] == ["sleep"]
