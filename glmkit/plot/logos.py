@@ -172,8 +172,8 @@ def _cut(ax: Axes, heights: np.ndarray, limit: float | None) -> None:
     if limit is not None and limit < tallest:
         ax.set_ylim(top=limit)
         ax.annotate(
-            f"cut at {limit:g}; the tallest reaches {tallest:.2f}", (1, 1), xycoords="axes fraction", xytext=(0, 2),
-            textcoords="offset points", ha="right", va="bottom", fontsize=7, color=GREY,
+            f"cut at {limit:g}; the tallest reaches {tallest:.2f}", (0, 1), xycoords="axes fraction", xytext=(0, 2),
+            textcoords="offset points", ha="left", va="bottom", fontsize=7, color=GREY,
         )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from glmkit.errors import BadInput
 from glmkit.files import inside, workspace
+from glmkit.studies.inputs import broken_files
 from glmkit.studies.ipynb import code_cells, read_notebook, suggest
 from glmkit.studies.kernel import check_kernel
 from glmkit.studies.signature import Signature, read_signature
@@ -183,6 +184,7 @@ def _plan_stage(
     own = {"out": f"runs/{run}/{stage.name}"} if "out" in signature.parameters else {}
     values, found = signature.examine({**folders, **given, **own}, stage.name)
     problems += found
+    problems += [f"{stage.name}.{parameter}: {problem}" for parameter, problem in broken_files(values)]
     if own and "out" in given:
         problems.append(
             f"{stage.name}.out is decided by the run's name ({own['out']}). Leave it out, or name the run with --name."
