@@ -1,60 +1,64 @@
-"""Files that parameters name, looked at before anything runs: present files must be whole as far as their container tells.
+"""What a stage reads, and may it write: other stages that are finished, files by their hash, a folder nobody else writes."""
 
-What is inside is for the stage that reads it. But an empty file, or a gzip stream that ends early, is wrong for every reader,
-and to learn it from a stage's kernel takes half a minute longer.
-"""
-
-import gzip
-import zlib
-from collections.abc import Iterator
+import re
 from pathlib import Path
 from typing import Any
 
-from glmkit.files import workspace
+from glmkit.errors import BadInput
+from glmkit.files import inside, sha256, workspace
+from glmkit.studies import record
 
-LARGEST = 200 << 20  # bytes of a compressed file that is read through; a larger one is left to its reader
-_BLOCK = 4 << 20
-
-
-def broken_files(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """What is wrong with the files that parameters name.
-
-    Parameters
-    ----------
-    values
-        Parameters by name; texts and lists of texts that are paths of existing files (from the workspace, if relative) are
-        looked at.
-
-    Yields
-    ------
-    tuple of str
-        The parameter, and one sentence.
-    """
-    for name, value in values.items():
-        for text in value if isinstance(value, list) else [value]:
-            if not isinstance(text, str) or not text or "\n" in text or len(text) > 1000:
-                continue
-            path = workspace() / text
-            if path.is_file() and (problem := _problem(path)):
-                yield name, problem
+_HASH = re.compile(r"[0-9a-fA-F]{32,128}")
 
 
-def _problem(path: Path) -> str:
-    size = path.stat().st_size
-    if size == 0:
-        return f"{path} is empty (0 bytes). Copy or download it again."
-    with open(path, "rb") as raw:
-        if raw.read(2) != b"\x1f\x8b" or size > LARGEST:
-            return ""
-    at = 0
-    try:
-        with gzip.open(path) as file:
-            while block := file.read(_BLOCK):
-                at += len(block)
-    except EOFError:
-        return (
-            f"{path}: the gzip stream ends early, after {at:,} bytes or more of text: the file is cut. Copy or download it again."
+def finished_input(item: str | Path) -> dict[str, Any]:
+    """What is kept about a stage that is read, or an error that names the notebook to run first."""
+    folder = inside(workspace(), item)
+    found = record.read(folder)
+    status = record.status_of(found)
+    if status == "FINISHED":
+        return {"folder": shown_path(folder), "fingerprint": found.get("fingerprint"), "data": found.get("data") or {}}
+    says = f"its run.json says {status}" if found else "it has no run.json"
+    notebooks = sorted((workspace() / "notebooks").rglob(f"*{folder.name}.ipynb"))
+    first = ", ".join(shown_path(path) for path in notebooks[:3]) or f"the notebook that writes it ({folder.name})"
+    raise BadInput(f"{item} is not a finished stage ({says}). Run {first} first, or point the parameter at a finished stage.")
+
+
+def refuse_if_busy(folder: Path) -> None:
+    """Two kernels that write one folder would mix their results."""
+    found = record.read(folder)
+    here = record.process()
+    if record.status_of(found) == "RUNNING" and found.get("host") == here["host"] and found.get("pid") != here["pid"]:
+        raise BadInput(
+            f"{shown_path(folder)} is being written by pid {found.get('pid')} on {here['host']}. "
+            "Wait for it, stop it, or give another out."
         )
-    except (zlib.error, gzip.BadGzipFile) as error:
-        return f"{path}: damaged gzip after {at:,} bytes of text ({error}). Copy or download it again."
-    return ""
+
+
+def data_entry(name: str, source: str | Path) -> dict[str, Any]:
+    """SHA-256 and path of a file or folder, or a hash that is known already.
+
+    Raises
+    ------
+    BadInput
+        `source` is none of them.
+    """
+    path = workspace() / source
+    if path.is_file():
+        return {"sha256": sha256(path), "path": shown_path(path), "bytes": path.stat().st_size}
+    if path.is_dir():
+        return {"sha256": record.fingerprint(_hashes(path)), "path": shown_path(path)}
+    if _HASH.fullmatch(str(source)):
+        return {"sha256": str(source).lower()}
+    raise BadInput(f"data({name!r}): {str(source)!r} is neither a file or folder below {workspace()} nor a hash (hex digits).")
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith("."))
+    return {str(path.relative_to(folder)): sha256(path) for path in files}
+
+
+def shown_path(path: Path) -> str:
+    """`path` relative to the workspace where it lies in it."""
+    full = path.resolve()
+    return str(full.relative_to(workspace())) if workspace() in full.parents else str(full)

@@ -14,7 +14,7 @@ from typing import Any
 
 from glmkit.errors import BadInput
 from glmkit.files import inside, workspace
-from glmkit.studies.inputs import broken_files
+from glmkit.studies.given_files import broken_files
 from glmkit.studies.ipynb import code_cells, read_notebook, suggest
 from glmkit.studies.kernel import check_kernel
 from glmkit.studies.signature import Signature, read_signature

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from glmkit.studies.inputs import broken_files
+from glmkit.studies.given_files import broken_files
 
 
 @pytest.fixture
