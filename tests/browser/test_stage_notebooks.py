@@ -16,7 +16,15 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 NOTEBOOK = "notebooks/dna/3_pretrain.ipynb"
 STEPS, EVERY = 3000, 20  # far more steps than the test waits for
-SMALL = {"steps": STEPS, "width": 32, "length": 64, "batch_tokens": 1024, "checkpoint_every": EVERY, "validate_every": EVERY}
+SMALL = {
+    "steps": STEPS,
+    "width": 32,
+    "heads": 4,
+    "length": 64,
+    "batch_tokens": 1024,
+    "checkpoint_every": EVERY,
+    "validate_every": EVERY,
+}
 OUTCOME = "print(f'reason {result.reason}, steps {result.steps}, resumed from {result.resumed_from}, in {Path.cwd().name}')"
 SAID = re.compile(r"reason (\w[\w ]*), steps (\d+), resumed from (\w+), in dna")
 LENGTH = "document.querySelector('.glmkit-monitor path.train')?.getAttribute('d')?.length ?? 0"
@@ -51,7 +59,7 @@ def outcome(page: Any, steps_above: int = 0) -> tuple[str, int, str]:
             const said = output.textContent.match(/reason [\\w ]+, steps (\\d+), resumed/);
             return said && Number(said[1]) > {steps_above};
         }})""",
-        timeout=40_000,
+        timeout=90_000,
     )
     (found,) = SAID.findall(" ".join(page.locator(".jp-OutputArea-output").all_text_contents()))
     return found[0], int(found[1]), found[2]
@@ -59,16 +67,16 @@ def outcome(page: Any, steps_above: int = 0) -> tuple[str, int, str]:
 
 def watch_it_grow(page: Any) -> None:
     """Wait until the monitor trains, and then until its curve has become longer."""
-    page.locator(".glmkit-monitor[data-status='training']").wait_for(timeout=60_000)
-    page.wait_for_function(f"({LENGTH}) > 200", timeout=30_000)
+    page.locator(".glmkit-monitor[data-status='training']").wait_for(timeout=120_000)
+    page.wait_for_function(f"({LENGTH}) > 200", timeout=60_000)
     before = page.evaluate(LENGTH)
-    page.wait_for_function(f"({LENGTH}) > {before + 200}", timeout=30_000)
+    page.wait_for_function(f"({LENGTH}) > {before + 200}", timeout=60_000)
 
 
 def stop(page: Any) -> None:
     """Press the monitor's button and wait until the training has seen it."""
     page.locator(".glmkit-monitor button.stop").click()
-    page.locator(".glmkit-monitor[data-status='stopped']").wait_for(timeout=20_000)
+    page.locator(".glmkit-monitor[data-status='stopped']").wait_for(timeout=60_000)
 
 
 def test_pretraining_is_watched_stopped_and_resumed(lab: Any, study: Path, tmp_path: Path) -> None:

@@ -13,7 +13,10 @@ from glmkit.files import sha256
 from tests.small_study import STUDY, glmkit, make_workspace
 
 STEPS, EVERY = 60, 10
-VALUES = {"pretrain": {"steps": STEPS, "checkpoint_every": EVERY, "width": 64, "heads": 4}}
+VALUES = {
+    "preprocess": {"block": 5000, "gap": 200},
+    "pretrain": {"steps": STEPS, "checkpoint_every": EVERY, "width": 64, "heads": 4},
+}
 
 
 def kernel_of(folder: Path) -> psutil.Process:
