@@ -14,6 +14,7 @@ _HOMES = {
     "LSTMConfig": "recurrent",
     "LanguageModel": "language_model",
     "new_model": "language_model",
+    "Cache": "cache",
     "Classifier": "classifier",
     "new_classifier": "classifier",
     "TokenClassifier": "token_classifier",

@@ -11,6 +11,7 @@ from torch import nn
 
 from glmkit.axes import BoundariesT, HiddenT, TokensT
 from glmkit.errors import BadInput
+from glmkit.models.cache import Cache, extend
 from glmkit.models.local_start import look_nearby
 from glmkit.models.recurrent import LSTM, LSTMConfig
 from glmkit.models.transformer import Transformer, activate
@@ -165,6 +166,30 @@ class LanguageModel(nn.Module):
         """
         hidden = self.network(tokens, boundaries, positions)
         return self.head(hidden, self.network.embedding.weight)
+
+    def read_on(self, tokens: torch.Tensor, cache: Cache) -> torch.Tensor:
+        """Logits for what follows the last of some further tokens, in a causal Transformer.
+
+        Parameters
+        ----------
+        tokens
+            int64 (sequences, new): the tokens after those in the cache.
+        cache
+            What was read before; ``Cache()`` at first. It is changed in place.
+
+        Returns
+        -------
+        torch.Tensor
+            (sequences, vocab).
+
+        Raises
+        ------
+        BadInput
+            The model is not a causal Transformer.
+        """
+        if not isinstance(self.network, Transformer):
+            raise BadInput(f"A {type(self.network).__name__} has no keys and values to keep. Read the whole sequence instead.")
+        return self.head(extend(self.network, tokens, cache)[:, -1], self.network.embedding.weight)
 
     def forward(self, tokens: TokensT, boundaries: BoundariesT, positions: torch.Tensor | None = None) -> torch.Tensor:
         """The same as `logits`."""
