@@ -8,7 +8,8 @@ from typing import Any
 
 _HOMES = {
     "Transformer": "transformer",
-    "TransformerConfig": "transformer",
+    "TransformerConfig": "transformer_config",
+    "esm2": "families",
     "LSTM": "recurrent",
     "LSTMConfig": "recurrent",
     "LanguageModel": "language_model",

@@ -12,7 +12,7 @@ from torch import nn
 
 from glmkit.axes import BoundariesT, HiddenT, TokensT
 from glmkit.errors import BadInput
-from glmkit.models.packing import group
+from glmkit.models.packing import group, part
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ class LSTM(nn.Module):
             nn.LSTM(config.width, hidden, batch_first=True, bidirectional=not config.causal) for _ in range(config.layers)
         )
 
-    def forward(self, tokens: TokensT, boundaries: BoundariesT) -> HiddenT:
+    def forward(self, tokens: TokensT, boundaries: BoundariesT, positions: torch.Tensor | None = None) -> HiddenT:
         """Hidden states of the last layer.
 
         Parameters
@@ -85,13 +85,16 @@ class LSTM(nn.Module):
             int64 (tokens,), all sequences one after another.
         boundaries
             int64 (sequences + 1,).
+        positions
+            int64 (scored,) indices into the packed tokens; all if None.
 
         Returns
         -------
         torch.Tensor
-            Float (tokens, width).
+            Float (tokens, width), or (scored, width).
         """
-        return self.hidden_states(tokens, boundaries)[-1]
+        hidden = self.hidden_states(tokens, boundaries)[-1]
+        return hidden if positions is None else hidden[positions]
 
     def hidden_states(self, tokens: TokensT, boundaries: BoundariesT) -> list[HiddenT]:
         """Embeddings, then the hidden states of each layer.
@@ -113,10 +116,7 @@ class LSTM(nn.Module):
         states = [hidden]
         for layer in self.layers:
             hidden = F.dropout(hidden, self.config.dropout, self.training)
-            rectangles = [
-                layer(hidden[start : start + count * length].view(count, length, -1))[0].reshape(count * length, -1)
-                for start, count, length in groups.spans
-            ]
+            rectangles = [layer(part(hidden, span))[0].flatten(0, 1) for span in groups.spans]
             hidden = rectangles[0] if len(rectangles) == 1 else torch.cat(rectangles)
             states.append(hidden)
         return states if groups.back is None else [state[groups.back] for state in states]
