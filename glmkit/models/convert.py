@@ -13,7 +13,7 @@ is filled with plain values. `transformers`' BERT needs its tensors renamed not 
 import argparse
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +139,7 @@ def convert_fairseq_roberta(checkpoint: str | Path, dictionary: str | Path, fold
     return _write(Path(folder), config, state, vocabulary, card | {"sha256": sha256(checkpoint), "left_out": sorted(given)})
 
 
-def _roberta_config(options: dict[str, Any], state: State, where: str) -> dict[str, Any]:
+def _roberta_config(options: Mapping[str, Any], state: State, where: str) -> dict[str, Any]:
     """The ``config.json`` of `transformers` for fairseq's options."""
     activation, words = options.get("activation_fn"), state["roberta.embeddings.word_embeddings.weight"]
     if activation not in ACTIVATIONS or options["encoder_embed_dim"] != words.shape[1]:

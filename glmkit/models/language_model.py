@@ -13,12 +13,13 @@ from glmkit.axes import BoundariesT, HiddenT, TokensT
 from glmkit.errors import BadInput
 from glmkit.models.cache import Cache, extend
 from glmkit.models.local_start import look_nearby
+from glmkit.models.mlstm import MLSTM, Decoder, MLSTMConfig
 from glmkit.models.recurrent import LSTM, LSTMConfig
 from glmkit.models.transformer import Transformer, activate
 from glmkit.models.transformer_config import NORM_EPSILON, TransformerConfig
 
-Config = TransformerConfig | LSTMConfig
-Network = Transformer | LSTM
+Config = TransformerConfig | LSTMConfig | MLSTMConfig
+Network = Transformer | LSTM | MLSTM
 Start = Literal["plain", "nearby"]
 CONTEXT = 1024  # tokens read at once by a model that does not say how many it was trained on
 
@@ -34,7 +35,7 @@ class LanguageModelHead(nn.Module):
         The network's shape. BERT's head has the network's activation, the others' exact GELU.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: TransformerConfig | LSTMConfig) -> None:
         super().__init__()
         plain = isinstance(config, TransformerConfig) and config.causal
         epsilon, self.activation = NORM_EPSILON, "gelu"
@@ -105,7 +106,11 @@ class LanguageModel(nn.Module):
                 f"{config.vocabulary_size}. Use the tokenizer that the model was trained with."
             )
         self.network = network
-        self.head = LanguageModelHead(config)
+        self.head: LanguageModelHead | Decoder
+        if isinstance(config, MLSTMConfig):
+            self.head = Decoder(config.width, config.vocabulary_size)
+        else:
+            self.head = LanguageModelHead(config)
         self.contact_head: nn.Linear | None = None
         self.tokenizer = tokenizer
         self.card = card
@@ -198,7 +203,9 @@ class LanguageModel(nn.Module):
 
 def new_network(config: Config) -> Network:
     """A network of the kind that `config` describes, with fresh weights."""
-    return Transformer(config) if isinstance(config, TransformerConfig) else LSTM(config)
+    if isinstance(config, TransformerConfig):
+        return Transformer(config)
+    return LSTM(config) if isinstance(config, LSTMConfig) else MLSTM(config)
 
 
 def new_model(config: Config, tokenizer: Any, seed: int = 0, *, start: Start = "plain") -> LanguageModel:

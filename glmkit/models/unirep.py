@@ -55,8 +55,6 @@ def read_unirep(path: str | Path) -> LanguageModel:
     from glmkit.tokens.letters import LetterTokenizer
 
     path = Path(path)
-    network: Any
-    head: Any
     network, head = from_arrays(_read(path), str(path))
     tokenizer = LetterTokenizer(VOCABULARY, SPECIAL)
     model = LanguageModel(network, tokenizer, {})
