@@ -1,9 +1,10 @@
 """Attention by the fastest exact way for the place, over rectangles of equally long sequences or, on a GPU, packed as it is.
 
-`attend` takes one rectangle. PyTorch's fused attention is the right choice for float32 on a CPU. In bf16 on a CPU its backward
-pass does not use the processor's bf16 units: for sequences of 128 it takes five times as long as the three plain matrix
-products, which do. So there the plain way is taken while training, a few heads at a time, so that a chunk's weights stay in
-cache between its steps. The weights are kept for the backward pass, ``heads * length`` numbers a token, hence only up to `LONGEST`.
+`attend` takes one rectangle. PyTorch's fused attention is the right choice for float32 on a CPU. In bf16 on a CPU it does not use
+the processor's bf16 units: for sequences of 128 its backward pass takes five times as long as the three plain matrix products,
+which do, and its forward pass a quarter longer. So there the plain way is taken, a few heads at a time, so that a chunk's
+weights stay in cache between its steps. While training they are kept for the backward pass, ``heads * length`` numbers a
+token, hence only up to `LONGEST`.
 
 `attend_packed` takes a whole packed batch in half precision on a GPU, by the variable-length flash kernel (Dao 2023, arXiv:2307.08691).
 
@@ -38,13 +39,17 @@ def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, seen: to
         (sequences, asked, heads, head width).
     """
     count, asked, heads, width = query.shape
-    plain = query.device.type == "cpu" and query.dtype == torch.bfloat16 and torch.is_grad_enabled() and key.shape[1] <= LONGEST
-    if not plain or (seen is not None and seen.dim() > 2):
+    if not _plainly(query, key) or (seen is not None and seen.dim() > 2):
         mixed = F.scaled_dot_product_attention(query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2), attn_mask=seen)
         return mixed.transpose(1, 2)
     flat = [x.transpose(1, 2).reshape(count * heads, x.shape[1], width) for x in (query * width**-0.5, key, value)]
     mixed = PlainAttention.apply(*flat, None if seen is None else ~seen)
     return mixed.view(count, heads, asked, width).transpose(1, 2)
+
+
+def _plainly(query: torch.Tensor, key: torch.Tensor) -> bool:
+    """Whether three matrix products are faster here than the fused kernel."""
+    return query.device.type == "cpu" and query.dtype == torch.bfloat16 and key.shape[1] <= LONGEST
 
 
 def attend_causal(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
@@ -60,7 +65,7 @@ def attend_causal(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -
     torch.Tensor
         (sequences, length, heads, head width).
     """
-    if query.device.type == "cpu" and query.dtype == torch.bfloat16 and torch.is_grad_enabled() and key.shape[1] <= LONGEST:
+    if _plainly(query, key):
         return attend(query, key, value, torch.ones(key.shape[1], key.shape[1], dtype=torch.bool).tril_())
     parts = (query.transpose(1, 2), key.transpose(1, 2), value.transpose(1, 2))
     return F.scaled_dot_product_attention(*parts, is_causal=True).transpose(1, 2)
@@ -195,14 +200,16 @@ class PlainAttention(torch.autograd.Function):
         length = key.shape[1]
         ctx.chunk = max(1, CHUNK // (asked * length * query.element_size()))
         mixed = torch.empty_like(query)
-        weights = query.new_empty(matrices, asked, length)
+        kept = any(ctx.needs_input_grad[:3])
+        weights = query.new_empty(matrices if kept else ctx.chunk, asked, length)
         for start in range(0, matrices, ctx.chunk):
             part = slice(start, start + ctx.chunk)
             scores = torch.bmm(query[part], key[part].transpose(1, 2))
             if hidden is not None:
                 scores.masked_fill_(hidden, -torch.inf)
-            torch.softmax(scores, -1, out=weights[part])
-            torch.bmm(weights[part], value[part], out=mixed[part])
+            here = weights[part] if kept else weights[: len(scores)]
+            torch.softmax(scores, -1, out=here)
+            torch.bmm(here, value[part], out=mixed[part])
         ctx.save_for_backward(query, key, value, weights)
         return mixed
 

@@ -16,6 +16,7 @@ from glmkit.models.classifier import Classifier
 from glmkit.models.formats import config_to_disk, weights_to_disk
 from glmkit.models.language_model import LanguageModel, new_network
 from glmkit.models.opening import FORMAT, PARTS, Opened, fill, open_ours, open_published
+from glmkit.models.published import resolve
 from glmkit.models.token_classifier import TokenClassifier
 from glmkit.models.weights import write_weights
 
@@ -104,9 +105,9 @@ def load(
     Parameters
     ----------
     source
-        The folder.
+        The folder; the name of weights that a package ships, such as ``sapiens-vh``; or ``org/name`` of a model hub.
     revision
-        None: a folder has no revisions.
+        For a hub: a commit, tag or branch. None takes the newest.
     device
         ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``.
     dtype
@@ -125,10 +126,13 @@ def load(
         Anything about the folder is not as it should be: a file is missing, cut, changed or a pickle; sizes or tokenizer do not
         fit the weights; a weight is NaN; the format is of a later version; the model wants to run code of its own; or `device`
         is not there.
+    NetworkError
+        The weights could not be fetched.
     """
-    if revision is not None:
-        raise BadInput(f"revision={revision!r} was given, but a model is loaded from a folder, which has none. Leave it out.")
-    folder, place, kind = Path(source), choose_device(device), _dtype(dtype)
+    place, kind = choose_device(device), _dtype(dtype)
+    folder = resolve(source, revision)
+    if (arrays := folder / "model_weights.npz").is_file():
+        return read_unirep(arrays).to(place, kind)
     opened = open_published(folder, tokenizer) if is_published(folder) else open_ours(folder, "language model")
     return language_model(opened).to(place, kind).eval()
 

@@ -8,10 +8,11 @@ import torch
 from glmkit.errors import BadInput
 from glmkit.models.families import family_of_config, family_to_save
 from glmkit.models.language_model import Config
+from glmkit.models.mlstm import MLSTMConfig
 from glmkit.models.recurrent import LSTMConfig
 from glmkit.models.transformer_config import TransformerConfig
 
-OWN: dict[str, Any] = {"glmkit_transformer": TransformerConfig, "glmkit_lstm": LSTMConfig}
+OWN: dict[str, Any] = {"glmkit_transformer": TransformerConfig, "glmkit_lstm": LSTMConfig, "glmkit_mlstm": MLSTMConfig}
 
 
 def config_to_disk(config: Config, tokenizer: Any, classifier: bool = False) -> dict[str, Any]:

@@ -11,13 +11,15 @@ from torch import nn
 
 from glmkit.axes import BoundariesT, HiddenT, TokensT
 from glmkit.errors import BadInput
+from glmkit.models.cache import Cache, extend
 from glmkit.models.local_start import look_nearby
+from glmkit.models.mlstm import MLSTM, Decoder, MLSTMConfig
 from glmkit.models.recurrent import LSTM, LSTMConfig
 from glmkit.models.transformer import Transformer, activate
 from glmkit.models.transformer_config import NORM_EPSILON, TransformerConfig
 
-Config = TransformerConfig | LSTMConfig
-Network = Transformer | LSTM
+Config = TransformerConfig | LSTMConfig | MLSTMConfig
+Network = Transformer | LSTM | MLSTM
 Start = Literal["plain", "nearby"]
 CONTEXT = 1024  # tokens read at once by a model that does not say how many it was trained on
 
@@ -33,7 +35,7 @@ class LanguageModelHead(nn.Module):
         The network's shape. BERT's head has the network's activation, the others' exact GELU.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: TransformerConfig | LSTMConfig) -> None:
         super().__init__()
         plain = isinstance(config, TransformerConfig) and config.causal
         epsilon, self.activation = NORM_EPSILON, "gelu"
@@ -104,7 +106,11 @@ class LanguageModel(nn.Module):
                 f"{config.vocabulary_size}. Use the tokenizer that the model was trained with."
             )
         self.network = network
-        self.head = LanguageModelHead(config)
+        self.head: LanguageModelHead | Decoder
+        if isinstance(config, MLSTMConfig):
+            self.head = Decoder(config.width, config.vocabulary_size)
+        else:
+            self.head = LanguageModelHead(config)
         self.contact_head: nn.Linear | None = None
         self.tokenizer = tokenizer
         self.card = card
@@ -166,6 +172,30 @@ class LanguageModel(nn.Module):
         hidden = self.network(tokens, boundaries, positions)
         return self.head(hidden, self.network.embedding.weight)
 
+    def read_on(self, tokens: torch.Tensor, cache: Cache) -> torch.Tensor:
+        """Logits for what follows the last of some further tokens, in a causal Transformer.
+
+        Parameters
+        ----------
+        tokens
+            int64 (sequences, new): the tokens after those in the cache.
+        cache
+            What was read before; ``Cache()`` at first. It is changed in place.
+
+        Returns
+        -------
+        torch.Tensor
+            (sequences, vocab).
+
+        Raises
+        ------
+        BadInput
+            The model is not a causal Transformer.
+        """
+        if not isinstance(self.network, Transformer):
+            raise BadInput(f"A {type(self.network).__name__} has no keys and values to keep. Read the whole sequence instead.")
+        return self.head(extend(self.network, tokens, cache)[:, -1], self.network.embedding.weight)
+
     def forward(self, tokens: TokensT, boundaries: BoundariesT, positions: torch.Tensor | None = None) -> torch.Tensor:
         """The same as `logits`."""
         return self.logits(tokens, boundaries, positions)
@@ -173,7 +203,9 @@ class LanguageModel(nn.Module):
 
 def new_network(config: Config) -> Network:
     """A network of the kind that `config` describes, with fresh weights."""
-    return Transformer(config) if isinstance(config, TransformerConfig) else LSTM(config)
+    if isinstance(config, TransformerConfig):
+        return Transformer(config)
+    return LSTM(config) if isinstance(config, LSTMConfig) else MLSTM(config)
 
 
 def new_model(config: Config, tokenizer: Any, seed: int = 0, *, start: Start = "plain") -> LanguageModel:

@@ -48,7 +48,7 @@ class Attention(nn.Module):
         torch.Tensor
             (tokens or scored, width).
         """
-        query, key, value = self.projected(x, layout, chosen)
+        query, key, value = self.projected(x, layout.angles, None if chosen is None else chosen.index)
         if x.device.type == "cuda" and query.dtype != torch.float32 and (chosen is None or not (self.causal or self.window)):
             mixed = self._packed(query, key, value, layout, chosen)
         elif chosen is None:
@@ -57,17 +57,19 @@ class Attention(nn.Module):
             mixed = torch.cat(list(self._chosen(query, key, value, chosen)))
         return self.out(mixed.reshape(len(query), -1))
 
-    def projected(self, x: HiddenT, layout: Layout, chosen: Chosen | None) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def projected(
+        self, x: HiddenT, angles: tuple[torch.Tensor, torch.Tensor] | None, index: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Queries, keys and values, turned by their places' angles.
 
         Parameters
         ----------
         x
             (tokens, width).
-        layout
-            Of the batch.
-        chosen
-            Positions whose queries are wanted; all if None.
+        angles
+            Cosine and sine of each token's angles, see `Layout`.
+        index
+            int64 (scored,): tokens whose queries are wanted; all if None.
 
         Returns
         -------
@@ -75,20 +77,17 @@ class Attention(nn.Module):
             (tokens or scored, heads, head width), and twice (tokens, heads, head width).
         """
         width = x.shape[-1]
-        if chosen is None or type(self.qkv) is not nn.Linear:  # an adapter around the matrix cannot be cut
+        if index is None or type(self.qkv) is not nn.Linear:  # an adapter around the matrix cannot be cut
             three = self.qkv(x).view(len(x), 3, self.heads, width // self.heads)
-            if layout.angles is None:
-                query, key = three[:, 0], three[:, 1]
-            else:
-                query, key = rotate(three[:, :2], *layout.angles).unbind(1)
-            return (query if chosen is None else query[chosen.index]), key, three[:, 2]
+            query, key = (three[:, :2] if angles is None else rotate(three[:, :2], *angles)).unbind(1)
+            return (query if index is None else query[index]), key, three[:, 2]
         weight, bias = self.qkv.weight, self.qkv.bias
         first, rest = (None, None) if bias is None else (bias[:width], bias[width:])
-        query = F.linear(x[chosen.index], weight[:width], first).view(-1, self.heads, width // self.heads)
+        query = F.linear(x[index], weight[:width], first).view(-1, self.heads, width // self.heads)
         key, value = F.linear(x, weight[width:], rest).view(len(x), 2, self.heads, width // self.heads).unbind(1)
-        if layout.angles is not None:
-            cosine, sine = (angle.squeeze(1) for angle in layout.angles)
-            query, key = rotate(query, cosine[chosen.index], sine[chosen.index]), rotate(key, cosine, sine)
+        if angles is not None:
+            cosine, sine = (angle.squeeze(1) for angle in angles)
+            query, key = rotate(query, cosine[index], sine[index]), rotate(key, cosine, sine)
         return query, key, value
 
     def weights(self, x: HiddenT, layout: Layout) -> list[torch.Tensor]:
@@ -106,7 +105,7 @@ class Attention(nn.Module):
         list of torch.Tensor
             Float32 (heads, length, length) each; rows sum to 1.
         """
-        query, key, _ = self.projected(x, layout, None)
+        query, key, _ = self.projected(x, layout.angles)
         found = []
         for span in layout.spans:
             q, k = part(query, span).transpose(1, 2).float(), part(key, span).transpose(1, 2).float()

@@ -237,7 +237,7 @@ def test_a_config_of_another_network(folder: Path) -> None:
 
 
 def test_not_a_model_folder(tmp_path: Path, folder: Path) -> None:
-    with pytest.raises(BadInput, match=r"is not a folder. Give the folder that glmkit.models.save wrote"):
+    with pytest.raises(BadInput, match=r"is no folder, no packaged model .* and no .org/name. of a hub"):
         load(tmp_path / "nowhere")
     with pytest.raises(BadInput, match=r"holds a language model, expected a classifier. Use glmkit.models.load."):
         load_classifier(folder)
@@ -254,7 +254,7 @@ def test_device_and_dtype(folder: Path) -> None:
         load(folder, device="tpu")
     with pytest.raises(BadInput, match=r"this machine has [0-9]+ CUDA devices"):
         load(folder, device="cuda:99")
-    with pytest.raises(BadInput, match=r"a folder, which has none"):
+    with pytest.raises(BadInput, match=r"revision=.main. is for models of a hub"):
         load(folder, revision="main")
 
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from glmkit.models import TransformerConfig, load, new_model, pack, save
+from glmkit.errors import BadInput
+from glmkit.models import Cache, TransformerConfig, load, new_model, pack, save
 from glmkit.models.attention import attend_nearby, nearby
 from glmkit.tokens import BaseTokenizer
 
@@ -21,6 +22,7 @@ CHOICES: dict[str, dict[str, Any]] = {
     "convolution, causal": {"mixing": ("convolution",), "kernel": 5, "causal": True},
     "rms, swiglu, no biases": {"norm_kind": "rms", "activation": "swiglu", "biases": "none"},
     "post-norm, relu, learned": {"norm": "post", "activation": "relu", "positions": "learned", "maximum_positions": 40},
+    "plain, causal": {"causal": True},
     "no positions": {"positions": "none", "mixing": ("convolution", "global")},
 }
 
@@ -62,6 +64,30 @@ def test_a_causal_choice_sees_nothing_that_comes_later(choice: str) -> None:
         before, after = (model.logits(*pack([x])) for x in (ids, changed))
     torch.testing.assert_close(before[:20], after[:20])
     assert (before[20:] - after[20:]).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("choice", [choice for choice in CHOICES if "causal" in choice])
+def test_a_cache_gives_what_reading_everything_gives(choice: str) -> None:
+    model, ids = moved(choice), np.stack([sequences()[1], sequences()[1][::-1]])
+    cache = Cache()
+    with torch.no_grad():
+        model.read_on(torch.from_numpy(ids[:, :6]), cache)
+        model.read_on(torch.from_numpy(ids[:, 6:9]), cache)
+        for place in range(9, 31):
+            last = model.read_on(torch.from_numpy(ids[:, place : place + 1]), cache)
+        whole = model.logits(*pack(list(ids)))
+    torch.testing.assert_close(last, whole[[30, 61]], rtol=1e-4, atol=1e-5)
+    assert cache.length == 31
+    turned = cache.select(torch.tensor([1, 0, 0]))
+    with torch.no_grad():
+        same = model.read_on(torch.full((3, 1), 5), turned)
+    torch.testing.assert_close(same[1], same[2])
+    assert (same[0] - same[1]).abs().max() > 0.01
+
+
+def test_a_model_that_looks_both_ways_has_no_cache() -> None:
+    with pytest.raises(BadInput, match="Only a causal model can be read on from a cache"):
+        moved("no positions").read_on(torch.zeros(1, 2, dtype=torch.int64), Cache())
 
 
 @pytest.mark.parametrize("causal", [False, True])

