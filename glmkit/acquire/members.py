@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from difflib import get_close_matches
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from glmkit.errors import BadInput
 from glmkit.files import atomic_path
@@ -93,7 +93,7 @@ def _entry(opened: zipfile.ZipFile, archive: Path, member: str, largest: int) ->
     return entry
 
 
-def _copy(source: BinaryIO | zipfile.ZipExtFile, target: Path) -> str:
+def _copy(source: IO[bytes], target: Path) -> str:
     """Copy a stream to a file; its SHA-256. The zip reader hands out no more bytes than the entry declares, and checks its CRC."""
     with open(target, "wb") as file:
         shutil.copyfileobj(source, file, 1 << 20)
