@@ -8,11 +8,16 @@ from typing import Any
 
 _HOMES = {
     "Transformer": "transformer",
-    "TransformerConfig": "transformer",
+    "TransformerConfig": "transformer_config",
+    "esm2": "families",
     "LSTM": "recurrent",
     "LSTMConfig": "recurrent",
+    "MLSTM": "mlstm",
+    "MLSTMConfig": "mlstm",
+    "read_unirep": "unirep",
     "LanguageModel": "language_model",
     "new_model": "language_model",
+    "Cache": "cache",
     "Classifier": "classifier",
     "new_classifier": "classifier",
     "TokenClassifier": "token_classifier",

@@ -9,7 +9,7 @@ import torch
 
 from glmkit.data import OTHER_STRAND
 from glmkit.errors import BadInput
-from glmkit.tokens import tokens_over_base
+from glmkit.tokens import surround, tokens_over_base
 from glmkit.train.feed import Batch
 from glmkit.train.objectives import Loss, check_ids, cross_entropy
 from glmkit.train.strands import complement_table, random_order, turn_labels
@@ -104,7 +104,7 @@ class TokenClassification:
         Loss
             Summed over scored tokens.
         """
-        ids, weights, labels = batch.tokens, batch.weights, self._labels_of(batch)
+        ids, weights, labels = batch.tokens, batch.weights, self._labels_of(batch, model.tokenizer)
         if self.swap is not None:
             order, turned = random_order(batch.boundaries, rng)
             ids = ids[order]
@@ -116,9 +116,10 @@ class TokenClassification:
         logits = model(torch.from_numpy(ids.astype(np.int64)).to(model.device), torch.from_numpy(batch.boundaries))
         return cross_entropy(logits[torch.from_numpy(scored).to(logits.device)], labels[scored], counted, model.training)
 
-    def _labels_of(self, batch: Batch) -> np.ndarray:
+    def _labels_of(self, batch: Batch, tokenizer: Any) -> np.ndarray:
         if self._labels is not None:
-            return np.concatenate([np.asarray(self._labels(int(item)), np.int64) for item in batch.indices])
+            before, after = [-1] * len(tokenizer.prefix), [-1] * len(tokenizer.suffix)
+            return np.concatenate([surround(np.asarray(self._labels(int(i)), np.int64), before, after) for i in batch.indices])
         if batch.labels is None:
             raise BadInput("This batch comes from a corpus without labels. Call check(model, store) first, as fit does.")
         return batch.labels

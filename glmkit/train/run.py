@@ -62,7 +62,8 @@ class Run:
         self.identity = identity(model, store, objective, validation, config, self.precision)
         self.optimiser = make_optimiser(model, config)
         self.parameters = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
-        self.feed = Feed(store, config.batch_tokens, config.seed)
+        self.around = {"prefix": model.tokenizer.prefix, "suffix": model.tokenizer.suffix}
+        self.feed = Feed(store, config.batch_tokens, config.seed, **self.around)
         self.at = Standing()
         self._best_in_memory: dict[str, torch.Tensor] = {}
         self._since_line = {"loss": 0.0, "steps": 0.0, "tokens": 0.0, "time": time.monotonic()}
@@ -239,7 +240,7 @@ class Run:
         weight = 0.0
         self.model.eval()
         with torch.inference_mode(), autocast(self.precision, self.device):
-            for batch, rng in validation_batches(store, self.config.batch_tokens, self.config.seed):
+            for batch, rng in validation_batches(store, self.config.batch_tokens, self.config.seed, **self.around):
                 loss = objective.loss(self.model, batch, rng)
                 total, weight = total + loss.total.double().cpu(), weight + loss.weight
                 correct = correct + loss.correct.double().cpu()
