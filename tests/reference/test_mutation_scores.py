@@ -1,6 +1,7 @@
 """Scores of mutations equal to plain loops over `transformers`' own ESM, one masked residue and one sequence at a time."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -44,12 +45,16 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Loop, Any, LanguageM
     (folder / "vocab.txt").write_text("\n".join(LetterTokenizer().vocabulary))
     tokenizer = transformers.EsmTokenizer(str(folder / "vocab.txt"))
 
-    def loop(sequence: str, hidden: list[int]) -> torch.Tensor:
+    @lru_cache(None)
+    def one(sequence: str, hidden: tuple[int, ...]) -> torch.Tensor:
         encoded = tokenizer(sequence, return_tensors="pt")
         for residue in hidden:
             encoded["input_ids"][0, residue + 1] = tokenizer.mask_token_id
         with torch.no_grad():
             return theirs(**encoded).logits[0].log_softmax(-1)
+
+    def loop(sequence: str, hidden: list[int]) -> torch.Tensor:
+        return one(sequence, tuple(hidden))
 
     return loop, tokenizer, load(folder, device="cpu")
 
