@@ -18,6 +18,7 @@ from glmkit.models.language_model import LanguageModel, new_network
 from glmkit.models.opening import FORMAT, PARTS, Opened, fill, open_ours, open_published
 from glmkit.models.published import resolve
 from glmkit.models.token_classifier import TokenClassifier
+from glmkit.models.unirep import read_unirep
 from glmkit.models.weights import write_weights
 
 DTYPES = {"auto": torch.float32, "float32": torch.float32, "bf16": torch.bfloat16}
