@@ -20,6 +20,7 @@ from glmkit.models.adapter_network import AdapterConfig, TransformersModel, Tran
 from glmkit.models.adapter_tokenizer import tokenizer_of
 from glmkit.models.devices import choose_device, choose_dtype
 from glmkit.models.opening import weight_files
+from glmkit.models.published import origin
 from glmkit.models.weights import check_layout
 
 LEAK = 1e-3  # largest difference of logits that padding may make, relative to their spread
@@ -70,15 +71,18 @@ def open_with_transformers(
         )
     network = TransformersNetwork(model, config, tokenizer.pad_id).eval()
     network.padding = not _padding_leaks(network)
-    card = read_json(folder / "card.json") if (folder / "card.json").is_file() else {"source": str(folder)}
-    card |= {
-        "architecture": type(model).__name__,
-        "family": config.family,
-        "objective": "causal" if causal else "masked",
-        "runs": "through transformers, slower" + ("" if network.padding else "; only equal lengths together, padding leaks"),
-        "tokenizer_hash": tokenizer.hash,
-        "weights_sha256": {path.name: sha256(path) for path in files},
-    }
+    card = (
+        {"source": str(folder)}
+        | origin(folder)
+        | {
+            "architecture": type(model).__name__,
+            "family": config.family,
+            "objective": "causal" if causal else "masked",
+            "runs": "through transformers, slower" + ("" if network.padding else "; only equal lengths together, padding leaks"),
+            "tokenizer_hash": tokenizer.hash,
+            "weights_sha256": {path.name: sha256(path) for path in files},
+        }
+    )
     return TransformersModel(network, tokenizer, card).to(place, number).eval()
 
 

@@ -137,8 +137,8 @@ def load(
     """
     place, kind = choose_device(device), choose_dtype(dtype)
     folder = resolve(source, revision)
-    if folder.suffix == ".npz":
-        return read_unirep(folder).to(place, kind)
+    if (arrays := folder / "model_weights.npz").is_file():
+        return read_unirep(arrays).to(place, kind)
     if is_published(folder) and not is_known(folder):
         return open_with_transformers(folder, device, dtype, tokenizer=tokenizer)
     opened = open_published(folder, tokenizer) if is_published(folder) else open_ours(folder, "language model")
