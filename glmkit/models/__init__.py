@@ -30,6 +30,9 @@ _HOMES = {
     "load_classifier": "checkpoint",
     "save_classifier": "checkpoint",
     "load_token_classifier": "checkpoint",
+    "open_with_transformers": "adapter",
+    "resolve": "published",
+    "origin": "published",
     "pack": "packing",
     "weights_hash": "weights",
 }

@@ -2,11 +2,13 @@
 
 import difflib
 from pathlib import Path
+from typing import Any
 
 from glmkit.acquire import Card, cache_folder, fetch_packaged, packaged
 from glmkit.errors import BadInput
 from glmkit.files import read_json, sha256
 from glmkit.models.convert import convert_bert, convert_fairseq_roberta
+from glmkit.models.hub import MODEL_NAME, fetch_published, hub_card
 
 KINDS = ("roberta", "bert")  # kinds of packaged weights that a network of ours reads
 CONVERSION = 1  # changes when the converted folder would
@@ -39,6 +41,10 @@ def resolve(source: str | Path, revision: str | None = None) -> Path:
     text = str(source)
     folder = Path(source).expanduser()
     names = [entry["name"] for entry in packaged() if entry["kind"] in KINDS]
+    if not folder.exists() and text not in names and MODEL_NAME.fullmatch(text):
+        if folder.parent.is_dir():
+            raise BadInput(f"{text} does not exist, though {folder.parent} does. Give the folder of a model.")
+        return fetch_published(text, revision)
     if revision is not None:
         raise BadInput(f"revision={revision!r} is for models of a hub, named 'org/name'; {text!r} has no revisions.")
     if folder.is_dir():
@@ -47,8 +53,10 @@ def resolve(source: str | Path, revision: str | None = None) -> Path:
         return convert_packaged(text)
     others = {entry["name"]: entry["kind"] for entry in packaged() if entry["kind"] not in KINDS}
     if text in others:
-        what = "plain arrays, of a network that glmkit does not have" if others[text] == "arrays" else "data, not a model"
-        raise BadInput(f"{text!r} is {what}. glmkit.acquire.acquire('package:{text}', folder) copies it.")
+        copied = f"card = glmkit.acquire.acquire('package:{text}', folder)"
+        if others[text] == "arrays":
+            raise BadInput(f"{text!r} is plain arrays: {copied}, then glmkit.models.read_unirep(card.path) opens them.")
+        raise BadInput(f"{text!r} is data, not a model: {copied} copies it.")
     if folder.is_file():
         raise BadInput(f"{text} is a file. Give the folder it is in, with config.json beside the weights.")
     near = difflib.get_close_matches(text, names, n=1)
@@ -56,6 +64,25 @@ def resolve(source: str | Path, revision: str | None = None) -> Path:
     raise BadInput(
         f"{text!r} is no folder, no packaged model ({', '.join(names)}) and no 'org/name' of a hub.{hint} Give one of the three."
     )
+
+
+def origin(folder: str | Path) -> dict[str, Any]:
+    """Where the model in a folder comes from, as far as it is known.
+
+    Parameters
+    ----------
+    folder
+        A folder that `resolve` returned.
+
+    Returns
+    -------
+    dict
+        Plain JSON values: ``source``, ``licence``, ``date``, and for a hub's model ``revision``; empty for a folder about which
+        nothing is written down.
+    """
+    card = Path(folder) / "card.json"
+    written = read_json(card) if card.is_file() else {}
+    return {**hub_card(folder), **written}
 
 
 def convert_packaged(name: str) -> Path:

@@ -6,7 +6,10 @@ from glmkit.score.dense import coding_probabilities, token_probabilities
 from glmkit.score.embed import embed
 from glmkit.score.estimate import Estimate, ratio
 from glmkit.score.generate import generate
+from glmkit.score.landscape import landscape
 from glmkit.score.likelihood import base_log_likelihood, bits_per_base, describe_method, log_likelihood, token_log_likelihood
+from glmkit.score.mutations import mutations
+from glmkit.score.perplexity import pseudo_perplexity
 
 __all__ = [
     "Estimate",
@@ -20,7 +23,10 @@ __all__ = [
     "embed",
     "fit_contact_head",
     "generate",
+    "landscape",
     "log_likelihood",
+    "mutations",
+    "pseudo_perplexity",
     "ratio",
     "token_log_likelihood",
     "token_probabilities",
