@@ -10,10 +10,13 @@ _HOMES = {
     "TrainConfig": "config",
     "fit": "loop",
     "FitResult": "loop",
-    "MaskedLanguageModel": "objectives",
-    "CausalLanguageModel": "objectives",
-    "Classification": "objectives",
+    "Objective": "objectives",
+    "MaskedLanguageModel": "masked",
+    "CausalLanguageModel": "causal",
+    "Classification": "classification",
     "TokenClassification": "dense",
+    "Regression": "regression",
+    "Ranking": "ranking",
     "Batch": "feed",
 }
 __all__ = sorted(_HOMES)

@@ -82,13 +82,13 @@ def fit(
     store
         The corpus: ``len``, ``[i]`` -> ids (length,), ``.lengths``, ``.hash``, and optionally ``.weights(i)`` and ``.labels(i)``.
     objective
-        What to learn, as in `glmkit.train.objectives`.
+        What to learn: one of the objectives of `glmkit.train`.
     config
         The settings.
     log
         Called as ``log(step, **metrics)``: ``loss`` (nats a scored position, mean since the line before), ``learning_rate``,
-        ``gradient_norm``, ``tokens_per_second``, ``memory_gb``, ``eta_seconds``; after a validation ``validation_loss`` and
-        ``validation_accuracy``.
+        ``gradient_norm``, ``tokens_per_second``, ``memory_gb``, ``eta_seconds``; after a validation ``validation_loss`` and, where there is
+        right and wrong, ``validation_accuracy``.
     resume
         Go on from the newest whole checkpoint of `folder`. Otherwise begin anew and remove those there.
     folder

@@ -235,14 +235,15 @@ class Run:
         assert self.validation is not None
         began = time.monotonic()
         store, objective = self.validation
-        total = correct = torch.zeros((), dtype=torch.float64)
+        total, correct = torch.zeros((), dtype=torch.float64), None
         weight = 0.0
         self.model.eval()
         with torch.inference_mode(), autocast(self.precision, self.device):
             for batch, rng in validation_batches(store, self.config.batch_tokens, self.config.seed):
                 loss = objective.loss(self.model, batch, rng)
                 total, weight = total + loss.total.double().cpu(), weight + loss.weight
-                correct = correct + loss.correct.double().cpu()
+                if loss.correct is not None:
+                    correct = loss.correct.double().cpu() + (0.0 if correct is None else correct)
         mean, at = float(total) / weight, self.at
         if at.best_loss is None or mean < at.best_loss:
             at.best_loss, at.best_step, at.worse = mean, at.step, 0
@@ -250,7 +251,8 @@ class Run:
                 self._keep_best()
         else:
             at.worse += 1
-        self.history.add(at.step, validation_loss=mean, validation_accuracy=float(correct) / weight)
+        accuracy = {} if correct is None else {"validation_accuracy": float(correct) / weight}
+        self.history.add(at.step, validation_loss=mean, **accuracy)
         self._since_line["time"] += time.monotonic() - began
 
     def _keep_best(self) -> None:
