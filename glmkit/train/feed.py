@@ -94,20 +94,22 @@ class Feed:  # numpydoc ignore=PR02
         self._made: int | None = None
         self._batches: list[np.ndarray] = []
 
-    def take(self, count: int) -> Iterator[tuple[Batch, np.random.Generator]]:
+    def take(self, count: int, rank: int = 0, size: int = 1) -> Iterator[tuple[int, Batch, np.random.Generator]]:
         """The next batches, each with the generator for its masks.
 
         Parameters
         ----------
         count
             How many; an epoch may end among them.
+        rank, size
+            Read only every `size`-th of them, from number `rank` on; the others are passed over.
 
         Yields
         ------
         tuple
-            A batch and its generator.
+            The batch's number among `count`, the batch, and its generator.
         """
-        for _ in range(count):
+        for number in range(count):
             if self._made != self.epoch:
                 self._batches = token_budget_batches(self.store.lengths, self.budget, self.seed, self.epoch)
                 self._made = self.epoch
@@ -116,10 +118,13 @@ class Feed:  # numpydoc ignore=PR02
             self.batch += 1
             if self.batch == len(self._batches):
                 self.epoch, self.batch = self.epoch + 1, 0
-            yield gather(self.store, indices), rng
+            if number % size == rank:
+                yield number, gather(self.store, indices), rng
 
 
-def validation_batches(store: Any, budget: int, seed: int) -> Iterator[tuple[Batch, np.random.Generator]]:
+def validation_batches(
+    store: Any, budget: int, seed: int, rank: int = 0, size: int = 1
+) -> Iterator[tuple[Batch, np.random.Generator]]:
     """All of a corpus once, with the same batches and masks at every call.
 
     Parameters
@@ -130,6 +135,8 @@ def validation_batches(store: Any, budget: int, seed: int) -> Iterator[tuple[Bat
         Most tokens of a batch.
     seed
         Decides the masks.
+    rank, size
+        Read only every `size`-th batch, from number `rank` on.
 
     Yields
     ------
@@ -137,7 +144,8 @@ def validation_batches(store: Any, budget: int, seed: int) -> Iterator[tuple[Bat
         A batch and its generator.
     """
     for number, indices in enumerate(token_budget_batches(store.lengths, budget, seed, 0)):
-        yield gather(store, indices), np.random.default_rng([seed, VALIDATION, number])
+        if number % size == rank:
+            yield gather(store, indices), np.random.default_rng([seed, VALIDATION, number])
 
 
 def dropout_seed(seed: int, step: int, part: int) -> int:
