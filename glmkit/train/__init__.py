@@ -10,6 +10,7 @@ _HOMES = {
     "TrainConfig": "config",
     "fit": "loop",
     "FitResult": "loop",
+    "fit_distributed": "launch",
     "Objective": "objectives",
     "MaskedLanguageModel": "masked",
     "CausalLanguageModel": "causal",
@@ -17,6 +18,11 @@ _HOMES = {
     "TokenClassification": "dense",
     "Regression": "regression",
     "Ranking": "ranking",
+    "freeze": "freezing",
+    "lora": "adapters",
+    "merge_adapters": "adapters",
+    "save_adapters": "adapters",
+    "load_adapters": "adapters",
     "Batch": "feed",
 }
 __all__ = sorted(_HOMES)

@@ -54,6 +54,15 @@ class TokenClassification(Objective):
         if set(swap) != set(range(len(swap))) or any(swap[other] != i for i, other in enumerate(swap)):
             raise BadInput(f"reverse_complement must name each class on the other strand, and back; got {swap}.")
 
+    @property
+    def own_labels(self) -> Callable[[int], np.ndarray] | None:
+        """From an item's number to its labels; None if the corpus has them."""
+        return self._labels
+
+    def settings(self) -> dict[str, Any]:
+        """The classes' names on the other strand."""
+        return {"reverse_complement": False if self.swap is None else list(self.swap)}
+
     def describe(self) -> dict[str, Any]:
         """Name, settings and the hash of labels of its own, which `check` takes; those of a corpus are in the corpus' hash."""
         return {"objective": self.name, "labels": self._hash, "swap": self.swap and list(self.swap)}

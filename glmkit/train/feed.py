@@ -123,8 +123,8 @@ class Feed:  # numpydoc ignore=PR02
 
 
 def validation_batches(
-    store: Any, budget: int, seed: int, rank: int = 0, size: int = 1
-) -> Iterator[tuple[Batch, np.random.Generator]]:
+    store: Any, budget: int, seed: int, rank: int = 0, size: int = 1, lockstep: bool = False
+) -> Iterator[tuple[Batch, np.random.Generator, bool]]:
     """All of a corpus once, with the same batches and masks at every call.
 
     Parameters
@@ -137,15 +137,21 @@ def validation_batches(
         Decides the masks.
     rank, size
         Read only every `size`-th batch, from number `rank` on.
+    lockstep
+        Give every rank equally many batches: those without one at the end get the first one again, which does not count.
 
     Yields
     ------
     tuple
-        A batch and its generator.
+        A batch, its generator, and whether it counts.
     """
-    for number, indices in enumerate(token_budget_batches(store.lengths, budget, seed, 0)):
-        if number % size == rank:
-            yield gather(store, indices), np.random.default_rng([seed, VALIDATION, number])
+    batches = token_budget_batches(store.lengths, budget, seed, 0)
+    rounds = -(-len(batches) // size)
+    for number in range(rank, rounds * size, size):
+        counts = number < len(batches)
+        if counts or lockstep:
+            number = number if counts else 0
+            yield gather(store, batches[number]), np.random.default_rng([seed, VALIDATION, number]), counts
 
 
 def dropout_seed(seed: int, step: int, part: int) -> int:

@@ -19,7 +19,7 @@ from glmkit.models.checkpoint import choose_device
 from glmkit.train.checkpoints import Checkpoints
 from glmkit.train.config import TrainConfig
 from glmkit.train.history import History, Log
-from glmkit.train.ranks import Alone, Together
+from glmkit.train.ranks import Alone
 from glmkit.train.run import Run
 
 
@@ -123,7 +123,7 @@ def fit_in_team(
     store: Any,
     objective: Any,
     config: TrainConfig,
-    team: Alone | Together,
+    team: Alone,
     log: Log | None = None,
     resume: bool = True,
     folder: str | Path | None = None,

@@ -15,7 +15,7 @@ import torch
 from glmkit.errors import ResourceError
 from glmkit.train.objectives import Examples, Loss
 from glmkit.train.precision import autocast
-from glmkit.train.ranks import Alone, Together
+from glmkit.train.ranks import Alone
 
 _SIGNS = ("can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED", "out of memory")
 
@@ -58,7 +58,7 @@ class Passes:
         The processes that share a step.
     """
 
-    def __init__(self, model: Any, precision: str, team: Alone | Together) -> None:
+    def __init__(self, model: Any, precision: str, team: Alone) -> None:
         self.model, self.precision, self.team = model, precision, team
         self.most: int | None = None
 

@@ -20,7 +20,7 @@ from glmkit.train.history import History
 from glmkit.train.optimiser import make_optimiser, state_from_tensors, state_to_tensors
 from glmkit.train.passes import Passes
 from glmkit.train.precision import choose_precision
-from glmkit.train.ranks import Alone, Together, spread_like, whole
+from glmkit.train.ranks import Alone, spread_like, whole
 from glmkit.train.resume import check_streams, differences, identity
 from glmkit.train.signals import held_signals
 from glmkit.train.standing import Standing
@@ -58,7 +58,7 @@ class Run:
         config: TrainConfig,
         history: History,
         checkpoints: Checkpoints | None,
-        team: Alone | Together | None = None,
+        team: Alone | None = None,
     ) -> None:
         self.model, self.objective, self.validation, self.config = model, objective, validation, config
         self.history, self.checkpoints, self.device = history, checkpoints, model.device
@@ -235,10 +235,13 @@ class Run:
         totals, weights, rights, counted = [0.0], [0.0], [0.0], False
         self.model.eval()
         with torch.inference_mode():
-            for batch, rng in validation_batches(
-                store, self.config.batch_tokens, self.config.seed, self.team.rank, self.team.size
+            team, config = self.team, self.config
+            for batch, rng, counts in validation_batches(
+                store, config.batch_tokens, config.seed, team.rank, team.size, not team.splits
             ):
                 for loss in self.passes.measure(objective, objective.prepare(self.model, batch, rng)):
+                    if not counts:
+                        continue
                     totals.append(float(loss.total.double()))
                     weights.append(loss.weight)
                     counted = loss.correct is not None
