@@ -25,6 +25,8 @@ _HOMES = {
     "new_classifier": "classifier",
     "TokenClassifier": "token_classifier",
     "new_token_classifier": "token_classifier",
+    "Regressor": "regressor",
+    "new_regressor": "regressor",
     "load": "checkpoint",
     "save": "checkpoint",
     "load_classifier": "checkpoint",
