@@ -68,7 +68,7 @@ def lora(
     if isinstance(rank, bool) or not isinstance(rank, int) or rank < 1 or not alpha > 0 or not 0 <= dropout < 1:
         raise BadInput(f"LoRA needs rank >= 1, alpha > 0 and dropout in [0, 1), got {rank!r}, {alpha!r}, {dropout!r}.")
     block = next(iter(model.network.layers))
-    linear = [name for name, part in block.named_children() if isinstance(part, nn.Linear)]
+    linear = [name.rpartition(".")[2] for name, part in block.named_modules() if isinstance(part, nn.Linear)]
     unknown = [name for name in targets if name not in linear]
     if unknown or not targets:
         raise BadInput(
