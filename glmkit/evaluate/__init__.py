@@ -16,6 +16,7 @@ from glmkit.evaluate.baselines import (
 )
 from glmkit.evaluate.bootstrap import bootstrap
 from glmkit.evaluate.compare import compare
+from glmkit.evaluate.contacts import precision_at_L
 from glmkit.evaluate.markov import MarkovModel
 from glmkit.evaluate.metrics import METRICS, Metric
 from glmkit.evaluate.recurrent import RecurrentNetwork
@@ -43,5 +44,6 @@ __all__ = [
     "Task",
     "bootstrap",
     "compare",
+    "precision_at_L",
     "standard_baselines",
 ]

@@ -1,34 +1,29 @@
-"""Save a model as a folder that `transformers` opens, and load such a folder with every part checked.
+"""Save a model as a folder that `transformers` opens, and load such a folder, ours or a published one, with every part checked.
 
 ``config.json``, ``model.safetensors``, ``tokenizer.json``, ``card.json``, and ``manifest.json`` with the SHA-256 of each, which
-also seals which version of this format it is. The folder appears whole or not at all.
+also seals which version of this format it is. The folder appears whole or not at all. A published folder has a vocabulary file
+for a tokenizer, and neither card nor manifest; its weights are checked against its ``config.json`` all the same.
 """
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from torch import nn
 
 from glmkit.errors import BadInput
-from glmkit.files import atomic_folder, read_json, recover_folder, sha256, write_json
+from glmkit.files import atomic_folder, read_json, sha256, write_json
+from glmkit.models.adapter import open_with_transformers
+from glmkit.models.adapter_network import TransformersModel
 from glmkit.models.classifier import Classifier
-from glmkit.models.formats import config_from_disk, config_to_disk, weights_from_disk, weights_to_disk
-from glmkit.models.language_model import Config, LanguageModel, new_network
+from glmkit.models.devices import choose_device, choose_dtype
+from glmkit.models.families import FAMILIES
+from glmkit.models.formats import config_to_disk, weights_to_disk
+from glmkit.models.language_model import LanguageModel, new_network
+from glmkit.models.opening import FORMAT, PARTS, Opened, fill, open_ours, open_published
+from glmkit.models.published import resolve
 from glmkit.models.token_classifier import TokenClassifier
-from glmkit.models.weights import check_layout, read_weights, write_weights
-from glmkit.tokens import load_tokenizer
-
-FORMAT = 1
-PARTS = ("config.json", "model.safetensors", "tokenizer.json", "card.json")
-DTYPES = {"auto": torch.float32, "float32": torch.float32, "bf16": torch.bfloat16}
-
-
-class _Opened(NamedTuple):
-    config: Config
-    settings: dict[str, Any]
-    tokenizer: Any
-    card: dict[str, Any]
+from glmkit.models.unirep import read_unirep
+from glmkit.models.weights import write_weights
 
 
 def save(model: LanguageModel, folder: str | Path) -> Path:
@@ -94,7 +89,7 @@ def _save(model: LanguageModel | Classifier | TokenClassifier, folder: str | Pat
     with atomic_folder(folder) as temporary:
         disk = config_to_disk(config, model.tokenizer, settings["kind"] != "language model")
         write_json(temporary / "config.json", disk | {"glmkit": settings | {"tokenizer_hash": model.tokenizer.hash}})
-        write_weights(temporary / "model.safetensors", weights_to_disk(state, config))
+        write_weights(temporary / "model.safetensors", weights_to_disk(state, config, disk))
         model.tokenizer.save(temporary)
         write_json(temporary / "card.json", model.card)
         write_json(temporary / "manifest.json", {"format": FORMAT, "sha256": {name: sha256(temporary / name) for name in PARTS}})
@@ -102,41 +97,74 @@ def _save(model: LanguageModel | Classifier | TokenClassifier, folder: str | Pat
 
 
 def _prefixed(name: str) -> str:
-    return name if name.startswith(("network.", "head.")) else f"classifier.{name}"
+    return name if name.startswith(("network.", "head.", "contact_head.")) else f"classifier.{name}"
 
 
-def load(source: str | Path, revision: str | None = None, device: str = "auto", dtype: str = "auto") -> LanguageModel:
-    """Open a language model that `save` wrote.
+def load(
+    source: str | Path, revision: str | None = None, device: str = "auto", dtype: str = "auto", *, tokenizer: Any = None
+) -> LanguageModel | TransformersModel:
+    """Open a language model: one that `save` wrote, or a published one.
+
+    Published models of the families of `glmkit.models.families` run in the packed network; those of other families run through
+    `transformers`, slower, with the same face (see `glmkit.models.adapter`).
 
     Parameters
     ----------
     source
-        The folder.
+        The folder; the name of weights that a package ships, such as ``sapiens-vh``; or ``org/name`` of a model hub.
     revision
-        None: a folder has no revisions.
+        For a hub: a commit, tag or branch. None takes the newest.
     device
         ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``.
     dtype
         ``auto`` or ``float32``, or ``bf16``.
+    tokenizer
+        For a published model without a vocabulary file: what makes its ids. None reads it from the folder.
 
     Returns
     -------
-    LanguageModel
+    LanguageModel or TransformersModel
         In evaluation mode.
 
     Raises
     ------
     BadInput
-        Anything about the folder is not as `save` wrote it: a file is missing, cut, changed or a pickle; sizes or tokenizer do not
-        fit the weights; a weight is NaN; the format is of a later version; or `device` is not there.
+        Anything about the folder is not as it should be: a file is missing, cut, changed or a pickle; sizes or tokenizer do not
+        fit the weights; a weight is NaN; the format is of a later version; the model wants to run code of its own; or `device`
+        is not there.
+    NetworkError
+        The weights could not be fetched.
     """
-    if revision is not None:
-        raise BadInput(f"revision={revision!r} was given, but a model is loaded from a folder, which has none. Leave it out.")
-    folder, place, kind = Path(source), choose_device(device), _dtype(dtype)
-    opened = _open(folder, "language model")
+    place, kind = choose_device(device), choose_dtype(dtype)
+    folder = resolve(source, revision)
+    if (arrays := folder / "model_weights.npz").is_file():
+        return read_unirep(arrays).to(place, kind)
+    if is_published(folder) and not is_known(folder):
+        return open_with_transformers(folder, device, dtype, tokenizer=tokenizer)
+    opened = open_published(folder, tokenizer) if is_published(folder) else open_ours(folder, "language model")
+    return language_model(opened).to(place, kind).eval()
+
+
+def is_published(folder: Path) -> bool:
+    """Whether a folder holds a model of the world's and not one that `save` wrote."""
+    config = folder / "config.json"
+    return config.is_file() and not (folder / "manifest.json").exists() and '"glmkit"' not in config.read_text("utf-8", "replace")
+
+
+def is_known(folder: Path) -> bool:
+    """Whether a published model's architecture is one of the packed network's, or its refusal is for the network to word."""
+    value = read_json(folder / "config.json")
+    return "auto_map" in value or value.get("model_type") in {family.model_type for family in FAMILIES.values()}
+
+
+def language_model(opened: Opened) -> LanguageModel:
+    """A language model with the weights of an opened folder."""
     model = LanguageModel(new_network(opened.config), opened.tokenizer, opened.card)
-    _fill(model, folder, opened.config)
-    return model.to(place, kind).eval()
+    weights = opened.weights()
+    if "contact_head.weight" in weights:
+        model.contact_head = torch.nn.Linear(weights["contact_head.weight"].shape[-1], 1)
+    fill(model, opened, weights)
+    return model
 
 
 def load_classifier(source: str | Path, device: str = "auto", dtype: str = "auto") -> Classifier:
@@ -190,109 +218,9 @@ def load_token_classifier(source: str | Path, device: str = "auto", dtype: str =
 
 
 def _load_head(make: Any, kind: str, options: tuple[str, ...], source: str | Path, device: str, dtype: str) -> Any:
-    folder, place, number = Path(source), choose_device(device), _dtype(dtype)
-    opened = _open(folder, kind)
+    folder, place, number = Path(source), choose_device(device), choose_dtype(dtype)
+    opened = open_ours(folder, kind)
     settings = {name: opened.settings[name] for name in options}
     model = make(new_network(opened.config), opened.settings["classes"], opened.tokenizer, opened.card, **settings)
-    _fill(model, folder, opened.config)
+    fill(model, opened, opened.weights())
     return model.to(place, number).eval()
-
-
-def choose_device(device: str) -> torch.device:
-    """The device that a name stands for.
-
-    Parameters
-    ----------
-    device
-        ``auto``, ``cpu`` or ``cuda`` (or ``cuda:N``).
-
-    Returns
-    -------
-    torch.device
-        ``auto`` is a GPU where there is one.
-
-    Raises
-    ------
-    BadInput
-        An unknown name, or a GPU where there is none.
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    name, _, number = device.partition(":")
-    if name not in {"cpu", "cuda"} or (number and not number.isdigit()):
-        raise BadInput(f"device must be 'auto', 'cpu' or 'cuda', got {device!r}.")
-    if name == "cuda" and int(number or 0) >= torch.cuda.device_count():
-        raise BadInput(f"device={device!r}, but this machine has {torch.cuda.device_count()} CUDA devices. Use 'auto' or 'cpu'.")
-    return torch.device(device)
-
-
-def _dtype(name: str) -> torch.dtype:
-    if name not in DTYPES:
-        raise BadInput(f"dtype must be one of {', '.join(DTYPES)}, got {name!r}.")
-    return DTYPES[name]
-
-
-def _open(folder: Path, kind: str) -> _Opened:
-    """Check the parts of a model's folder against each other, weights excepted."""
-    recover_folder(folder)
-    if not folder.is_dir():
-        raise BadInput(f"{folder} is not a folder. Give the folder that glmkit.models.save wrote.")
-    check_layout(folder / "model.safetensors")
-    _check_manifest(folder)
-    disk = read_json(folder / "config.json")
-    config = config_from_disk(disk, str(folder / "config.json"))
-    settings = disk.get("glmkit", {})
-    if settings.get("kind") != kind:
-        doors = {"language model": "load", "classifier": "load_classifier", "token classifier": "load_token_classifier"}
-        held = settings.get("kind")
-        door = f"glmkit.models.{doors[held]}" if held in doors else "a folder that glmkit.models.save wrote"
-        raise BadInput(f"{folder} holds a {held}, expected a {kind}. Use {door}.")
-    trained_with, found = str(settings.get("tokenizer_hash")), str(read_json(folder / "tokenizer.json").get("hash"))
-    if found != trained_with:
-        raise BadInput(
-            f"{folder}: tokenizer.json is not the one that the model was trained with (hash {found[:12]}, expected "
-            f"{trained_with[:12]}): ids mean other letters now. Restore the model's own tokenizer.json."
-        )
-    tokenizer = load_tokenizer(folder)
-    if len(tokenizer.vocabulary) != config.vocabulary_size:
-        raise BadInput(
-            f"{folder}: config.json says vocabulary_size {config.vocabulary_size}, tokenizer.json has "
-            f"{len(tokenizer.vocabulary)} entries. The two are from different models; copy the folder again."
-        )
-    return _Opened(config, settings, tokenizer, read_json(folder / "card.json"))
-
-
-def _check_manifest(folder: Path) -> None:
-    manifest = read_json(folder / "manifest.json")
-    version = manifest.get("format")
-    if version != FORMAT:
-        raise BadInput(f"{folder} is in format version {version!r}; this glmkit reads version {FORMAT}. Install a later glmkit.")
-    for name in PARTS:
-        path = folder / name
-        if not path.is_file():
-            raise BadInput(f"{path} is missing. Copy the whole folder again.")
-        if sha256(path) != manifest.get("sha256", {}).get(name):
-            raise BadInput(f"{path} is not the file that was saved (its SHA-256 differs from manifest.json). Copy it again.")
-
-
-def _fill(model: nn.Module, folder: Path, config: Config) -> None:
-    """Put the weights of `folder` into `model`, if they are exactly what it needs."""
-    path = folder / "model.safetensors"
-    given = {name.removeprefix("classifier."): value for name, value in weights_from_disk(read_weights(path), config).items()}
-    wanted = model.state_dict()
-    vocabulary = given["network.embedding.weight"].shape[0] if "network.embedding.weight" in given else config.vocabulary_size
-    if vocabulary != config.vocabulary_size:
-        raise BadInput(
-            f"{path} has embeddings of {vocabulary} vocabulary entries, config.json says {config.vocabulary_size}. "
-            "The two are from different models; copy the folder again."
-        )
-    layers = len({name.split(".")[2] for name in given if name.startswith("network.layers.")})
-    if layers != config.layers:
-        raise BadInput(f"{path} has the weights of {layers} layers, config.json says {config.layers}. Copy the folder again.")
-    for difference, what in ((wanted.keys() - given.keys(), "lacks"), (given.keys() - wanted.keys(), "has the unknown")):
-        if difference:
-            raise BadInput(f"{path} {what} {len(difference)} tensors, the first {min(difference)!r}. Copy the folder again.")
-    for name, tensor in wanted.items():
-        if given[name].shape != tensor.shape:
-            raise BadInput(f"{path}: {name!r} has shape {tuple(given[name].shape)}, config.json asks for {tuple(tensor.shape)}.")
-    model.load_state_dict(given)

@@ -1,8 +1,9 @@
 """A network with a pooled head: one vector a sequence, then class logits.
 
-Pooling says what the answer is about: ``mean`` of all tokens for a property of the whole window, ``centre`` for a site that
-the window was cut around, ``centre+mean`` for a site and its surroundings side by side, ``first`` for a start token, ``last``
-for a causal model.
+Pooling speaks of the letters; special tokens that the tokenizer's family puts around a sequence take no part in it. It says what
+the answer is about: ``mean`` of all letters for a property of the whole window, ``centre`` for a site that
+the window was cut around, ``centre+mean`` for a site and its surroundings side by side, ``first`` for the
+start, ``last`` for a causal model.
 
 The centre of a window of L bases is base ``L // 2``: with single bases token ``L // 2``, with overlapping k-mers the token that
 has that base at its own centre, index ``(k - 1) // 2`` of its letters. A window of 121 bases has its centre at base 60; of its
@@ -97,7 +98,8 @@ class Classifier(nn.Module):
         torch.Tensor
             (sequences, width), or (sequences, 2 * width) for ``centre+mean``.
         """
-        return pool_hidden(self.network(tokens, boundaries), boundaries, self.pool, tokens_over_base(self.tokenizer))
+        around = len(self.tokenizer.prefix), len(self.tokenizer.suffix)
+        return pool_hidden(self.network(tokens, boundaries), boundaries, self.pool, tokens_over_base(self.tokenizer), around)
 
     def forward(self, tokens: TokensT, boundaries: BoundariesT) -> torch.Tensor:
         """Class logits.
@@ -119,8 +121,8 @@ class Classifier(nn.Module):
         return self.out(vector)
 
 
-def pool_hidden(hidden: HiddenT, boundaries: BoundariesT, pool: str, over: int = 1) -> HiddenT:
-    """Pool packed hidden states to one vector a sequence.
+def pool_hidden(hidden: HiddenT, boundaries: BoundariesT, pool: str, over: int = 1, around: tuple[int, int] = (0, 0)) -> HiddenT:
+    """Pool packed hidden states to one vector a sequence, over its letters.
 
     Parameters
     ----------
@@ -132,6 +134,8 @@ def pool_hidden(hidden: HiddenT, boundaries: BoundariesT, pool: str, over: int =
         ``mean``, ``centre``, ``centre+mean``, ``first`` or ``last``.
     over
         Tokens over a base, see `glmkit.tokens.tokens_over_base`: where the centre is.
+    around
+        Special tokens before and after each sequence; they are left out.
 
     Returns
     -------
@@ -139,7 +143,7 @@ def pool_hidden(hidden: HiddenT, boundaries: BoundariesT, pool: str, over: int =
         (sequences, width), or (sequences, 2 * width) for ``centre+mean``, the centre first.
     """
     edges = boundaries.to(hidden.device)
-    starts, stops = edges[:-1], edges[1:]
+    starts, stops = edges[:-1] + around[0], edges[1:] - around[1]
     if pool == "first":
         return hidden[starts]
     if pool == "last":
@@ -150,6 +154,8 @@ def pool_hidden(hidden: HiddenT, boundaries: BoundariesT, pool: str, over: int =
         return centre
     owner = torch.repeat_interleave(torch.arange(len(lengths), device=hidden.device), lengths)
     total = torch.zeros(len(lengths), hidden.shape[-1], dtype=torch.float32, device=hidden.device)
+    if any(around):
+        hidden = hidden[torch.arange(len(owner), device=hidden.device) + sum(around) * owner + around[0]]
     mean = total.index_add(0, owner, hidden.float()) / lengths[:, None]
     return mean if pool == "mean" else torch.cat([centre.float(), mean], -1)
 

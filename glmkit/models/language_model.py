@@ -11,38 +11,42 @@ from torch import nn
 
 from glmkit.axes import BoundariesT, HiddenT, TokensT
 from glmkit.errors import BadInput
+from glmkit.models.cache import Cache, extend
 from glmkit.models.local_start import look_nearby
+from glmkit.models.mlstm import MLSTM, Decoder, MLSTMConfig
 from glmkit.models.recurrent import LSTM, LSTMConfig
-from glmkit.models.transformer import NORM_EPSILON, Transformer, TransformerConfig
+from glmkit.models.transformer import Transformer, activate
+from glmkit.models.transformer_config import NORM_EPSILON, TransformerConfig
 
-Config = TransformerConfig | LSTMConfig
-Network = Transformer | LSTM
+Config = TransformerConfig | LSTMConfig | MLSTMConfig
+Network = Transformer | LSTM | MLSTM
 Start = Literal["plain", "nearby"]
+CONTEXT = 1024  # tokens read at once by a model that does not say how many it was trained on
 
 
 class LanguageModelHead(nn.Module):
     """Hidden states to logits over the vocabulary.
 
-    ESM-2's head (dense, GELU, layer norm, decoder with bias), or for a causal Transformer GPT-NeoX's plain decoder.
+    Dense, activation, norm, decoder with bias, as ESM-2, BERT and RoBERTa have it; for a causal Transformer GPT-NeoX's plain decoder.
 
     Parameters
     ----------
-    width
-        Features of a token.
-    vocabulary_size
-        Entries of the vocabulary.
-    plain
-        Decoder only, without bias.
-    tied
-        The decoder is the embedding matrix, handed to `forward`; otherwise the head has its own.
+    config
+        The network's shape. BERT's head has the network's activation, the others' exact GELU.
     """
 
-    def __init__(self, width: int, vocabulary_size: int, plain: bool, tied: bool) -> None:
+    def __init__(self, config: TransformerConfig | LSTMConfig) -> None:
         super().__init__()
-        self.dense = None if plain else nn.Linear(width, width)
-        self.norm = None if plain else nn.LayerNorm(width, eps=NORM_EPSILON)
-        self.bias = None if plain else nn.Parameter(torch.zeros(vocabulary_size))
-        self.decoder = None if tied else nn.Linear(width, vocabulary_size, bias=False)
+        plain = isinstance(config, TransformerConfig) and config.causal
+        epsilon, self.activation = NORM_EPSILON, "gelu"
+        if isinstance(config, TransformerConfig):
+            epsilon = config.norm_epsilon
+            if config.family in {"bert", "auto"} and config.norm == "post" and config.activation != "swiglu":
+                self.activation = config.activation
+        self.dense = None if plain else nn.Linear(config.width, config.width)
+        self.norm = None if plain else nn.LayerNorm(config.width, eps=epsilon)
+        self.bias = None if plain else nn.Parameter(torch.zeros(config.vocabulary_size))
+        self.decoder = None if config.tie_embeddings else nn.Linear(config.width, config.vocabulary_size, bias=False)
         for linear in (self.dense, self.decoder):
             if linear is not None:
                 nn.init.normal_(linear.weight, std=0.02)
@@ -65,7 +69,7 @@ class LanguageModelHead(nn.Module):
             (scored, vocab).
         """
         if self.dense is not None and self.norm is not None:
-            hidden = self.norm(F.gelu(self.dense(hidden)))
+            hidden = self.norm(activate(self.dense(hidden), self.activation))
         weight = embedding if self.decoder is None else self.decoder.weight
         return F.linear(hidden, weight, self.bias)
 
@@ -82,6 +86,11 @@ class LanguageModel(nn.Module):
     card
         Where the model comes from: plain JSON values.
 
+    Attributes
+    ----------
+    contact_head
+        ESM's logistic regression from attention weights to residue contacts, ``Linear(layers * heads, 1)``, or None.
+
     Raises
     ------
     BadInput
@@ -96,9 +105,13 @@ class LanguageModel(nn.Module):
                 f"The tokenizer has {len(tokenizer.vocabulary)} vocabulary entries but the network was made for "
                 f"{config.vocabulary_size}. Use the tokenizer that the model was trained with."
             )
-        plain = isinstance(network, Transformer) and config.causal
         self.network = network
-        self.head = LanguageModelHead(config.width, config.vocabulary_size, plain, config.tie_embeddings)
+        self.head: LanguageModelHead | Decoder
+        if isinstance(config, MLSTMConfig):
+            self.head = Decoder(config.width, config.vocabulary_size)
+        else:
+            self.head = LanguageModelHead(config)
+        self.contact_head: nn.Linear | None = None
         self.tokenizer = tokenizer
         self.card = card
 
@@ -111,6 +124,14 @@ class LanguageModel(nn.Module):
     def causal(self) -> bool:
         """Whether a token sees only those before it."""
         return self.network.config.causal
+
+    @property
+    def context(self) -> int:
+        """Most tokens, special ones included, that the model reads at once.
+
+        The reach of learned positions; else what its card says it was trained on; else `CONTEXT`.
+        """
+        return getattr(self.network.config, "maximum_positions", 0) or int(self.card.get("context", CONTEXT))
 
     def hidden(self, tokens: TokensT, boundaries: BoundariesT) -> HiddenT:
         """Hidden states of the last layer.
@@ -148,10 +169,30 @@ class LanguageModel(nn.Module):
         torch.Tensor
             (scored, vocab).
         """
-        hidden = self.network(tokens, boundaries)
-        if positions is not None:
-            hidden = hidden[positions]
+        hidden = self.network(tokens, boundaries, positions)
         return self.head(hidden, self.network.embedding.weight)
+
+    def read_on(self, tokens: torch.Tensor, cache: Cache) -> torch.Tensor:
+        """Logits for what follows the last of some further tokens, in a causal model.
+
+        Parameters
+        ----------
+        tokens
+            int64 (sequences, new): the tokens after those in the cache.
+        cache
+            What was read before; ``Cache()`` at first. It is changed in place.
+
+        Returns
+        -------
+        torch.Tensor
+            (sequences, vocab).
+
+        Raises
+        ------
+        BadInput
+            The model is not causal.
+        """
+        return self.head(extend(self.network, tokens, cache)[:, -1], self.network.embedding.weight)
 
     def forward(self, tokens: TokensT, boundaries: BoundariesT, positions: torch.Tensor | None = None) -> torch.Tensor:
         """The same as `logits`."""
@@ -160,7 +201,9 @@ class LanguageModel(nn.Module):
 
 def new_network(config: Config) -> Network:
     """A network of the kind that `config` describes, with fresh weights."""
-    return Transformer(config) if isinstance(config, TransformerConfig) else LSTM(config)
+    if isinstance(config, TransformerConfig):
+        return Transformer(config)
+    return LSTM(config) if isinstance(config, LSTMConfig) else MLSTM(config)
 
 
 def new_model(config: Config, tokenizer: Any, seed: int = 0, *, start: Start = "plain") -> LanguageModel:

@@ -12,7 +12,9 @@ import math
 
 import torch
 
-from glmkit.models.transformer import ROTARY_BASE, Block, Transformer
+from glmkit.models.mixers import Attention
+from glmkit.models.transformer import Block, Transformer
+from glmkit.models.transformer_config import ROTARY_BASE
 
 SHARPNESS = 12.0  # larger: less of the neighbours of the place a head looks at
 
@@ -31,16 +33,16 @@ def look_nearby(network: Transformer) -> None:
     frequency = 1.0 / ROTARY_BASE ** (torch.arange(half, dtype=torch.float32) / half)
     amplitude = frequency**0.25
     root = (SHARPNESS * math.sqrt(2 * half) * amplitude / amplitude.sum()).sqrt()
-    blocks = [layer for layer in network.layers if isinstance(layer, Block)]
-    for block, step in zip(blocks[:2], (1, 3), strict=False):
-        bias = block.qkv.bias.data.view(3, config.heads, 2, half)
+    mixers = [layer.mixer for layer in network.layers if isinstance(layer, Block) and isinstance(layer.mixer, Attention)]
+    for mixer, step in zip(mixers[:2], (1, 3), strict=False):
+        bias = mixer.qkv.bias.data.view(3, config.heads, 2, half)
         for head, offset in enumerate(offsets(config.heads, step, config.causal)):
             bias[0, head] = torch.stack([root * torch.cos(frequency * offset), root * torch.sin(frequency * offset)])
             bias[1, head] = torch.stack([root, torch.zeros(half)])
-        weight = block.qkv.weight.data.view(3, -1, config.width)
+        weight = mixer.qkv.weight.data.view(3, -1, config.width)
         weight[:2] *= 0.3
         weight[2] *= 2
-        block.out.weight.data *= 2
+        mixer.out.weight.data *= 2
 
 
 def offsets(heads: int, step: int, causal: bool) -> list[int]:

@@ -1,6 +1,6 @@
 """Packed batches: token ids one sequence after another, and the boundaries between them; no padding anywhere.
 
-Kernels want rectangles, so a network first puts sequences of equal length side by side. Each such group is then a view of
+CPU kernels want rectangles, so a network first puts sequences of equal length side by side. Each such group is then a view of
 the packed tensor as ``(sequences, length, ...)``: nothing is padded and, when the batch already lies in that order (windows
 of one length always do), nothing is copied either. A batch in which every length is its own costs one kernel call a sequence.
 """
@@ -17,11 +17,12 @@ from glmkit.errors import BadInput
 
 
 class Span(NamedTuple):
-    """Sequences of one `length` that lie side by side from token `start` on."""
+    """Sequences of one `length` that lie side by side from token `start` on; each is asked for `scored` of its positions."""
 
     start: int
     sequences: int
     length: int
+    scored: int = 0
 
 
 class Groups(NamedTuple):
@@ -31,6 +32,8 @@ class Groups(NamedTuple):
     ----------
     spans
         The rectangles, in the order in which `order` lays them out.
+    asked
+        The same, cut further so that each has sequences with one number of scored positions.
     order
         int64 (tokens,): ``tokens[order]`` has sequences of equal length side by side; None if they already are.
     back
@@ -38,6 +41,7 @@ class Groups(NamedTuple):
     """
 
     spans: list[Span]
+    asked: list[Span]
     order: torch.Tensor | None
     back: torch.Tensor | None
 
@@ -70,7 +74,7 @@ def pack(sequences: Sequence[np.ndarray]) -> tuple[TokensT, BoundariesT]:
     return torch.from_numpy(tokens), torch.from_numpy(boundaries)
 
 
-def group(boundaries: BoundariesT, device: torch.device) -> Groups:
+def group(boundaries: BoundariesT, device: torch.device, scored: Sequence[int] | None = None) -> Groups:
     """Group the sequences of a batch by length, in order of first appearance.
 
     Parameters
@@ -79,6 +83,8 @@ def group(boundaries: BoundariesT, device: torch.device) -> Groups:
         int64 (sequences + 1,), best kept on the CPU.
     device
         Where the index tensors should live.
+    scored
+        (sequences,): how many positions of each are asked for.
 
     Returns
     -------
@@ -87,15 +93,56 @@ def group(boundaries: BoundariesT, device: torch.device) -> Groups:
     """
     edges = boundaries.tolist()
     lengths = [stop - start for start, stop in itertools.pairwise(edges)]
-    members: dict[int, list[int]] = {}
+    members: dict[int, dict[int, list[int]]] = {}
     for index, length in enumerate(lengths):
-        members.setdefault(length, []).append(index)
-    spans, start = [], 0
-    for length, indices in members.items():
-        spans.append(Span(start, len(indices), length))
-        start += length * len(indices)
-    visited = [index for indices in members.values() for index in indices]
+        members.setdefault(length, {}).setdefault(scored[index] if scored else 0, []).append(index)
+    spans: list[Span] = []
+    asked: list[Span] = []
+    visited: list[int] = []
+    start = 0
+    for length, parts in members.items():
+        spans.append(Span(start, sum(map(len, parts.values())), length))
+        for count, indices in parts.items():
+            asked.append(Span(start, len(indices), length, count))
+            start += length * len(indices)
+            visited += indices
     if visited == sorted(visited):
-        return Groups(spans, None, None)
+        return Groups(spans, asked, None, None)
     order = torch.cat([torch.arange(edges[index], edges[index + 1]) for index in visited])
-    return Groups(spans, order.to(device), torch.argsort(order).to(device))
+    return Groups(spans, asked, order.to(device), torch.argsort(order).to(device))
+
+
+def places(boundaries: BoundariesT) -> torch.Tensor:
+    """Place of every token in its own sequence, from 0.
+
+    Parameters
+    ----------
+    boundaries
+        int64 (sequences + 1,).
+
+    Returns
+    -------
+    torch.Tensor
+        int64 (tokens,), on the device of `boundaries`.
+    """
+    starts = torch.repeat_interleave(boundaries[:-1], boundaries.diff())
+    return torch.arange(len(starts), device=boundaries.device) - starts
+
+
+def part(x: torch.Tensor, span: Span) -> torch.Tensor:
+    """A span of packed rows as a rectangle.
+
+    Parameters
+    ----------
+    x
+        (tokens, ...).
+    span
+        Which.
+
+    Returns
+    -------
+    torch.Tensor
+        (sequences, length, ...), a view.
+    """
+    start, count, length = span[:3]
+    return x[start : start + count * length].unflatten(0, (count, length))

@@ -5,6 +5,10 @@ A token's result is taken from one window only. Where both sides are read, that 
 an edge; where only the past is read, the first window in which at least half a window of past is available. An input that
 fits is one window, so nothing changes for short inputs.
 
+Special tokens: a model family may put tokens before and after every sequence (``tokenizer.prefix`` and ``suffix``). :func:`packed` adds
+them to every window, and nothing else in this room does; `context` counts them, everything else speaks of the tokens of the
+input alone, and they are never hidden, scored or pooled.
+
 Batches are filled with windows of similar length up to a budget of tokens. They never change a result beyond rounding
 (float32 sums in another order), since no token sees another sequence.
 """
@@ -16,9 +20,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from glmkit.errors import BadInput
+from glmkit.tokens import surround
 
 CONTEXT = 1024
-BATCH_TOKENS = 8192
+BATCH_TOKENS = 4096  # with a few thousand tokens a batch the activations of a small model stay in cache
 
 
 class Window(NamedTuple):  # numpydoc ignore=PR02
@@ -94,10 +99,43 @@ def encode(model: Any, inputs: Sequence[str | np.ndarray]) -> list[np.ndarray]:
     return ids
 
 
-def check_context(context: int) -> None:
-    """Raise BadInput if a window of `context` tokens makes no sense."""
-    if context < 2:
-        raise BadInput(f"context: expected at least 2 tokens, got {context}.")
+def letters_at_once(model: Any, context: int | None) -> int:
+    """Most tokens of an input that fit in one window beside the special tokens.
+
+    Parameters
+    ----------
+    model
+        Anything with ``tokenizer``; its ``context``, if it has one, is the default.
+    context
+        Most tokens of a window, special ones included; None for the model's own, or 1024.
+
+    Returns
+    -------
+    int
+        2 or more.
+
+    Raises
+    ------
+    BadInput
+        Fewer than two tokens would be left.
+    """
+    special = special_tokens(model)
+    whole = _own_context(model) if context is None else context
+    if whole - special < 2:
+        which = f" ({special} of them special ones around 2 of the input)" if special else ""
+        raise BadInput(f"context: expected at least {2 + special} tokens{which}, got {whole}.")
+    return whole - special
+
+
+def _own_context(model: Any) -> int:
+    """Of a language model what it says; of a classifier what its network can read, or what its card says."""
+    stated = getattr(model, "context", 0) or getattr(model.network.config, "maximum_positions", 0)
+    return stated or int(model.card.get("context", CONTEXT))
+
+
+def special_tokens(model: Any) -> int:
+    """How many tokens stand around every sequence."""
+    return len(model.tokenizer.prefix) + len(model.tokenizer.suffix)
 
 
 def by_budget(lengths: Sequence[int] | np.ndarray, budget: int = BATCH_TOKENS) -> Iterator[np.ndarray]:
@@ -152,21 +190,41 @@ def evaluating(model: Any) -> Iterator[None]:
 
 
 def packed(model: Any, pieces: Iterable[np.ndarray]) -> tuple[Any, Any]:
-    """Pack id arrays; tokens on the model's device, boundaries on the CPU where grouping reads them.
+    """Surround id arrays by the model's special tokens and pack them.
 
     Parameters
     ----------
     model
-        Anything with ``device``.
+        Anything with ``device`` and ``tokenizer``.
     pieces
-        Arrays of ids.
+        Arrays of ids, bare.
 
     Returns
     -------
     tuple of torch.Tensor
-        Tokens (tokens,) and boundaries (sequences + 1,).
+        Tokens (tokens,) on the model's device; boundaries (sequences + 1,) on the CPU, where grouping reads them. The first
+        letter of piece `i` stands at ``boundaries[i] + len(tokenizer.prefix)``: see :func:`first_letters`.
     """
     from glmkit.models import pack
 
-    tokens, boundaries = pack(list(pieces))
+    before, after = model.tokenizer.prefix, model.tokenizer.suffix
+    tokens, boundaries = pack([surround(np.asarray(piece), before, after) for piece in pieces])
     return tokens.to(model.device), boundaries
+
+
+def first_letters(model: Any, boundaries: Any) -> list[int]:
+    """Where in a packed batch the first letter of each piece stands, behind the special tokens.
+
+    Parameters
+    ----------
+    model
+        Anything with ``tokenizer``.
+    boundaries
+        (sequences + 1,) from :func:`packed`.
+
+    Returns
+    -------
+    list of int
+        One a sequence.
+    """
+    return [start + len(model.tokenizer.prefix) for start in boundaries.tolist()[:-1]]

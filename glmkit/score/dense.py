@@ -7,11 +7,11 @@ import numpy as np
 
 from glmkit.axes import Scores
 from glmkit.errors import BadInput
-from glmkit.score.batches import BATCH_TOKENS, CONTEXT, by_budget, check_context, encode, evaluating, packed, windows
+from glmkit.score.batches import BATCH_TOKENS, by_budget, encode, evaluating, first_letters, letters_at_once, packed, windows
 
 
 def token_probabilities(
-    classifier: Any, inputs: Sequence[str | np.ndarray], *, context: int = CONTEXT, batch_tokens: int = BATCH_TOKENS
+    classifier: Any, inputs: Sequence[str | np.ndarray], *, context: int | None = None, batch_tokens: int = BATCH_TOKENS
 ) -> list[np.ndarray]:
     """Probability of every class at every token.
 
@@ -22,7 +22,8 @@ def token_probabilities(
     inputs
         Sequences, or arrays of ids made by the classifier's tokenizer.
     context
-        Longest piece read at once; longer inputs are read in overlapping windows (:mod:`glmkit.score.batches`).
+        Longest piece read at once, special tokens included; longer inputs are read in overlapping windows
+        (:mod:`glmkit.score.batches`). The model's own if None.
     batch_tokens
         Tokens of a batch: memory against speed, never the result.
 
@@ -40,23 +41,23 @@ def token_probabilities(
         raise BadInput(
             f"Expected a TokenClassifier, got a {type(classifier).__name__}. Make one with glmkit.models.new_token_classifier."
         )
-    check_context(context)
+    longest = letters_at_once(classifier, context)
     ids = encode(classifier, inputs)
     past_only = bool(classifier.network.config.causal)
-    pieces = [(i, window) for i, item in enumerate(ids) for window in windows(len(item), context, past_only)]
+    pieces = [(i, window) for i, item in enumerate(ids) for window in windows(len(item), longest, past_only)]
     result = [np.zeros((len(item), len(classifier.classes)), np.float32) for item in ids]
     with evaluating(classifier):
         for batch in by_budget([window.stop - window.start for _, window in pieces], batch_tokens):
             chosen = [pieces[j] for j in batch]
             tokens, boundaries = packed(classifier, (ids[i][w.start : w.stop] for i, w in chosen))
             odds = classifier(tokens, boundaries).float().softmax(-1).cpu().numpy()
-            for (i, w), start in zip(chosen, boundaries.tolist(), strict=False):
+            for (i, w), start in zip(chosen, first_letters(classifier, boundaries), strict=True):
                 result[i][w.first : w.last] = odds[start + w.first - w.start : start + w.last - w.start]
     return result
 
 
 def coding_probabilities(
-    classifier: Any, inputs: Sequence[str | np.ndarray], *, context: int = CONTEXT, batch_tokens: int = BATCH_TOKENS
+    classifier: Any, inputs: Sequence[str | np.ndarray], *, context: int | None = None, batch_tokens: int = BATCH_TOKENS
 ) -> Scores:
     """How likely each sequence is coding: the mean over its tokens of the probability of any class but the first.
 

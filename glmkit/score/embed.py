@@ -7,7 +7,7 @@ import numpy as np
 
 from glmkit.axes import Embeddings
 from glmkit.errors import BadInput
-from glmkit.score.batches import BATCH_TOKENS, CONTEXT, by_budget, check_context, encode, evaluating, packed, windows
+from glmkit.score.batches import BATCH_TOKENS, by_budget, encode, evaluating, first_letters, letters_at_once, packed, windows
 from glmkit.tokens import centre_token, tokens_over_base
 
 Pool = Literal["mean", "first", "last", "centre"]
@@ -19,7 +19,7 @@ def embed(
     layer: int = -1,
     pool: Pool = "mean",
     *,
-    context: int = CONTEXT,
+    context: int | None = None,
     batch_tokens: int = BATCH_TOKENS,
 ) -> Embeddings:
     """Embed sequences.
@@ -33,11 +33,11 @@ def embed(
     layer
         0 is the embedding of the letters, ``layers`` (or -1) the last layer.
     pool
-        ``"mean"`` over all tokens, or the state at the ``"first"``, ``"last"`` or ``"centre"`` token, the one over the central base
+        ``"mean"`` over all tokens of the input, special ones left out, or the state at the ``"first"``, ``"last"`` or ``"centre"`` token, the one over the central base
         (:func:`glmkit.tokens.centre_token`).
     context
-        Longest piece that the model reads at once; longer inputs are read in overlapping windows (see
-        :mod:`glmkit.score.batches`). Choose no more than the model was trained on.
+        Longest piece that the model reads at once, special tokens included; longer inputs are read in overlapping windows (see
+        :mod:`glmkit.score.batches`). The model's own if None. Choose no more than the model was trained on.
     batch_tokens
         Tokens of a batch: memory against speed, never the result.
 
@@ -56,16 +56,16 @@ def embed(
     depth = model.network.config.layers + 1
     if not -depth <= layer < depth:
         raise BadInput(f"layer: expected {-depth} to {depth - 1} (the model has {depth - 1} layers), got {layer}.")
-    check_context(context)
+    longest = letters_at_once(model, context)
     ids, over = encode(model, inputs), tokens_over_base(model.tokenizer)
-    pieces = [(i, window) for i, item in enumerate(ids) for window in windows(len(item), context, _past_only(model))]
+    pieces = [(i, window) for i, item in enumerate(ids) for window in windows(len(item), longest, _past_only(model))]
     result = np.zeros((len(ids), model.network.config.width), dtype=np.float64)
     with evaluating(model):
         for batch in by_budget([window.stop - window.start for _, window in pieces], batch_tokens):
             chosen = [pieces[j] for j in batch]
             tokens, boundaries = packed(model, (ids[i][w.start : w.stop] for i, w in chosen))
             hidden = model.network.hidden_states(tokens, boundaries)[layer].float().cpu().numpy()
-            for (i, w), start in zip(chosen, boundaries.tolist(), strict=False):
+            for (i, w), start in zip(chosen, first_letters(model, boundaries), strict=True):
                 kept = hidden[start + w.first - w.start : start + w.last - w.start]
                 if pool == "mean":
                     result[i] += kept.sum(0, dtype=np.float64) / len(ids[i])

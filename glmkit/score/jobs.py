@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from glmkit.score.batches import by_budget, evaluating, packed, windows
+from glmkit.score.batches import by_budget, evaluating, first_letters, packed, windows
 
 Method = Literal["causal", "masked", "one-pass (biased)"]
 _JOBS = 512  # windows gathered before they are sorted by length
@@ -20,9 +20,9 @@ class Job(NamedTuple):  # numpydoc ignore=PR02
     item
         Number of the input that it is a piece of.
     inputs
-        (tokens,): what goes in.
+        (tokens,): what goes in, without special tokens.
     look
-        int64 (scored,): where in the window to look.
+        int64 (scored,): where in the window to look; -1 is the last token before it.
     candidates
         int64 (scored, choices): the ids between which the model chooses there, or None for the whole vocabulary.
     targets
@@ -48,8 +48,10 @@ def token_jobs(model: Any, ids: list[np.ndarray], method: Method, passes: int | 
         A LanguageModel.
     ids
         Arrays (length,).
-    method, passes, context
+    method, passes
         As in :func:`glmkit.score.token_log_likelihood`.
+    context
+        Most tokens of a window, special ones not counted.
 
     Yields
     ------
@@ -58,13 +60,14 @@ def token_jobs(model: Any, ids: list[np.ndarray], method: Method, passes: int | 
     """
     maskable, mask_id = model.tokenizer.maskable, model.tokenizer.mask_id
     back = 1 if method == "causal" else 0  # a causal model tells a token at the one before it
+    unseen = 0 if model.tokenizer.prefix else back  # tokens at the start that nothing before them tells
     for i, item in enumerate(ids):
         scored = np.flatnonzero(maskable[item])
         for window in windows(len(item), context, method == "causal"):
             piece = item[window.start : window.stop]
             for hidden in hidden_sets(scored, passes) if method == "masked" else [scored]:
                 inside = hidden[(hidden >= window.start) & (hidden < window.stop)]
-                here = inside[(inside >= max(window.first, back)) & (inside < window.last)]
+                here = inside[(inside >= max(window.first, unseen)) & (inside < window.last)]
                 if len(here):
                     inputs = piece
                     if method == "masked":
@@ -117,8 +120,8 @@ def _run(model: Any, jobs: list[Job], result: list[np.ndarray]) -> None:
     import torch
 
     tokens, boundaries = packed(model, (job.inputs for job in jobs))
-    starts = boundaries.tolist()
-    look = torch.from_numpy(np.concatenate([job.look + start for job, start in zip(jobs, starts, strict=False)]))
+    starts = first_letters(model, boundaries)
+    look = torch.from_numpy(np.concatenate([job.look + start for job, start in zip(jobs, starts, strict=True)]))
     logits = model.logits(tokens, boundaries, look.to(tokens.device)).float()
     candidates = [job.candidates for job in jobs if job.candidates is not None]
     if candidates:

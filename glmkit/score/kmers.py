@@ -64,8 +64,10 @@ def kmer_jobs(
         Arrays (tokens,).
     bases
         From :func:`known_bases`, of each.
-    method, passes, context
+    method, passes
         As in :func:`glmkit.score.base_log_likelihood`.
+    context
+        Most tokens of a window, special ones not counted.
 
     Yields
     ------

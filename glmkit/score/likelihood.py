@@ -3,8 +3,9 @@
 Three methods, never mixed up, since their numbers mean different things:
 
 ``causal``
-    The probability of each token given those before it. The sum is a true log-likelihood. The first token has nothing before
-    it (the models here are trained without a start token) and counts as one of the letters, all equally likely.
+    The probability of each token given those before it. The sum is a true log-likelihood. Where the family puts a
+    start token before a sequence, the first token is predicted from that; elsewhere it has nothing before it and counts as one
+    of the letters, all equally likely.
 ``masked``
     Pseudo-log-likelihood (Salazar 2020): each token is hidden once and predicted from both sides. With ``passes=None`` one
     token is hidden at a time, L passes; with ``passes=k`` every k-th letter is hidden together, k passes, a masking rate of
@@ -27,7 +28,7 @@ import numpy as np
 
 from glmkit.axes import Scores
 from glmkit.errors import BadInput
-from glmkit.score.batches import BATCH_TOKENS, CONTEXT, check_context, encode
+from glmkit.score.batches import BATCH_TOKENS, encode, letters_at_once
 from glmkit.score.estimate import Estimate, ratio
 from glmkit.score.jobs import Method, run_jobs, token_jobs
 from glmkit.score.kmers import kmer_jobs, known_bases
@@ -43,7 +44,7 @@ def token_log_likelihood(
     method: Method | None = None,
     *,
     passes: Passes = None,
-    context: int = CONTEXT,
+    context: int | None = None,
     batch_tokens: int = BATCH_TOKENS,
 ) -> list[np.ndarray]:
     """Log-probability of every token of every input.
@@ -59,7 +60,8 @@ def token_log_likelihood(
     passes
         For ``masked``: hide every `passes`-th letter together; None hides one at a time; ``"auto"`` hides one in 8.
     context
-        Longest piece read at once; longer inputs are read in overlapping windows (:mod:`glmkit.score.batches`).
+        Longest piece read at once, special tokens included; longer inputs are read in overlapping windows
+        (:mod:`glmkit.score.batches`). The model's own if None.
     batch_tokens
         Tokens of a batch.
 
@@ -76,14 +78,14 @@ def token_log_likelihood(
     if tokens_over_base(model.tokenizer) > 1:
         raise BadInput("Overlapping k-mers show each other's bases, so a token has no score of its own. Use base_log_likelihood.")
     method, passes = check_method(model, method, passes)
-    check_context(context)
+    longest = letters_at_once(model, context)
     ids = encode(model, inputs)
     result = [np.full(len(item), np.nan) for item in ids]
-    if method == "causal":
+    if method == "causal" and not model.tokenizer.prefix:
         letters = int(model.tokenizer.maskable.sum())
         for item, nats in zip(ids, result, strict=True):
             nats[0] = -np.log(letters) if model.tokenizer.maskable[item[0]] else np.nan
-    run_jobs(model, token_jobs(model, ids, method, passes, context), result, batch_tokens)
+    run_jobs(model, token_jobs(model, ids, method, passes, longest), result, batch_tokens)
     return result
 
 
@@ -93,7 +95,7 @@ def base_log_likelihood(
     method: Method | None = None,
     *,
     passes: Passes = None,
-    context: int = CONTEXT,
+    context: int | None = None,
     batch_tokens: int = BATCH_TOKENS,
 ) -> list[np.ndarray]:
     """Log-probability of every base of every input, under single bases or overlapping k-mers.
@@ -121,14 +123,14 @@ def base_log_likelihood(
             raise BadInput("A base is scored on its own only under single bases or overlapping k-mers. Use token_log_likelihood.")
         return token_log_likelihood(model, inputs, method, passes=passes, context=context, batch_tokens=batch_tokens)
     method, passes = check_method(model, method, passes)
-    check_context(context)
+    longest = letters_at_once(model, context)
     ids = encode(model, inputs)
     bases = [known_bases(item, model.tokenizer) for item in ids]
     result = [np.full(len(item), np.nan) for item in bases]
     if method == "causal":
         for item, nats in zip(bases, result, strict=True):
             nats[item >= 0] = -np.log(4)  # and a better answer below, where a k-mer can be told from its first k - 1 bases
-    run_jobs(model, kmer_jobs(model, ids, bases, method, passes, context), result, batch_tokens)
+    run_jobs(model, kmer_jobs(model, ids, bases, method, passes, longest), result, batch_tokens)
     return result
 
 
@@ -138,7 +140,7 @@ def log_likelihood(
     method: Method | None = None,
     *,
     passes: Passes = None,
-    context: int = CONTEXT,
+    context: int | None = None,
     batch_tokens: int = BATCH_TOKENS,
 ) -> Scores:
     """Log-likelihood (or pseudo-log-likelihood) of each input, summed over its scored tokens or, under overlapping k-mers, bases.
@@ -165,7 +167,7 @@ def bits_per_base(
     *,
     groups: Sequence[object] | None = None,
     passes: Passes = "auto",
-    context: int = CONTEXT,
+    context: int | None = None,
     batch_tokens: int = BATCH_TOKENS,
     draws: int = 1000,
     seed: int = 0,

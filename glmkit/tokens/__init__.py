@@ -4,10 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 from glmkit.tokens.base import BaseTokenizer
 from glmkit.tokens.kmer import KmerTokenizer, centre_token, complement_kmers, tokens_over_base
+from glmkit.tokens.letters import LetterTokenizer
+from glmkit.tokens.nucleotide import NucleotideTokenizer
+from glmkit.tokens.published import published
 from glmkit.tokens.records import encode_records, token_runs
 from glmkit.tokens.registry import load_tokenizer, make_tokenizer
 from glmkit.tokens.store import TokenStore
-from glmkit.tokens.tokenizer import Tokenizer
+from glmkit.tokens.tokenizer import Tokenizer, surround
 
 if TYPE_CHECKING:
     from glmkit.tokens.bpe import BpeTokenizer
@@ -16,6 +19,8 @@ __all__ = [
     "BaseTokenizer",
     "BpeTokenizer",
     "KmerTokenizer",
+    "LetterTokenizer",
+    "NucleotideTokenizer",
     "TokenStore",
     "Tokenizer",
     "centre_token",
@@ -23,6 +28,8 @@ __all__ = [
     "encode_records",
     "load_tokenizer",
     "make_tokenizer",
+    "published",
+    "surround",
     "token_runs",
     "tokens_over_base",
 ]

@@ -74,6 +74,8 @@ class BaseTokenizer:
     mask_id = len(vocabulary) - 1
     bases_per_token: float | int | None = 1
     dtype = np.dtype(np.uint8)
+    prefix: tuple[int, ...] = ()
+    suffix: tuple[int, ...] = ()
 
     def __init__(self) -> None:
         self.letter_ids = np.array([self.vocabulary.index(letter) for letter in "ACGT"], np.uint8)

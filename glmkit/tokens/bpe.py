@@ -44,6 +44,8 @@ class BpeTokenizer:
     kind = "bpe"
     bos_id, pad_id, eos_id, unk_id = range(4)
     bases_per_token: float | int | None = None
+    prefix: tuple[int, ...] = ()
+    suffix: tuple[int, ...] = ()
 
     def __init__(self, merges: Iterable[tuple[str, str]]) -> None:
         self.merges = tuple((left, right) for left, right in merges)

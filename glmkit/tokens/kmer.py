@@ -44,6 +44,8 @@ class KmerTokenizer:
 
     kind = "kmer"
     bos_id, pad_id, eos_id, unk_id = range(4)
+    prefix: tuple[int, ...] = ()
+    suffix: tuple[int, ...] = ()
 
     def __init__(self, k: int = 6, overlapping: bool = True) -> None:
         if not 1 <= k <= LONGEST:

@@ -10,6 +10,7 @@ import numpy as np
 
 from glmkit.bio import DataReport, Record
 from glmkit.tokens.kmer import KmerTokenizer
+from glmkit.tokens.letters import LetterTokenizer
 from glmkit.tokens.tokenizer import Tokenizer
 
 
@@ -71,7 +72,7 @@ def token_runs(runs: np.ndarray, ids: np.ndarray, tokenizer: Tokenizer) -> np.nd
     if isinstance(tokenizer, KmerTokenizer):
         step = 1 if tokenizer.overlapping else tokenizer.k
         first, last = -(-runs[:, 0] // step), (runs[:, 1] - tokenizer.k) // step + 1
-    elif tokenizer.bases_per_token == 1:
+    elif tokenizer.bases_per_token == 1 or isinstance(tokenizer, LetterTokenizer):
         first, last = runs.T
     else:
         ends = np.cumsum(np.array([len(token) for token in tokenizer.vocabulary])[ids])

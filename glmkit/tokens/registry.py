@@ -12,6 +12,8 @@ from typing import Any
 from glmkit.errors import BadInput
 from glmkit.tokens.base import BaseTokenizer
 from glmkit.tokens.kmer import KmerTokenizer
+from glmkit.tokens.letters import LetterTokenizer
+from glmkit.tokens.nucleotide import NucleotideTokenizer
 from glmkit.tokens.tokenizer import Tokenizer, read_description
 
 
@@ -21,19 +23,21 @@ def make_tokenizer(name: str) -> Tokenizer:
     Parameters
     ----------
     name
-        ``base`` (one base, one token), ``kmer6`` (overlapping 6-mers; any k from 1 to 8) or ``kmer6_apart`` (6-mers that do not
-        overlap).
+        ``base`` (one base, one token), ``kmer6`` (overlapping 6-mers; any k from 1 to 8), ``kmer6_apart`` (6-mers that do not
+        overlap), ``protein`` (one residue, one token, ESM-2's vocabulary) or ``nucleotide`` (the Nucleotide Transformer's).
 
     Raises
     ------
     BadInput
         An unknown name.
     """
-    if name == "base":
-        return BaseTokenizer()
+    if name in _NAMED:
+        return _NAMED[name]()
     if found := re.fullmatch(r"kmer([1-8])(_apart)?", name):
         return KmerTokenizer(int(found[1]), overlapping=found[2] is None)
-    raise BadInput(f"Unknown tokenizer {name!r}. Expected 'base', 'kmer1' to 'kmer8', or 'kmer1_apart' to 'kmer8_apart'.")
+    raise BadInput(
+        f"Unknown tokenizer {name!r}. Expected 'base', 'kmer1' to 'kmer8', 'kmer1_apart' to 'kmer8_apart', 'protein' or 'nucleotide'."
+    )
 
 
 def load_tokenizer(folder: str | Path) -> Tokenizer:
@@ -66,8 +70,15 @@ def _bpe(description: dict[str, Any]) -> Tokenizer:
     return BpeTokenizer.from_description(description)
 
 
+_NAMED: dict[str, Callable[[], Tokenizer]] = {
+    "base": BaseTokenizer,
+    "protein": LetterTokenizer,
+    "nucleotide": NucleotideTokenizer,
+}
 _KINDS: dict[str, Callable[[dict[str, Any]], Tokenizer]] = {
     "base": BaseTokenizer.from_description,
     "kmer": KmerTokenizer.from_description,
     "bpe": _bpe,
+    "letter": LetterTokenizer.from_description,
+    "nucleotide": NucleotideTokenizer.from_description,
 }

@@ -7,6 +7,7 @@ every token store and model card: a permuted vocabulary is refused instead of si
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -29,7 +30,7 @@ class Tokenizer(Protocol):
     Attributes
     ----------
     kind
-        Name of the rule: ``base``, ``kmer``, ``bpe``.
+        Name of the rule: ``base``, ``kmer``, ``bpe``, ``letter``, ``nucleotide``.
     vocabulary
         Entry of each id, in order.
     hash
@@ -41,7 +42,11 @@ class Tokenizer(Protocol):
     dtype
         Smallest of uint8, uint16, uint32 that holds every id.
     maskable
-        bool (vocab,): ids that masking may hide and that may replace a hidden token. Special tokens and N are not among them.
+        bool (vocab,): ids that masking may hide and that may replace a hidden token. Special tokens, N and rare residues are
+        not among them.
+    prefix, suffix
+        Ids that the model family puts before and after every sequence, such as ``<cls>`` and ``<eos>``; often empty. `encode` never
+        adds them: :func:`surround` does, where a batch is made.
     """
 
     kind: str
@@ -55,6 +60,8 @@ class Tokenizer(Protocol):
     bases_per_token: float | int | None
     dtype: np.dtype
     maskable: np.ndarray
+    prefix: tuple[int, ...]
+    suffix: tuple[int, ...]
 
     def encode(self, sequence: str) -> np.ndarray:
         """Ids (length,) of a sequence; no special tokens are added."""
@@ -64,6 +71,26 @@ class Tokenizer(Protocol):
 
     def save(self, folder: str | Path) -> Path:
         """Write ``tokenizer.json`` into a folder and return its path."""
+
+
+def surround(values: np.ndarray, before: Sequence[int], after: Sequence[int]) -> np.ndarray:
+    """Put values before and after an array: a tokenizer's prefix and suffix around ids, or what stands for them in weights.
+
+    Parameters
+    ----------
+    values
+        (length,).
+    before, after
+        What to add.
+
+    Returns
+    -------
+    numpy.ndarray
+        (before + length + after,), of the type of `values`; `values` itself if there is nothing to add.
+    """
+    if not before and not after:
+        return values
+    return np.concatenate([np.array(before, values.dtype), values, np.array(after, values.dtype)])
 
 
 def smallest_dtype(size: int) -> np.dtype:

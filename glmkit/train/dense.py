@@ -9,7 +9,7 @@ import torch
 
 from glmkit.data import OTHER_STRAND
 from glmkit.errors import BadInput
-from glmkit.tokens import tokens_over_base
+from glmkit.tokens import surround, tokens_over_base
 from glmkit.train.feed import Batch
 from glmkit.train.objectives import Examples, Loss, Objective, as_tensors, cross_entropy
 from glmkit.train.strands import complement_table, random_order, turn_labels
@@ -114,7 +114,7 @@ class TokenClassification(Objective):
         Examples
             Scored where there is a label.
         """
-        ids, weights, labels = batch.tokens, batch.weights, self._labels_of(batch)
+        ids, weights, labels = batch.tokens, batch.weights, self._labels_of(batch, model.tokenizer)
         if self.swap is not None:
             order, turned = random_order(batch.boundaries, rng)
             ids = ids[order]
@@ -144,9 +144,10 @@ class TokenClassification(Objective):
         assert examples.positions is not None
         return cross_entropy(logits[torch.from_numpy(examples.positions).to(logits.device)], examples, model.training)
 
-    def _labels_of(self, batch: Batch) -> np.ndarray:
+    def _labels_of(self, batch: Batch, tokenizer: Any) -> np.ndarray:
         if self._labels is not None:
-            return np.concatenate([np.asarray(self._labels(int(item)), np.int64) for item in batch.indices])
+            before, after = [-1] * len(tokenizer.prefix), [-1] * len(tokenizer.suffix)
+            return np.concatenate([surround(np.asarray(self._labels(int(i)), np.int64), before, after) for i in batch.indices])
         if batch.labels is None:
             raise BadInput("This batch comes from a corpus without labels. Call check(model, store) first, as fit does.")
         return batch.labels

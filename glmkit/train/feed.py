@@ -4,13 +4,14 @@ Random numbers for masks come from a generator made for the batch; those for dro
 each forward pass. Nothing depends on what happened before in the process.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from glmkit.data import token_budget_batches
+from glmkit.tokens import surround
 
 SCHEME = "seed-epoch-batch 1"  # how the streams below are derived; a checkpoint records it
 MASKS, DROPOUT, VALIDATION = 1, 2, 3
@@ -41,8 +42,8 @@ class Batch:
     labels: np.ndarray | None = None
 
 
-def gather(store: Any, indices: np.ndarray) -> Batch:
-    """Read items of a corpus.
+def gather(store: Any, indices: np.ndarray, prefix: Sequence[int] = (), suffix: Sequence[int] = ()) -> Batch:
+    """Read items of a corpus and put the special tokens of the model's family around each.
 
     Parameters
     ----------
@@ -51,21 +52,31 @@ def gather(store: Any, indices: np.ndarray) -> Batch:
         weights and labels.
     indices
         int64 (sequences,).
+    prefix, suffix
+        The tokenizer's: ids before and after every sequence. Their weight is 0 and they have no label.
 
     Returns
     -------
     Batch
         Packed.
     """
-    sequences = [store[int(index)] for index in indices]
+    sequences = [surround(store[int(index)], prefix, suffix) for index in indices]
     boundaries = np.zeros(len(sequences) + 1, dtype=np.int64)
     np.cumsum([len(sequence) for sequence in sequences], out=boundaries[1:])
     weights = labels = None
     if hasattr(store, "weights"):
-        weights = np.concatenate([store.weights(int(index)) for index in indices])
+        weights = _join(store.weights, indices, 0, prefix, suffix)
     if hasattr(store, "labels"):
-        labels = np.concatenate([store.labels(int(index)) for index in indices]).astype(np.int64)
+        labels = _join(lambda i: np.asarray(store.labels(i), np.int64), indices, -1, prefix, suffix)
     return Batch(np.asarray(indices), np.concatenate(sequences), boundaries, weights, labels)
+
+
+def _join(
+    of: Callable[[int], np.ndarray], indices: np.ndarray, fill: int, prefix: Sequence[int], suffix: Sequence[int]
+) -> np.ndarray:
+    """What a corpus says of the tokens of its items, one item after another, with `fill` at special tokens."""
+    before, after = [fill] * len(prefix), [fill] * len(suffix)
+    return np.concatenate([surround(of(int(index)), before, after) for index in indices])
 
 
 @dataclass
@@ -77,11 +88,13 @@ class Feed:  # numpydoc ignore=PR02
     store
         The corpus.
     budget
-        Most tokens of a batch.
+        Most tokens of a batch, special ones included.
     seed
         Decides the order.
     epoch, batch
         The next batch to give.
+    prefix, suffix
+        The tokenizer's, see `gather`.
     """
 
     store: Any
@@ -89,6 +102,8 @@ class Feed:  # numpydoc ignore=PR02
     seed: int
     epoch: int = 0
     batch: int = 0
+    prefix: Sequence[int] = ()
+    suffix: Sequence[int] = ()
 
     def __post_init__(self) -> None:
         self._made: int | None = None
@@ -111,7 +126,8 @@ class Feed:  # numpydoc ignore=PR02
         """
         for number in range(count):
             if self._made != self.epoch:
-                self._batches = token_budget_batches(self.store.lengths, self.budget, self.seed, self.epoch)
+                lengths = np.asarray(self.store.lengths) + len(self.prefix) + len(self.suffix)
+                self._batches = token_budget_batches(lengths, self.budget, self.seed, self.epoch)
                 self._made = self.epoch
             indices = self._batches[self.batch]
             rng = np.random.default_rng([self.seed, MASKS, self.epoch, self.batch])
@@ -119,11 +135,19 @@ class Feed:  # numpydoc ignore=PR02
             if self.batch == len(self._batches):
                 self.epoch, self.batch = self.epoch + 1, 0
             if number % size == rank:
-                yield number, gather(self.store, indices), rng
+                yield number, gather(self.store, indices, self.prefix, self.suffix), rng
 
 
 def validation_batches(
-    store: Any, budget: int, seed: int, rank: int = 0, size: int = 1, lockstep: bool = False
+    store: Any,
+    budget: int,
+    seed: int,
+    rank: int = 0,
+    size: int = 1,
+    lockstep: bool = False,
+    *,
+    prefix: Sequence[int] = (),
+    suffix: Sequence[int] = (),
 ) -> Iterator[tuple[Batch, np.random.Generator, bool]]:
     """All of a corpus once, with the same batches and masks at every call.
 
@@ -132,26 +156,30 @@ def validation_batches(
     store
         The corpus.
     budget
-        Most tokens of a batch.
+        Most tokens of a batch, special ones included.
     seed
         Decides the masks.
     rank, size
         Read only every `size`-th batch, from number `rank` on.
     lockstep
         Give every rank equally many batches: those without one at the end get the first one again, which does not count.
+    prefix, suffix
+        The tokenizer's, see `gather`.
 
     Yields
     ------
     tuple
         A batch, its generator, and whether it counts.
     """
-    batches = token_budget_batches(store.lengths, budget, seed, 0)
+    lengths = np.asarray(store.lengths) + len(prefix) + len(suffix)
+    batches = token_budget_batches(lengths, budget, seed, 0)
     rounds = -(-len(batches) // size)
     for number in range(rank, rounds * size, size):
         counts = number < len(batches)
         if counts or lockstep:
             number = number if counts else 0
-            yield gather(store, batches[number]), np.random.default_rng([seed, VALIDATION, number]), counts
+            batch = gather(store, batches[number], prefix, suffix)
+            yield batch, np.random.default_rng([seed, VALIDATION, number]), counts
 
 
 def dropout_seed(seed: int, step: int, part: int) -> int:

@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 
 from glmkit.files import exclusive
-from glmkit.models.checkpoint import choose_device
+from glmkit.models.devices import choose_device
 from glmkit.train.checkpoints import Checkpoints
 from glmkit.train.config import TrainConfig
 from glmkit.train.history import History, Log

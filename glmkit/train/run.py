@@ -70,7 +70,8 @@ class Run:
         self.passes = Passes(model, self.precision, self.team)
         self.optimiser = make_optimiser(model, config)
         self.parameters = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
-        self.feed = Feed(store, config.batch_tokens, config.seed)
+        self.around = {"prefix": model.tokenizer.prefix, "suffix": model.tokenizer.suffix}
+        self.feed = Feed(store, config.batch_tokens, config.seed, **self.around)
         self.at = Standing()
         self._best_in_memory: dict[str, torch.Tensor] = {}
         self._since_line = {"loss": 0.0, "steps": 0.0, "tokens": 0.0, "time": time.monotonic()}
@@ -238,7 +239,7 @@ class Run:
         with torch.inference_mode():
             team, config = self.team, self.config
             for batch, rng, counts in validation_batches(
-                store, config.batch_tokens, config.seed, team.rank, team.size, not team.splits
+                store, config.batch_tokens, config.seed, team.rank, team.size, not team.splits, **self.around
             ):
                 for loss in self.passes.measure(objective, objective.prepare(self.model, batch, rng)):
                     if not counts:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LARGEST = 6_000_000  # bytes
+LARGEST = 8_000_000  # bytes
 THERE = """import pathlib, glmkit, glmkit_widgets
 print(pathlib.Path(glmkit.__file__).parent, pathlib.Path(glmkit_widgets.__file__).parent, sep="\\n")"""
 
@@ -68,6 +68,7 @@ def test_every_committed_file_of_the_packages_is_in_the_wheel(names: set[str]) -
 @pytest.mark.parametrize(
     "name",
     [
+        "glmkit/acquire/catalogue.json",
         "glmkit/acquire/samples/index.json",
         "glmkit/acquire/samples/leptospira_kirschneri_h1.gb.gz",
         "glmkit/studies/report.html.j2",

@@ -1,8 +1,9 @@
-"""Build the samples that ship inside glmkit, byte for byte, from three Debian packages.
+"""Build the samples that ship inside glmkit, byte for byte, from four Debian packages and one published package.
 
-    apt-get install any2fasta-examples ragout-examples prodigal
+    apt-get install any2fasta-examples ragout-examples prodigal r-bioc-rcpi
     python tests/data/build_samples.py
 
+(Of r-bioc-rcpi two files are read; where R is not wanted, unpack it with ``dpkg -x`` and name its folder in ``RCPI``.)
 Sequences and annotation come from public INSDC and RefSeq records that those packages carry as example data. What is taken
 out of the annotated genome is what a language-model study does not read and what makes it large: protein translations,
 literature references, comments and notes. ``glmkit/acquire/samples/README.md`` says the same in prose.
@@ -10,17 +11,22 @@ literature references, comments and notes. ``glmkit/acquire/samples/README.md`` 
 
 import gzip
 import json
+import os
+import random
 import re
 import subprocess
 import tempfile
 from pathlib import Path
 
+from glmkit.acquire import fetch_packaged
+from glmkit.bio import read_fasta
 from glmkit.files import sha256, write_json
 
 DOC = Path("/usr/share/doc")
 RAGOUT = DOC / "ragout" / "examples"
 SAMPLES = Path(__file__).parents[2] / "glmkit" / "acquire" / "samples"
-LIMIT = 4_800_000
+RCPI = Path(os.environ.get("RCPI", "/")) / "usr/lib/R/site-library/Rcpi/vignettedata"
+LIMIT = 6_000_000
 
 DROPPED_BLOCKS = {"REFERENCE", "COMMENT"}
 DROPPED_QUALIFIERS = {"translation", "inference", "note", "old_locus_tag"}
@@ -152,10 +158,75 @@ def build_predicted() -> dict[str, str]:
     }
 
 
+LOCATIONS = {"extracellular": "extracell.fasta", "mitochondrion": "mitochondrion.fasta"}
+LOCATED_SOURCE = (
+    "benchmark of Cell-PLoc (Chou and Shen 2008, Nature Protocols 3, 153), from Debian r-bioc-rcpi 1.34.0+ds-1, "
+    "/usr/lib/R/site-library/Rcpi/vignettedata/extracell.fasta and mitochondrion.fasta"
+)
+SWISSPROT = "CC BY 4.0 (UniProt Consortium)"
+
+
+def build_located() -> list[dict[str, str]]:
+    """Human proteins by their place in the cell, and the table of places.
+
+    In the packaged files one header stands in the middle of a line and another has its sequence on its own line; words that
+    begin with ``>`` are headers wherever they stand.
+    """
+    records: list[tuple[str, str, str]] = []
+    for place, file in LOCATIONS.items():
+        for block in (RCPI / file).read_text(encoding="ascii").split(">")[1:]:
+            accession, *rows = block.split()
+            records.append((accession, place, "".join(rows)))
+    assert len({accession for accession, _, _ in records}) == len(records) == 632
+    fasta, table = "protein_locations.fasta.gz", "protein_locations_labels.tsv.gz"
+    compress(SAMPLES / fasta, "".join(as_fasta(accession, sequence) for accession, _, sequence in records))
+    compress(SAMPLES / table, "id\tlocation\n" + "".join(f"{accession}\t{place}\n" for accession, place, _ in records))
+    common = {"organism": "Homo sapiens", "licence": f"sequences: {SWISSPROT}; package r-bioc-rcpi: Artistic-2.0"}
+    counts = " and ".join(f"{sum(place == name for _, place, _ in records)} {name}" for name in LOCATIONS)
+    return [
+        {
+            "name": "protein_locations",
+            "file": fasta,
+            "description": f"{len(records)} human proteins by UniProt accession: {counts}; places are in protein_locations_labels",
+            "source": LOCATED_SOURCE,
+            **common,
+        },
+        {
+            "name": "protein_locations_labels",
+            "file": table,
+            "description": "a row for each protein of the sample protein_locations: id, location",
+            "source": LOCATED_SOURCE,
+            **common,
+        },
+    ]
+
+
+def build_human() -> dict[str, str]:
+    """3,000 human proteins of Swiss-Prot, 30 to 600 residues long, drawn with a fixed seed, in the order of the source."""
+    whole = fetch_packaged("human-swissprot")[0]
+    fitting = [record for record in read_fasta(whole.path, alphabet="protein") if 30 <= len(record.sequence) <= 600]
+    chosen = sorted(random.Random(0).sample(range(len(fitting)), 3000))
+    text = "".join(as_fasta(f"{fitting[at].id} {fitting[at].description}", fitting[at].sequence) for at in chosen)
+    compress(SAMPLES / "human_proteins_3k.fasta.gz", text)
+    return {
+        "name": "human_proteins_3k",
+        "file": "human_proteins_3k.fasta.gz",
+        "organism": "Homo sapiens",
+        "description": f"3,000 of the {len(fitting):,} human UniProtKB/Swiss-Prot proteins of 30 to 600 residues, drawn with seed 0",
+        "source": f"UniProtKB/Swiss-Prot, from {whole.source}",
+        "licence": f"sequences: {SWISSPROT}; package promb: MIT",
+    }
+
+
+def as_fasta(header: str, sequence: str) -> str:
+    """One record, 60 letters a line."""
+    return "\n".join([f">{header.strip()}", *(sequence[at : at + 60] for at in range(0, len(sequence), 60))]) + "\n"
+
+
 def main() -> None:
     """Build every file, then the index that names them."""
     SAMPLES.mkdir(parents=True, exist_ok=True)
-    cards = [build_annotated(), *map(build_genome, GENOMES), build_predicted()]
+    cards = [build_annotated(), *map(build_genome, GENOMES), build_predicted(), *build_located(), build_human()]
     for card in cards:
         card["sha256"] = sha256(SAMPLES / card["file"])
         card["date"] = DATE

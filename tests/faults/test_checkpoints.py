@@ -222,8 +222,13 @@ def test_a_future_format_version(folder: Path) -> None:
 
 def test_a_config_of_another_network(folder: Path) -> None:
     for change, words in [
-        ({"model_type": "bert"}, "model_type 'bert'; expected 'esm', 'gpt_neox' or 'glmkit_lstm'"),
-        ({"model_type": "esm", "token_dropout": True}, "token_dropout = True, where this network has False"),
+        (
+            {"model_type": "xlnet"},
+            "model_type 'xlnet'; expected esm, bert, roberta, gpt_neox, or one that glmkit.models.save writes",
+        ),
+        ({"model_type": "esm", "hidden_act": "relu"}, "hidden_act = 'relu', where this network has 'gelu'"),
+        ({"hidden_act": "gelu", "is_decoder": True}, "is_decoder = True, where this network has False"),
+        ({"is_decoder": False, "hidden_size": None}, "lacks 'hidden_size', without which the network's shape is unknown"),
     ]:
         edit_json(folder / "config.json", lambda config, change=change: config.update(change))
         seal(folder)
@@ -232,7 +237,7 @@ def test_a_config_of_another_network(folder: Path) -> None:
 
 
 def test_not_a_model_folder(tmp_path: Path, folder: Path) -> None:
-    with pytest.raises(BadInput, match=r"is not a folder. Give the folder that glmkit.models.save wrote"):
+    with pytest.raises(BadInput, match=r"is no folder, no packaged model .* and no .org/name. of a hub"):
         load(tmp_path / "nowhere")
     with pytest.raises(BadInput, match=r"holds a language model, expected a classifier. Use glmkit.models.load."):
         load_classifier(folder)
@@ -249,7 +254,7 @@ def test_device_and_dtype(folder: Path) -> None:
         load(folder, device="tpu")
     with pytest.raises(BadInput, match=r"this machine has [0-9]+ CUDA devices"):
         load(folder, device="cuda:99")
-    with pytest.raises(BadInput, match=r"a folder, which has none"):
+    with pytest.raises(BadInput, match=r"revision=.main. is for models of a hub"):
         load(folder, revision="main")
 
 

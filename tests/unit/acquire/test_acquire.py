@@ -1,12 +1,15 @@
 """Samples are what the index says, and copies are verified."""
 
+import gzip
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from glmkit.acquire import acquire, sample, samples, shipped
+from glmkit.bio import read_fasta
 from glmkit.errors import BadInput
 from glmkit.files import sha256
 
@@ -19,19 +22,39 @@ def test_samples_are_complete_and_small() -> None:
         "escherichia_coli_mg1655",
         "helicobacter_pylori_g27",
         "helicobacter_pylori_g27_prodigal",
+        "protein_locations",
+        "protein_locations_labels",
+        "human_proteins_3k",
     ]
     for card in cards:
         assert sha256(card.path) == card.sha256
         assert all((card.source, card.licence, card.date, card.organism, card.description))
-    assert sum(card.path.stat().st_size for card in cards) < 4_800_000
+    assert sum(card.path.stat().st_size for card in cards) < 6_000_000
     files = {path.name for path in shipped.SAMPLES.iterdir()}
     assert files == {card.path.name for card in cards} | {"index.json", "README.md"}
 
 
 def test_predicted_genes_are_never_called_annotated() -> None:
-    card = samples()[-1]
+    card = next(card for card in samples() if card.name.endswith("_prodigal"))
     assert "predicted by Prodigal 2.6.3" in card.description
     assert "not an annotation" in card.description
+
+
+def test_protein_samples_fit_together() -> None:
+    records = list(read_fasta(sample("protein_locations"), alphabet="protein"))
+    rows = gzip.decompress(sample("protein_locations_labels").read_bytes()).decode().splitlines()
+    assert rows[0] == "id\tlocation"
+    assert [row.split("\t")[0] for row in rows[1:]] == [record.id for record in records]
+    assert Counter(row.split("\t")[1] for row in rows[1:]) == {"extracellular": 325, "mitochondrion": 307}
+    by_id = {record.id: record.sequence for record in records}
+    assert by_id["Q16762"].endswith("VSQGKSEKA")
+    assert by_id["Q9P0J0"].startswith("AASKVKQDM")
+    assert by_id["P35914"].startswith("MAAMRKALP")
+    human = list(read_fasta(sample("human_proteins_3k"), alphabet="protein"))
+    lengths = [len(record.sequence) for record in human]
+    assert (len({record.id for record in human}), min(lengths) >= 30, max(lengths) <= 600) == (3000, True, True)
+    with pytest.raises(BadInput, match=r"This looks like a protein: read it with alphabet='protein'"):
+        list(read_fasta(sample("protein_locations")))
 
 
 def test_unknown_sample() -> None:

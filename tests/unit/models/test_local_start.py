@@ -7,8 +7,8 @@ import torch
 
 from glmkit.errors import BadInput
 from glmkit.models import LSTMConfig, TransformerConfig, load, new_model, save, weights_hash
+from glmkit.models.layout import rotary_table, rotate
 from glmkit.models.local_start import offsets
-from glmkit.models.transformer import rotary_table, rotate
 from glmkit.tokens import BaseTokenizer
 
 TOKENIZER = BaseTokenizer()
@@ -17,7 +17,7 @@ TOKENIZER = BaseTokenizer()
 def attention(model, layer: int, length: int = 40) -> torch.Tensor:
     """Weights (heads, length, length) that the biases alone give."""
     config = model.network.config
-    bias = model.network.layers[layer].qkv.bias.detach().view(3, 1, 1, config.heads, -1)
+    bias = model.network.layers[layer].mixer.qkv.bias.detach().view(3, 1, 1, config.heads, -1)
     cosine, sine = rotary_table(length, config.width // config.heads, torch.device("cpu"))
     query, key = (rotate(bias[i].expand(1, length, -1, -1), cosine, sine)[0] for i in (0, 1))
     return (torch.einsum("ihd,jhd->hij", query, key) / query.shape[-1] ** 0.5).softmax(-1)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from glmkit.errors import BadInput
 from glmkit.models import LSTM, LSTMConfig, Transformer, TransformerConfig, new_classifier, new_model, pack, weights_hash
-from glmkit.models.attention import PlainAttention, attend
+from glmkit.models.attention import PlainAttention, attend_causal
 from glmkit.models.classifier import pool_hidden
 from glmkit.models.packing import group
 from glmkit.tokens import BaseTokenizer
@@ -70,10 +70,10 @@ def test_order_matters_through_rotary_positions() -> None:
 
 def test_sequences_of_equal_length_become_views() -> None:
     groups = group(torch.tensor([0, 4, 8, 12]), torch.device("cpu"))
-    assert [tuple(span) for span in groups.spans] == [(0, 3, 4)]
+    assert [tuple(span) for span in groups.spans] == [(0, 3, 4, 0)]
     assert groups.order is None
     groups = group(torch.tensor([0, 2, 5, 7]), torch.device("cpu"))
-    assert [tuple(span) for span in groups.spans] == [(0, 2, 2), (4, 1, 3)]
+    assert [tuple(span) for span in groups.spans] == [(0, 2, 2, 0), (4, 1, 3, 0)]
     assert groups.order is not None
     assert groups.order.tolist() == [0, 1, 5, 6, 2, 3, 4]
     assert groups.back is not None
@@ -85,7 +85,8 @@ def test_plain_attention_equals_the_fused_one(causal: bool, monkeypatch: pytest.
     monkeypatch.setattr("glmkit.models.attention.CHUNK", 2 * 5 * 5 * 8)  # two matrices at a time
     q, k, v = (torch.randn(3, 5, 4, dtype=torch.float64, requires_grad=True) for _ in range(3))
     gradient = torch.randn(3, 5, 4, dtype=torch.float64)
-    ours = PlainAttention.apply(q, k, v, causal)
+    hidden = torch.ones(5, 5, dtype=torch.bool).triu(1) if causal else None
+    ours = PlainAttention.apply(q, k, v, hidden)
     theirs = F.scaled_dot_product_attention(q[None], k[None], v[None], is_causal=causal, scale=1.0)[0]
     torch.testing.assert_close(ours, theirs)
     mine, other = (torch.autograd.grad(out, (q, k, v), gradient) for out in (ours, theirs))
@@ -95,8 +96,8 @@ def test_plain_attention_equals_the_fused_one(causal: bool, monkeypatch: pytest.
 
 def test_bf16_training_on_a_cpu_takes_the_plain_way_and_agrees() -> None:
     q, k, v = (torch.randn(2, 7, 3, 4, requires_grad=True) for _ in range(3))
-    exact = attend(q, k, v, causal=True)
-    rough = attend(q.bfloat16(), k.bfloat16(), v.bfloat16(), causal=True)
+    exact = attend_causal(q, k, v)
+    rough = attend_causal(q.bfloat16(), k.bfloat16(), v.bfloat16())
     assert rough.grad_fn is not None
     assert "PlainAttention" in str(rough.grad_fn.next_functions[0][0].next_functions)
     torch.testing.assert_close(rough.float(), exact, atol=0.05, rtol=0.05)
@@ -149,7 +150,11 @@ def test_a_classifier_gives_one_row_a_sequence() -> None:
         ({"width": 18, "heads": 4}, "width=18 does not divide into 4 heads of even size. Choose a multiple of 8"),
         ({"layers": 0}, "layers must be 1 or more, got 0"),
         ({"dropout": 1.0}, r"dropout must lie in \[0, 1\), got 1.0"),
-        ({"positions": "learned"}, "positions must be 'rotary', got 'learned'"),
+        ({"positions": "sinusoid"}, "positions must be one of 'rotary', 'learned', 'none', got 'sinusoid'"),
+        ({"positions": "learned"}, "maximum_positions=0 does not go with positions='learned'"),
+        ({"mixing": ("global", "flash")}, "mixing must list some of global, local, convolution"),
+        ({"kernel": 4}, "kernel must be odd"),
+        ({"token_dropout": 10}, "token_dropout is the mask's id, below 10; got 10"),
     ],
 )
 def test_a_config_names_what_is_wrong(wrong: dict[str, Any], words: str) -> None:
