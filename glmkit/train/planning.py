@@ -89,7 +89,7 @@ def preflight(model: Any, lengths: np.ndarray, config: TrainConfig) -> Preflight
     model
         What would be trained, frozen or with adapters as it would be.
     lengths
-        Tokens of each item of the corpus.
+        Tokens of each item of the corpus, special ones not counted.
     config
         The settings.
 
@@ -103,9 +103,9 @@ def preflight(model: Any, lengths: np.ndarray, config: TrainConfig) -> Preflight
     BadInput
         There are no items, or nothing is trainable.
     """
-    lengths = np.asarray(lengths)
     if len(lengths) == 0:
         raise BadInput("The corpus has no items.")
+    lengths = np.asarray(lengths) + len(model.tokenizer.prefix) + len(model.tokenizer.suffix)
     trainable = trainable_count(model)
     if not trainable:
         raise BadInput("No parameter of the model has requires_grad=True, so there is nothing to train.")
