@@ -18,6 +18,8 @@ _HOMES = {
     "TokenClassification": "dense",
     "Regression": "regression",
     "Ranking": "ranking",
+    "preflight": "planning",
+    "Preflight": "planning",
     "freeze": "freezing",
     "lora": "adapters",
     "merge_adapters": "adapters",

@@ -67,12 +67,12 @@ def lora(
         raise BadInput("The model has adapters already. Merge them with glmkit.train.merge_adapters first.")
     if isinstance(rank, bool) or not isinstance(rank, int) or rank < 1 or not alpha > 0 or not 0 <= dropout < 1:
         raise BadInput(f"LoRA needs rank >= 1, alpha > 0 and dropout in [0, 1), got {rank!r}, {alpha!r}, {dropout!r}.")
-    block = next(iter(model.network.layers))
-    linear = [name.rpartition(".")[2] for name, part in block.named_modules() if isinstance(part, nn.Linear)]
+    inside = [(name, part) for block in model.network.layers for name, part in block.named_modules()]
+    linear = list(dict.fromkeys(name.rpartition(".")[2] for name, part in inside if isinstance(part, nn.Linear)))
     unknown = [name for name in targets if name not in linear]
     if unknown or not targets:
         raise BadInput(
-            f"{unknown[0] if unknown else 'No target'!r} is no linear layer of a block; choose among {', '.join(linear)}."
+            f"{unknown[0] if unknown else 'No target'!r} is no linear layer of the blocks; choose among {', '.join(linear)}."
         )
     base = weights_hash(model.network)
     config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(targets), lora_dropout=dropout, bias="none")  # type: ignore[arg-type]

@@ -169,7 +169,7 @@ def read_task(task: dict[str, Any]) -> tuple[Any, Objective]:
     return store, OBJECTIVES[task["objective"]](**arrays, **task["settings"])
 
 
-def write_model(model: nn.Module, folder: Path) -> None:
+def write_model(model: Any, folder: Path) -> None:
     """Write a model so that `read_model` makes it again: network, head, weights, and which of them are trained.
 
     Parameters
@@ -178,16 +178,46 @@ def write_model(model: nn.Module, folder: Path) -> None:
         A LanguageModel or a head.
     folder
         To be made.
+
+    Raises
+    ------
+    BadInput
+        The network or the head is of a kind that cannot be made again from its settings.
     """
+    if not isinstance(model.network.config, get_args(Config)):
+        raise BadInput(
+            f"A {type(model.network).__name__} cannot be handed to other processes; expected the network of one of "
+            f"{', '.join(kind.__name__ for kind in get_args(Config))}. Train it with fit, in this process."
+        )
     head = None if isinstance(model, LanguageModel) else head_settings(model)
-    network: Any = model.network
-    settings = {"network": type(network.config).__name__, "config": asdict(network.config), "head": head, "card": model.card}
+    config = model.network.config
+    settings = {"network": type(config).__name__, "config": asdict(config), "head": head, "card": model.card}
     frozen = [name for name, parameter in model.named_parameters() if not parameter.requires_grad]
     with atomic_folder(folder) as temporary:
-        tokenizer: Any = model.tokenizer
-        tokenizer.save(temporary)
+        model.tokenizer.save(temporary)
         write_weights(temporary / "model.safetensors", tensors_of(model))
         write_json(temporary / "model.json", settings | {"frozen": frozen, "adapter": getattr(model, "adapter", None)})
+
+
+def fill(model: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
+    """Put what `tensors_of` gave into a model of the same kind.
+
+    Parameters
+    ----------
+    model
+        On any device.
+    tensors
+        By name.
+
+    Raises
+    ------
+    BadInput
+        They are not the model's.
+    """
+    missing, unknown = model.load_state_dict(tensors, strict=False)
+    wrong = [name for name in missing if not name.startswith("contact_head.")] + list(unknown)
+    if wrong:
+        raise BadInput(f"The weights do not fit the model: {wrong[0]!r} is missing or unknown.")
 
 
 def tensors_of(model: nn.Module) -> dict[str, torch.Tensor]:
@@ -222,7 +252,9 @@ def read_model(folder: Path) -> Any:
     """
     about = read_json(folder / "model.json")
     kinds = {kind.__name__: kind for kind in get_args(Config)}
-    config = kinds[about["network"]](**about["config"])
+    # JSON has no tuples, and a configuration has no lists
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in about["config"].items()}
+    config = kinds[about["network"]](**values)
     network, tokenizer = new_network(config), load_tokenizer(folder)
     if about["head"] is None:
         model: Any = LanguageModel(network, tokenizer, about["card"])
@@ -231,7 +263,7 @@ def read_model(folder: Path) -> Any:
     if about["adapter"]:
         lora(model, **{name: value for name, value in about["adapter"].items() if name != "base"})
         model.adapter = about["adapter"]
-    model.load_state_dict(read_weights(folder / "model.safetensors"))
+    fill(model, read_weights(folder / "model.safetensors"))
     frozen = set(about["frozen"])
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(name not in frozen)

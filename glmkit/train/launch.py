@@ -29,7 +29,7 @@ from glmkit.files import atomic_folder, exclusive, read_json, write_json
 from glmkit.models.weights import read_weights
 from glmkit.train.config import TrainConfig
 from glmkit.train.history import Log
-from glmkit.train.job import write_model, write_task
+from glmkit.train.job import fill, write_model, write_task
 from glmkit.train.loop import FitResult
 from glmkit.train.signals import held_signals
 
@@ -115,7 +115,7 @@ def fit_distributed(
             _wait(launcher, job, ranks, log, lambda: signalled() or (stop is not None and stop()))
         if launcher.returncode != 0 or not (job / "result.json").exists():
             raise _failure(job, launcher.returncode, ranks)
-        model.load_state_dict(read_weights(job / "final.safetensors"), strict=not hasattr(model, "contact_head"))
+        fill(model, read_weights(job / "final.safetensors"))
     model.eval()
     rows = [json.loads(line) for line in (place / "checkpoints" / "history.jsonl").read_text(encoding="utf-8").splitlines()]
     return FitResult(**read_json(job / "result.json"), history=pd.DataFrame(rows, columns=None if rows else ["step"]))

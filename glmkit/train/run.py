@@ -21,6 +21,7 @@ from glmkit.train.optimiser import make_optimiser, state_from_tensors, state_to_
 from glmkit.train.passes import Passes
 from glmkit.train.precision import choose_precision
 from glmkit.train.ranks import Alone, spread_like, whole
+from glmkit.train.recompute import recompute
 from glmkit.train.resume import check_streams, differences, identity
 from glmkit.train.signals import held_signals
 from glmkit.train.standing import Standing
@@ -146,7 +147,7 @@ class Run:
         """
         began, before = time.monotonic(), self.at.seconds
         config, at = self.config, self.at
-        with held_signals() as signalled:
+        with recompute(self.model, config.checkpoint_activations), held_signals() as signalled:
             while at.reason is None:
                 self._step()
                 last = at.step >= config.steps

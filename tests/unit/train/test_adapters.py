@@ -156,7 +156,7 @@ def test_what_lora_refuses() -> None:
     model = classifier()
     for wrong, words in (
         ({"rank": 0}, "rank >= 1, alpha > 0"),
-        ({"targets": ["query"]}, "'query' is no linear layer of a block; choose among qkv, out, up, down"),
+        ({"targets": ["query"]}, "'query' is no linear layer of the blocks; choose among qkv, out, up, down"),
         ({"targets": []}, "No target"),
     ):
         with pytest.raises(BadInput, match=words):
