@@ -15,6 +15,7 @@ from glmkit.evaluate.baselines import (
 )
 from glmkit.evaluate.bootstrap import bootstrap
 from glmkit.evaluate.compare import compare
+from glmkit.evaluate.contacts import precision_at_L
 from glmkit.evaluate.few_shot import few_shot
 from glmkit.evaluate.fitted import Baseline
 from glmkit.evaluate.markov import MarkovModel
@@ -61,6 +62,7 @@ __all__ = [
     "bootstrap",
     "compare",
     "few_shot",
+    "precision_at_L",
     "protein_baselines",
     "ridge_path",
     "split_positions",

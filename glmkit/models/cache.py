@@ -14,6 +14,8 @@ from glmkit.errors import BadInput
 from glmkit.models.attention import attend, nearby
 from glmkit.models.layout import rotary_table
 from glmkit.models.mixers import Attention, Convolution
+from glmkit.models.mlstm import MLSTM
+from glmkit.models.recurrent import LSTM
 from glmkit.models.transformer import Block, Transformer
 
 
@@ -27,7 +29,7 @@ class Cache:
         Tokens of every sequence so far.
     layers
         For each block keys and values, (sequences, length, heads, head width) each, or a convolution's last inputs,
-        (sequences, kernel - 1, width).
+        (sequences, kernel - 1, width); of a recurrent network its states, (sequences, width).
     """
 
     length: int = 0
@@ -49,13 +51,13 @@ class Cache:
         return Cache(self.length, [tuple(tensor[rows] for tensor in layer) for layer in self.layers])
 
 
-def extend(network: Transformer, tokens: torch.Tensor, cache: Cache) -> HiddenT:
+def extend(network: Transformer | LSTM | MLSTM, tokens: torch.Tensor, cache: Cache) -> HiddenT:
     """Read further tokens and add them to the cache.
 
     Parameters
     ----------
     network
-        A causal Transformer.
+        A causal one.
     tokens
         int64 (sequences, new).
     cache
@@ -71,13 +73,17 @@ def extend(network: Transformer, tokens: torch.Tensor, cache: Cache) -> HiddenT:
     BadInput
         The network is not causal: a later token would change what an earlier one saw.
     """
-    config = network.config
-    if not config.causal:
+    if not network.config.causal:
         raise BadInput(
             "Only a causal model can be read on from a cache; this one looks both ways. Read the whole sequence instead."
         )
     count, new = tokens.shape
     end = cache.length + new
+    if not isinstance(network, Transformer):
+        hidden, cache.layers = network.read_on(tokens, cache.layers)
+        cache.length = end
+        return hidden
+    config = network.config
     place = torch.arange(cache.length, end, device=tokens.device)
     hidden = network.place(network.embedding(tokens.flatten()), place.repeat(count), end)
     angles = None

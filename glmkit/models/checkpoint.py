@@ -9,18 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from glmkit.errors import BadInput
-from glmkit.files import atomic_folder, sha256, write_json
+from glmkit.files import atomic_folder, read_json, sha256, write_json
+from glmkit.models.adapter import open_with_transformers
+from glmkit.models.adapter_network import TransformersModel
 from glmkit.models.classifier import Classifier
+from glmkit.models.devices import choose_device, choose_dtype
+from glmkit.models.families import FAMILIES
 from glmkit.models.formats import config_to_disk, weights_to_disk
+from glmkit.models.heads import HEADS, head_settings, make_head
 from glmkit.models.language_model import LanguageModel, new_network
 from glmkit.models.opening import FORMAT, PARTS, Opened, fill, open_ours, open_published
 from glmkit.models.published import resolve
+from glmkit.models.regressor import Regressor
 from glmkit.models.token_classifier import TokenClassifier
+from glmkit.models.unirep import read_unirep
 from glmkit.models.weights import write_weights
-
-DTYPES = {"auto": torch.float32, "float32": torch.float32, "bf16": torch.bfloat16}
 
 
 def save(model: LanguageModel, folder: str | Path) -> Path:
@@ -48,13 +54,13 @@ def save(model: LanguageModel, folder: str | Path) -> Path:
     return _save(model, folder, {"kind": "language model"})
 
 
-def save_classifier(model: Classifier | TokenClassifier, folder: str | Path) -> Path:
-    """Write a classifier of sequences or of tokens; its network opens in `transformers`, its head only here.
+def save_head(model: nn.Module, folder: str | Path) -> Path:
+    """Write a network with a trained head; the network opens in `transformers`, the head only here.
 
     Parameters
     ----------
     model
-        What to write.
+        A Classifier, TokenClassifier or Regressor.
     folder
         The folder to make, as for `save`.
 
@@ -68,15 +74,10 @@ def save_classifier(model: Classifier | TokenClassifier, folder: str | Path) -> 
     BadInput
         The folder holds files that are not a model's.
     """
-    settings = {"classes": list(model.classes), "dropout": model.dropout}
-    if isinstance(model, Classifier):
-        settings |= {"kind": "classifier", "pool": model.pool, "hidden": model.hidden}
-    else:
-        settings |= {"kind": "token classifier"}
-    return _save(model, folder, settings)
+    return _save(model, folder, head_settings(model))
 
 
-def _save(model: LanguageModel | Classifier | TokenClassifier, folder: str | Path, settings: dict[str, Any]) -> Path:
+def _save(model: Any, folder: str | Path, settings: dict[str, Any]) -> Path:
     folder = Path(folder)
     foreign = sorted(path.name for path in folder.glob("*") if path.name not in {*PARTS, "manifest.json"})
     if foreign:
@@ -99,8 +100,11 @@ def _prefixed(name: str) -> str:
 
 def load(
     source: str | Path, revision: str | None = None, device: str = "auto", dtype: str = "auto", *, tokenizer: Any = None
-) -> LanguageModel:
-    """Open a language model: one that `save` wrote, or one published in the format of a known family.
+) -> LanguageModel | TransformersModel:
+    """Open a language model: one that `save` wrote, or a published one.
+
+    Published models of the families of `glmkit.models.families` run in the packed network; those of other families run through
+    `transformers`, slower, with the same face (see `glmkit.models.adapter`).
 
     Parameters
     ----------
@@ -117,7 +121,7 @@ def load(
 
     Returns
     -------
-    LanguageModel
+    LanguageModel or TransformersModel
         In evaluation mode.
 
     Raises
@@ -129,11 +133,13 @@ def load(
     NetworkError
         The weights could not be fetched.
     """
-    place, kind = choose_device(device), _dtype(dtype)
+    place, kind = choose_device(device), choose_dtype(dtype)
     folder = resolve(source, revision)
     if (arrays := folder / "model_weights.npz").is_file():
         return read_unirep(arrays).to(place, kind)
-    opened = open_published(folder, tokenizer) if is_published(folder) else open_ours(folder, "language model")
+    if is_published(folder) and not is_known(folder):
+        return open_with_transformers(folder, device, dtype, tokenizer=tokenizer)
+    opened = open_published(folder, tokenizer) if is_published(folder) else open_ours(folder, ("language model",))
     return language_model(opened).to(place, kind).eval()
 
 
@@ -141,6 +147,12 @@ def is_published(folder: Path) -> bool:
     """Whether a folder holds a model of the world's and not one that `save` wrote."""
     config = folder / "config.json"
     return config.is_file() and not (folder / "manifest.json").exists() and '"glmkit"' not in config.read_text("utf-8", "replace")
+
+
+def is_known(folder: Path) -> bool:
+    """Whether a published model's architecture is one of the packed network's, or its refusal is for the network to word."""
+    value = read_json(folder / "config.json")
+    return "auto_map" in value or value.get("model_type") in {family.model_type for family in FAMILIES.values()}
 
 
 def language_model(opened: Opened) -> LanguageModel:
@@ -153,13 +165,15 @@ def language_model(opened: Opened) -> LanguageModel:
     return model
 
 
-def load_classifier(source: str | Path, device: str = "auto", dtype: str = "auto") -> Classifier:
-    """Open a classifier of sequences that `save_classifier` wrote.
+def load_head(source: str | Path, kind: str | None = None, device: str = "auto", dtype: str = "auto") -> Any:
+    """Open a network with a trained head that `save_head` wrote.
 
     Parameters
     ----------
     source
         The folder.
+    kind
+        ``classifier``, ``token classifier`` or ``regressor``: another is refused. None takes what is there.
     device
         ``auto``, ``cpu`` or ``cuda``.
     dtype
@@ -167,80 +181,31 @@ def load_classifier(source: str | Path, device: str = "auto", dtype: str = "auto
 
     Returns
     -------
-    Classifier
+    Classifier, TokenClassifier or Regressor
         In evaluation mode.
 
     Raises
     ------
     BadInput
-        As for `load`.
+        As for `load`, or the folder holds another kind.
     """
-    return _load_head(Classifier, "classifier", ("pool", "hidden", "dropout"), source, device, dtype)
-
-
-def load_token_classifier(source: str | Path, device: str = "auto", dtype: str = "auto") -> TokenClassifier:
-    """Open a classifier of tokens that `save_classifier` wrote.
-
-    Parameters
-    ----------
-    source
-        The folder.
-    device
-        ``auto``, ``cpu`` or ``cuda``.
-    dtype
-        ``auto`` or ``float32``, or ``bf16``.
-
-    Returns
-    -------
-    TokenClassifier
-        In evaluation mode.
-
-    Raises
-    ------
-    BadInput
-        As for `load`.
-    """
-    return _load_head(TokenClassifier, "token classifier", ("dropout",), source, device, dtype)
-
-
-def _load_head(make: Any, kind: str, options: tuple[str, ...], source: str | Path, device: str, dtype: str) -> Any:
-    folder, place, number = Path(source), choose_device(device), _dtype(dtype)
-    opened = open_ours(folder, kind)
-    settings = {name: opened.settings[name] for name in options}
-    model = make(new_network(opened.config), opened.settings["classes"], opened.tokenizer, opened.card, **settings)
+    place, number = choose_device(device), choose_dtype(dtype)
+    opened = open_ours(Path(source), tuple(HEADS) if kind is None else (kind,))
+    model = make_head(opened.settings, new_network(opened.config), opened.tokenizer, opened.card)
     fill(model, opened, opened.weights())
     return model.to(place, number).eval()
 
 
-def choose_device(device: str) -> torch.device:
-    """The device that a name stands for.
-
-    Parameters
-    ----------
-    device
-        ``auto``, ``cpu`` or ``cuda`` (or ``cuda:N``).
-
-    Returns
-    -------
-    torch.device
-        ``auto`` is a GPU where there is one.
-
-    Raises
-    ------
-    BadInput
-        An unknown name, or a GPU where there is none.
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    name, _, number = device.partition(":")
-    if name not in {"cpu", "cuda"} or (number and not number.isdigit()):
-        raise BadInput(f"device must be 'auto', 'cpu' or 'cuda', got {device!r}.")
-    if name == "cuda" and int(number or 0) >= torch.cuda.device_count():
-        raise BadInput(f"device={device!r}, but this machine has {torch.cuda.device_count()} CUDA devices. Use 'auto' or 'cpu'.")
-    return torch.device(device)
+def load_classifier(source: str | Path, device: str = "auto", dtype: str = "auto") -> Classifier:
+    """`load_head` for a classifier of sequences."""
+    return load_head(source, "classifier", device, dtype)
 
 
-def _dtype(name: str) -> torch.dtype:
-    if name not in DTYPES:
-        raise BadInput(f"dtype must be one of {', '.join(DTYPES)}, got {name!r}.")
-    return DTYPES[name]
+def load_token_classifier(source: str | Path, device: str = "auto", dtype: str = "auto") -> TokenClassifier:
+    """`load_head` for a classifier of tokens."""
+    return load_head(source, "token classifier", device, dtype)
+
+
+def load_regressor(source: str | Path, device: str = "auto", dtype: str = "auto") -> Regressor:
+    """`load_head` for a regressor."""
+    return load_head(source, "regressor", device, dtype)

@@ -119,7 +119,7 @@ def convert_fairseq_roberta(checkpoint: str | Path, dictionary: str | Path, fold
     value = open_pickle(checkpoint, [argparse.Namespace])
     if not isinstance(value, dict) or not isinstance(value.get("args"), argparse.Namespace) or "model" not in value:
         raise BadInput(f"{checkpoint} is not a fairseq checkpoint: expected 'args' and 'model' in it.")
-    options, given = vars(value["args"]), dict(value["model"])
+    options, given = dict(vars(value["args"])), dict(value["model"])
     state = {name: given.pop(theirs) for theirs, name in TOP.items() if theirs in given}
     for name in list(given):
         if name.startswith(f"{ENCODER}layers."):

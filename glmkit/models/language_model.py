@@ -173,7 +173,7 @@ class LanguageModel(nn.Module):
         return self.head(hidden, self.network.embedding.weight)
 
     def read_on(self, tokens: torch.Tensor, cache: Cache) -> torch.Tensor:
-        """Logits for what follows the last of some further tokens, in a causal Transformer.
+        """Logits for what follows the last of some further tokens, in a causal model.
 
         Parameters
         ----------
@@ -190,10 +190,8 @@ class LanguageModel(nn.Module):
         Raises
         ------
         BadInput
-            The model is not a causal Transformer.
+            The model is not causal.
         """
-        if not isinstance(self.network, Transformer):
-            raise BadInput(f"A {type(self.network).__name__} has no keys and values to keep. Read the whole sequence instead.")
         return self.head(extend(self.network, tokens, cache)[:, -1], self.network.embedding.weight)
 
     def forward(self, tokens: TokensT, boundaries: BoundariesT, positions: torch.Tensor | None = None) -> torch.Tensor:

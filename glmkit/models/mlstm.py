@@ -140,9 +140,35 @@ class MLSTM(nn.Module):
         hidden = self.embedding(tokens[steps.order])
         states = [F.pad(hidden, (0, self.config.width - self.config.embedding_width))]
         for layer in self.layers:
-            hidden = layer(F.dropout(hidden, self.config.dropout, self.training), sizes)
+            hidden = layer(F.dropout(hidden, self.config.dropout, self.training), sizes)[0]
             states.append(hidden)
         return [state[steps.back] for state in states]
+
+    def read_on(
+        self, tokens: torch.Tensor, kept: list[tuple[torch.Tensor, ...]]
+    ) -> tuple[HiddenT, list[tuple[torch.Tensor, ...]]]:
+        """Read further tokens of sequences that are equally long.
+
+        Parameters
+        ----------
+        tokens
+            int64 (sequences, new).
+        kept
+            Of each layer the state and the memory, (sequences, width) each; empty at first.
+
+        Returns
+        -------
+        hidden : torch.Tensor
+            (sequences, new, width).
+        kept : list of tuple
+            To read on from.
+        """
+        count, new = tokens.shape
+        hidden, after = self.embedding(tokens.T.flatten()), []
+        for number, layer in enumerate(self.layers):
+            hidden, *states = layer(hidden, [count] * new, *(kept[number] if kept else ()))
+            after.append(tuple(states))
+        return hidden.unflatten(0, (new, count)).transpose(0, 1), after
 
 
 class MLSTMLayer(nn.Module):
@@ -169,7 +195,9 @@ class MLSTMLayer(nn.Module):
         with torch.no_grad():
             self.bias[width : 2 * width] = 1.0  # remember, until told otherwise
 
-    def forward(self, x: HiddenT, sizes: list[int]) -> HiddenT:
+    def forward(
+        self, x: HiddenT, sizes: list[int], state: torch.Tensor | None = None, memory: torch.Tensor | None = None
+    ) -> tuple[HiddenT, torch.Tensor, torch.Tensor]:
         """Run over a batch that is laid out step by step.
 
         Parameters
@@ -178,29 +206,31 @@ class MLSTMLayer(nn.Module):
             (tokens, into).
         sizes
             Sequences that run at each step, never more than at the one before.
+        state, memory
+            (sequences, width) to begin with; zeros if None.
 
         Returns
         -------
-        torch.Tensor
+        hidden : torch.Tensor
             (tokens, width): the state after each step.
+        state, memory : torch.Tensor
+            (running, width) each, after the last step.
         """
         width = self.width
         from_input = x @ normalised(self.input, self.input_gain)
-        from_input = torch.cat([from_input[:, :width], from_input[:, width:] + self.bias], 1)
+        for_multiplier, for_gates = from_input[:, :width], from_input[:, width:] + self.bias
         to_multiplier = normalised(self.state, self.state_gain)
         to_gates = normalised(self.multiplier, self.multiplier_gain)
-        state = from_input.new_zeros(sizes[0], width)
-        memory = state
+        state = x.new_zeros(sizes[0], width) if state is None else state
+        memory = torch.zeros_like(state) if memory is None else memory
         out = []
-        for given in from_input.split(sizes):
-            running = len(given)
-            m = given[:, :width] * (state[:running] @ to_multiplier)
-            gates = torch.addmm(given[:, width:], m, to_gates)
+        for running, scale, shift in zip(sizes, for_multiplier.split(sizes), for_gates.split(sizes), strict=True):
+            gates = torch.addmm(shift, scale * (state[:running] @ to_multiplier), to_gates)
             enter, keep, leave = gates[:, : 3 * width].sigmoid().chunk(3, 1)
             memory = keep * memory[:running] + enter * gates[:, 3 * width :].tanh()
             state = leave * memory.tanh()
             out.append(state)
-        return torch.cat(out)
+        return torch.cat(out), state, memory
 
 
 class Decoder(nn.Module):

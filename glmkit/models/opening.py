@@ -11,13 +11,19 @@ from glmkit.errors import BadInput
 from glmkit.files import read_json, recover_folder, sha256
 from glmkit.models.formats import config_from_disk, weights_from_disk
 from glmkit.models.language_model import Config
+from glmkit.models.published import origin
 from glmkit.models.weights import check_layout, read_weights
 from glmkit.tokens import load_tokenizer
 
 FORMAT = 1
 PARTS = ("config.json", "model.safetensors", "tokenizer.json", "card.json")
 INDEX = "model.safetensors.index.json"
-DOORS = {"language model": "load", "classifier": "load_classifier", "token classifier": "load_token_classifier"}
+DOORS = {
+    "language model": "load",
+    "classifier": "load_classifier",
+    "token classifier": "load_token_classifier",
+    "regressor": "load_regressor",
+}
 
 
 @dataclass(frozen=True)
@@ -62,15 +68,15 @@ class Opened:
         return {name.removeprefix("classifier."): tensor for name, tensor in found.items()}
 
 
-def open_ours(folder: Path, kind: str) -> Opened:
+def open_ours(folder: Path, kinds: tuple[str, ...]) -> Opened:
     """Check the parts of a folder that `glmkit.models.save` wrote, weights excepted.
 
     Parameters
     ----------
     folder
         Where.
-    kind
-        What it should hold: ``language model``, ``classifier`` or ``token classifier``.
+    kinds
+        What it may hold: ``language model`` or kinds of heads.
 
     Returns
     -------
@@ -90,10 +96,10 @@ def open_ours(folder: Path, kind: str) -> Opened:
     disk = read_json(folder / "config.json")
     config = config_from_disk(disk, str(folder / "config.json"))
     settings = disk.get("glmkit", {})
-    if settings.get("kind") != kind:
+    if settings.get("kind") not in kinds:
         held = settings.get("kind")
         door = f"glmkit.models.{DOORS[held]}" if held in DOORS else "a folder that glmkit.models.save wrote"
-        raise BadInput(f"{folder} holds a {held}, expected a {kind}. Use {door}.")
+        raise BadInput(f"{folder} holds a {held}, expected a {' or '.join(kinds)}. Use {door}.")
     trained_with, found = str(settings.get("tokenizer_hash")), str(read_json(folder / "tokenizer.json").get("hash"))
     if found != trained_with:
         raise BadInput(
@@ -135,14 +141,17 @@ def open_published(folder: Path, tokenizer: Any = None) -> Opened:
 
         tokenizer = published(folder, disk["model_type"])
     _check_vocabulary(folder, config, tokenizer, "the vocabulary file")
-    card = read_json(folder / "card.json") if (folder / "card.json").is_file() else {"source": str(folder)}
-    card |= {
-        "architecture": "Transformer",
-        "family": getattr(config, "family", disk["model_type"]),
-        "objective": "causal" if config.causal else "masked",
-        "tokenizer_hash": tokenizer.hash,
-        "weights_sha256": {path.name: sha256(path) for path in files},
-    }
+    card = (
+        {"source": str(folder)}
+        | origin(folder)
+        | {
+            "architecture": "Transformer",
+            "family": getattr(config, "family", disk["model_type"]),
+            "objective": "causal" if config.causal else "masked",
+            "tokenizer_hash": tokenizer.hash,
+            "weights_sha256": {path.name: sha256(path) for path in files},
+        }
+    )
     if disk.get("position_embedding_type") == "rotary" and disk.get("max_position_embeddings"):
         card["context"] = int(disk["max_position_embeddings"]) - 2  # ESM counts two rows that it does not use
     return Opened(folder, config, disk, {}, tokenizer, card)

@@ -146,6 +146,33 @@ class LSTM(nn.Module):
             states.append(hidden)
         return states if back is None else [state[back] for state in states]
 
+    def read_on(
+        self, tokens: torch.Tensor, kept: list[tuple[torch.Tensor, ...]]
+    ) -> tuple[HiddenT, list[tuple[torch.Tensor, ...]]]:
+        """Read further tokens of sequences that are equally long, in a network that reads left to right only.
+
+        Parameters
+        ----------
+        tokens
+            int64 (sequences, new).
+        kept
+            Of each layer its state (and an LSTM's memory), (sequences, width) each; empty at first.
+
+        Returns
+        -------
+        hidden : torch.Tensor
+            (sequences, new, width).
+        kept : list of tuple
+            To read on from.
+        """
+        hidden, after = self.embedding(tokens), []
+        for number, layer in enumerate(self.layers):
+            before = tuple(state[None] for state in kept[number]) if kept else ()
+            start = before if len(before) == 2 else before[0] if before else None
+            hidden, last = layer(hidden, start)
+            after.append(tuple(state[0] for state in (last if isinstance(last, tuple) else (last,))))
+        return hidden, after
+
     def _layout(self, boundaries: BoundariesT, device: torch.device) -> tuple[torch.Tensor | None, torch.Tensor | None, Run]:
         """The permutation that lays the tokens out, its inverse, and how a layer runs over them."""
         distinct = len(set(boundaries.diff().tolist()))

@@ -1,5 +1,6 @@
 """Figures from arrays and tables, never from models. Each verb returns a matplotlib Figure that pyplot does not know."""
 
+from glmkit.plot.contacts import contact_map
 from glmkit.plot.genomes import genomes
 from glmkit.plot.logos import effect_map, logo, logo_pair
 from glmkit.plot.scores import bits_bars, lines_with_bands, roc_curves, score_dots
@@ -7,6 +8,7 @@ from glmkit.plot.training import training_curves
 
 __all__ = [
     "bits_bars",
+    "contact_map",
     "effect_map",
     "genomes",
     "lines_with_bands",

@@ -1,10 +1,15 @@
 """Verbs on a model without training it. PyTorch is first imported when one of them touches a model."""
 
 from glmkit.score.classify import class_logits, class_probabilities
+from glmkit.score.contacts import contacts, fit_contact_head
 from glmkit.score.dense import coding_probabilities, token_probabilities
 from glmkit.score.embed import embed
 from glmkit.score.estimate import Estimate, ratio
+from glmkit.score.generate import generate
+from glmkit.score.landscape import landscape
 from glmkit.score.likelihood import base_log_likelihood, bits_per_base, describe_method, log_likelihood, token_log_likelihood
+from glmkit.score.mutations import mutations
+from glmkit.score.perplexity import pseudo_perplexity
 
 __all__ = [
     "Estimate",
@@ -13,9 +18,15 @@ __all__ = [
     "class_logits",
     "class_probabilities",
     "coding_probabilities",
+    "contacts",
     "describe_method",
     "embed",
+    "fit_contact_head",
+    "generate",
+    "landscape",
     "log_likelihood",
+    "mutations",
+    "pseudo_perplexity",
     "ratio",
     "token_log_likelihood",
     "token_probabilities",

@@ -23,7 +23,7 @@ from glmkit.errors import BadInput
 from glmkit.tokens import surround
 
 CONTEXT = 1024
-BATCH_TOKENS = 8192
+BATCH_TOKENS = 4096  # with a few thousand tokens a batch the activations of a small model stay in cache
 
 
 class Window(NamedTuple):  # numpydoc ignore=PR02
@@ -120,11 +120,17 @@ def letters_at_once(model: Any, context: int | None) -> int:
         Fewer than two tokens would be left.
     """
     special = special_tokens(model)
-    whole = context if context is not None else getattr(model, "context", None) or CONTEXT
+    whole = _own_context(model) if context is None else context
     if whole - special < 2:
         which = f" ({special} of them special ones around 2 of the input)" if special else ""
         raise BadInput(f"context: expected at least {2 + special} tokens{which}, got {whole}.")
     return whole - special
+
+
+def _own_context(model: Any) -> int:
+    """Of a language model what it says; of a classifier what its network can read, or what its card says."""
+    stated = getattr(model, "context", 0) or getattr(model.network.config, "maximum_positions", 0)
+    return stated or int(model.card.get("context", CONTEXT))
 
 
 def special_tokens(model: Any) -> int:

@@ -68,6 +68,7 @@ def test_every_committed_file_of_the_packages_is_in_the_wheel(names: set[str]) -
 @pytest.mark.parametrize(
     "name",
     [
+        "glmkit/acquire/catalogue.json",
         "glmkit/acquire/samples/index.json",
         "glmkit/acquire/samples/leptospira_kirschneri_h1.gb.gz",
         "glmkit/studies/report.html.j2",

