@@ -87,7 +87,7 @@ def test_which_residue_stands_where(kind: str) -> None:
     with pytest.raises(BadInput, match=r"was fitted on 21 residues, got 5\. Give mutants of one protein"):
         sites.score(["MKTAY"])
     with pytest.raises(BadInput, match="protein 0 has 21 residues and protein 3 has 20"):
-        SiteLinear(kind).fit([*mutants[:3], mutants[3][:-1]], labels[:4])
+        SiteLinear(kind).fit([*mutants[:3], mutants[3][:-1], *mutants[4:]], labels)
     assert [b.name for b in protein_baselines(kind, mutants=True)] == ["majority", sites.name]
 
 
