@@ -5,6 +5,7 @@ from glmkit.data.coding import coding_windows
 from glmkit.data.crops import Crops
 from glmkit.data.encoded import EncodedWindows
 from glmkit.data.frames import FRAMES, OTHER_STRAND, coding_frames
+from glmkit.data.homology import closest, closest_train_neighbour, cluster, split_homology
 from glmkit.data.labelled import LabelledWindows
 from glmkit.data.labelled_crops import LabelledCrops
 from glmkit.data.labels import check_labels, check_stratified
@@ -28,6 +29,9 @@ __all__ = [
     "bases_of",
     "check_labels",
     "check_stratified",
+    "closest",
+    "closest_train_neighbour",
+    "cluster",
     "coding_frames",
     "coding_windows",
     "hold_out",
@@ -36,6 +40,7 @@ __all__ = [
     "read_labels",
     "split_blocks",
     "split_groups",
+    "split_homology",
     "start_windows",
     "token_budget_batches",
     "token_intervals",
