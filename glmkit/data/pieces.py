@@ -50,7 +50,7 @@ class Pieces:
             raise BadInput(
                 f"The store {store.folder} has no {absent[0]!r} ({len(absent)} names in all); it has {store.names[:3]}…"
             )
-        kept = set(names or ())
+        kept = set() if names is None else set(names)
         wanted = range(len(store)) if names is None else [i for i, name in enumerate(store.names) if name in kept]
         starts, lengths = [], []
         for item in wanted:
