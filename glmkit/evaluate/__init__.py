@@ -17,8 +17,11 @@ from glmkit.evaluate.baselines import (
 from glmkit.evaluate.bootstrap import bootstrap
 from glmkit.evaluate.compare import compare
 from glmkit.evaluate.contacts import precision_at_L
+from glmkit.evaluate.few_shot import few_shot
 from glmkit.evaluate.markov import MarkovModel
 from glmkit.evaluate.metrics import METRICS, Metric
+from glmkit.evaluate.positions import split_positions
+from glmkit.evaluate.probe import Probe, ridge_path, stored
 from glmkit.evaluate.recurrent import RecurrentNetwork
 from glmkit.evaluate.table import Row, Table
 from glmkit.evaluate.task import Fold, Task
@@ -38,12 +41,17 @@ __all__ = [
     "Metric",
     "OneHotForest",
     "PositionWeights",
+    "Probe",
     "RecurrentNetwork",
     "Row",
     "Table",
     "Task",
     "bootstrap",
     "compare",
+    "few_shot",
     "precision_at_L",
+    "ridge_path",
+    "split_positions",
     "standard_baselines",
+    "stored",
 ]

@@ -8,6 +8,9 @@ therefore also stands in its own column.
 
 All methods share the draws of groups. A difference between two rows is taken draw by draw, which is what makes its interval far
 narrower than two separate intervals suggest.
+
+Of a cross-validated split the scores of all folds are judged together, so that each item counts once and one interval covers all
+of them; a method whose scores sit higher in one fold than in another pays for it.
 """
 
 import time
@@ -18,7 +21,7 @@ import numpy as np
 from glmkit.errors import BadInput
 from glmkit.evaluate.baselines import Baseline
 from glmkit.evaluate.bootstrap import item_weights
-from glmkit.evaluate.metrics import METRICS, check_scores, find_metric
+from glmkit.evaluate.metrics import DEFAULTS, METRICS, check_scores, find_metric
 from glmkit.evaluate.table import Row, Table
 from glmkit.evaluate.task import Fold, Task
 from glmkit.score.estimate import group_index, interval
@@ -32,7 +35,7 @@ def compare(
     baselines: Sequence[Baseline],
     splits: Sequence[str] | None = None,
     seeds: Sequence[int] = (0, 1, 2),
-    metrics: Sequence[str] = ("auroc", "auprc", "accuracy", "f1", "mcc"),
+    metrics: Sequence[str] | None = None,
     draws: int = 1000,
     log: Callable[[str], None] | None = None,
 ) -> Table:
@@ -43,8 +46,9 @@ def compare(
     task
         Sequences, labels, groups and splits.
     models
-        Name to a function ``(train sequences, train labels, test sequences, seed) -> scores`` in [0, 1]. A function whose model
-        is already trained may ignore the first two. Its docstring's first line becomes the row's description.
+        Name to a function ``(train sequences, train labels, test sequences, seed) -> scores``, in [0, 1] for classes. A function
+        whose model is already trained may ignore the first two. Its ``description``, or else its docstring's first line, becomes
+        the row's description.
     baselines
         Objects with ``fit`` and ``score``; those that draw nothing at random are fitted once, not once a seed.
     splits
@@ -52,7 +56,7 @@ def compare(
     seeds
         Of the methods.
     metrics
-        Names in :data:`glmkit.evaluate.METRICS`.
+        Names in :data:`glmkit.evaluate.METRICS`, the headline first; None for all that fit the task's kind.
     draws
         Of the bootstrap.
     log
@@ -68,8 +72,9 @@ def compare(
     BadInput
         An unknown split or metric, a name used twice, or scores of the wrong length.
     """
+    metrics = DEFAULTS[task.kind] if metrics is None else tuple(metrics)
     for metric in metrics:
-        find_metric(metric)
+        find_metric(metric, task.kind)
     names = [*models, *(baseline.name for baseline in baselines)]
     if len(set(names)) < len(names):
         raise BadInput(f"Methods need names of their own, got {', '.join(names)}.")
@@ -77,26 +82,30 @@ def compare(
     if unknown := [split for split in chosen if split not in task.splits]:
         raise BadInput(f"Task {task.name!r} has no split {unknown[0]!r}; it has {', '.join(task.splits)}.")
     methods: list[tuple[str, str, str, Sequence[int], FitScore]] = [
-        (name, "model", ((model.__doc__ or "").strip() or name).splitlines()[0], seeds, model) for name, model in models.items()
+        (name, "model", _describe(name, model), seeds, model) for name, model in models.items()
     ]
     for baseline in baselines:
         methods.append((baseline.name, "baseline", baseline.description, seeds if baseline.random else seeds[:1], _run(baseline)))
     rows = []
-    for together in _same_training([(split, task.splits[split]) for split in chosen]):
+    for together in _same_training(task, chosen):
         for number, (name, kind, description, own_seeds, function) in enumerate(methods):
             began = time.process_time()
-            scores = [_scores(name, function, task, [fold for _, fold in together], seed) for seed in own_seeds]
+            scores = [_scores(name, function, task, together, seed) for seed in own_seeds]
             seconds = (time.process_time() - began) / len(together)
-            for j, (split, fold) in enumerate(together):
-                stacked = np.stack([by_fold[j] for by_fold in scores])
-                row = _row(task, split, fold, stacked, metrics, draws, number)
+            for j, split in enumerate(together):
+                stacked = np.stack([by_split[j] for by_split in scores])
+                row = _row(task, split, stacked, metrics, draws, number)
                 row = row._replace(method=name, kind=kind, description=description, seeds=list(own_seeds), seconds=seconds)
                 rows.append(row)
             if log is not None:
                 head = metrics[0]
                 results = (f"{row.split} {METRICS[head].title} {row.estimates[head]}" for row in rows[-len(together) :])
                 log(f"{name}: {', '.join(results)}")
-    return Table(task=task.name, rows=rows, metrics=tuple(metrics))
+    return Table(task=task.name, rows=rows, metrics=metrics)
+
+
+def _describe(name: str, model: FitScore) -> str:
+    return getattr(model, "description", None) or ((model.__doc__ or "").strip() or name).splitlines()[0]
 
 
 def _run(baseline: Baseline) -> FitScore:
@@ -107,15 +116,24 @@ def _run(baseline: Baseline) -> FitScore:
     return fit_score
 
 
-def _same_training(folds: list[tuple[str, Fold]]) -> list[list[tuple[str, Fold]]]:
-    """Folds gathered by equal training items."""
-    gathered: dict[bytes, list[tuple[str, Fold]]] = {}
-    for split, fold in folds:
-        gathered.setdefault(np.asarray(fold.train).tobytes(), []).append((split, fold))
+def _same_training(task: Task, splits: Sequence[str]) -> list[list[str]]:
+    """Splits gathered by equal training items, fold by fold."""
+    gathered: dict[tuple[bytes, ...], list[str]] = {}
+    for split in splits:
+        gathered.setdefault(tuple(np.asarray(fold.train).tobytes() for fold in task.folds(split)), []).append(split)
     return list(gathered.values())
 
 
-def _scores(name: str, function: FitScore, task: Task, folds: list[Fold], seed: int) -> list[np.ndarray]:
+def _scores(name: str, function: FitScore, task: Task, splits: Sequence[str], seed: int) -> list[np.ndarray]:
+    """Scores on the test side of each split, after one training a fold."""
+    parts: list[list[np.ndarray]] = [[] for _ in splits]
+    for folds in zip(*(task.folds(split) for split in splits), strict=True):
+        for part, scores in zip(parts, _fold_scores(name, function, task, folds, seed), strict=True):
+            part.append(scores)
+    return [np.concatenate(part) for part in parts]
+
+
+def _fold_scores(name: str, function: FitScore, task: Task, folds: Sequence[Fold], seed: int) -> list[np.ndarray]:
     """Scores on the test side of each fold after one training."""
     test = [task.sequences[i] for fold in folds for i in fold.test]
     once = list(dict.fromkeys(test))  # a test set may be a part of another
@@ -128,12 +146,14 @@ def _scores(name: str, function: FitScore, task: Task, folds: list[Fold], seed: 
     return np.split(np.array([score[sequence] for sequence in test]), np.cumsum([len(fold.test) for fold in folds])[:-1])
 
 
-def _row(task: Task, split: str, fold: Fold, scores: np.ndarray, metrics: Sequence[str], draws: int, number: int) -> Row:
+def _row(task: Task, split: str, scores: np.ndarray, metrics: Sequence[str], draws: int, number: int) -> Row:
     """Metrics of the scores (seeds, n) of one method, with their draws."""
-    labels = np.asarray(task.labels)[fold.test]
-    groups = [task.groups[i] for i in fold.test]
+    folds = task.folds(split)
+    test = np.concatenate([fold.test for fold in folds])
+    labels = np.asarray(task.labels)[test]
+    groups = [task.groups[i] for i in test]
     index = group_index(groups, len(groups))
-    per_seed = {m: np.array([METRICS[m].value(*check_scores(labels, s)) for s in scores]) for m in metrics}
+    per_seed = {m: np.array([METRICS[m].value(*check_scores(labels, s, task.kind)) for s in scores]) for m in metrics}
     drawn: dict[str, list[np.ndarray]] = {m: [] for m in metrics}
     for weights in item_weights(index, draws, seed=0):
         for metric in metrics:
@@ -141,7 +161,7 @@ def _row(task: Task, split: str, fold: Fold, scores: np.ndarray, metrics: Sequen
     count = len(scores)
     picks = np.random.default_rng([1, number]).integers(0, count, size=(draws, count))
     means = {m: np.take_along_axis(np.concatenate(parts), picks, 1).mean(1) for m, parts in drawn.items()}
-    train = {task.sequences[i] for i in fold.train}
+    train = [{task.sequences[i] for i in fold.train} for fold in folds]
     return Row(
         split=split,
         estimates={m: interval(per_seed[m].mean(), means[m]) for m in metrics},
@@ -150,6 +170,14 @@ def _row(task: Task, split: str, fold: Fold, scores: np.ndarray, metrics: Sequen
         scores=scores,
         labels=labels,
         groups=groups,
-        n_train=len(fold.train),
-        seen=sum(task.sequences[i] in train for i in fold.test),
+        n_train=round(np.mean([len(fold.train) for fold in folds])),
+        seen=sum(task.sequences[i] in known for known, fold in zip(train, folds, strict=True) for i in fold.test),
+        shared=_shared_groups(task, folds),
+        task_kind=task.kind,
     )
+
+
+def _shared_groups(task: Task, folds: Sequence[Fold]) -> int:
+    """Groups of test items that stand among the training items of the same fold too."""
+    sides = [({task.groups[i] for i in fold.train}, {task.groups[i] for i in fold.test}) for fold in folds]
+    return len(set().union(*(train & test for train, test in sides)))

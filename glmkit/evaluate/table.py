@@ -26,13 +26,17 @@ class Row(NamedTuple):  # numpydoc ignore=PR02
     scores
         Float64 (seeds, n).
     labels
-        Int64 (n,).
+        Int64 (n,), or float64 (n,) for regression.
     groups
         Unit of independence of each test item.
     n_train
-        Training items.
+        Training items; of a cross-validated split, the mean over folds.
     seen
         Test sequences that also stand, letter for letter, among the training sequences.
+    shared
+        Groups that stand on both sides, as only a split declared so may have.
+    task_kind
+        ``"classification"`` or ``"regression"``.
     method, kind, description
         Name, "model" or "baseline", and how it works in one line.
     seeds
@@ -50,6 +54,8 @@ class Row(NamedTuple):  # numpydoc ignore=PR02
     groups: list[str]
     n_train: int
     seen: int
+    shared: int = 0
+    task_kind: str = "classification"
     method: str = ""
     kind: str = "model"
     description: str = ""
@@ -92,8 +98,9 @@ class Table:
                 "n_train": row.n_train,
                 "n_test": len(row.labels),
                 "groups": len(set(row.groups)),
-                "positive_rate": float(row.labels.mean()),
+                **({"positive_rate": float(row.labels.mean())} if row.task_kind == "classification" else {}),
                 "seen_in_train": row.seen,
+                "groups_in_train": row.shared,
                 "cpu_seconds": row.seconds,
                 "description": row.description,
             }
@@ -161,6 +168,30 @@ class Table:
         records = [(name, reference, *self.difference(name, reference, split, metric)) for name in others]
         frame = pd.DataFrame(records, columns=["method", "reference", "difference", "low", "high"])
         return frame.sort_values("difference", ascending=False, ignore_index=True)
+
+    def sentence(self, a: str, b: str, split: str | None = None, metric: str | None = None) -> str:
+        """Whether `a` is above `b`, below it, or neither, with the difference: one sentence.
+
+        Parameters
+        ----------
+        a, b
+            Names of two methods.
+        split
+            Which; may be left out if there is one.
+        metric
+            None for the headline metric.
+
+        Returns
+        -------
+        str
+            It calls a difference one only if its 95% interval leaves out 0.
+        """
+        gap = self.difference(a, b, split, metric)
+        apart = f"{a} is {'above' if gap.low > 0 else 'below'} {b}"
+        says = apart if gap.low > 0 or gap.high < 0 else f"{a} and {b} cannot be told apart"
+        title = METRICS[metric or self.metrics[0]].title
+        where = self.row(a, split).split
+        return f"On {where}, {says}: the difference in {title} is {gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]."
 
     def row(self, method: str, split: str | None = None) -> Row:
         """The row of `method` on `split`.
@@ -238,6 +269,8 @@ class Table:
         """
         from sklearn.metrics import roc_curve
 
+        if any(row.task_kind != "classification" for row in self.rows):
+            raise BadInput(f"{self.task} is a regression: there is no receiver operating curve of measured values.")
         grid = np.linspace(0, 1, 201)
         curves = {}
         for row in sorted(self._of(split), key=lambda row: -METRICS["auroc"].value(row.labels, row.scores.mean(0))):

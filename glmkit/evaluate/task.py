@@ -1,4 +1,4 @@
-"""A classification task: labelled sequences, their units of independence, and which are for training in which split."""
+"""A task of two classes or of a measured value: labelled sequences, their units of independence, and which are for training in which split."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from glmkit.errors import BadInput
+from glmkit.evaluate.metrics import Kind, check_values
 
 
 @dataclass(frozen=True)
@@ -17,10 +18,13 @@ class Fold:  # numpydoc ignore=PR02
     ----------
     train, test
         Int64 item numbers, disjoint. Items in neither (a validation part, a gap) are left alone.
+    shares_groups
+        Groups may stand on both sides. Only for a random split that is printed beside a sound one to show its optimism.
     """
 
     train: np.ndarray
     test: np.ndarray
+    shares_groups: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,24 +38,29 @@ class Task:  # numpydoc ignore=PR02
     sequences
         Inputs as strings, n of them.
     labels
-        Int64 (n,), 0 or 1.
+        Int64 (n,), 0 or 1; for regression float64 (n,), higher being more.
     groups
         Unit of independence of each item: contig, block, family. Intervals are drawn over them, and none may stand on both
         sides of a split.
     splits
-        Name of each split to its fold.
+        Name of each split to its fold, or to several folds whose test sides are disjoint (cross-validation): each method is then
+        fitted once a fold and judged once, on the scores of all folds together.
+    kind
+        ``"classification"`` or ``"regression"``.
 
     Raises
     ------
     BadInput
-        Lengths differ, a label is not 0 or 1, a fold's sides overlap or share a group, or a side holds one class only.
+        Lengths differ, a label is not 0 or 1 (not finite, for regression), a fold's sides overlap or share a group, a side holds
+        one class or value only, or an item is tested in two folds of a split.
     """
 
     name: str
     sequences: Sequence[str]
     labels: np.ndarray
     groups: Sequence[str]
-    splits: Mapping[str, Fold]
+    splits: Mapping[str, Fold | Sequence[Fold]]
+    kind: Kind = "classification"
 
     def __post_init__(self) -> None:
         n, labels = len(self.sequences), np.asarray(self.labels)
@@ -60,23 +69,39 @@ class Task:  # numpydoc ignore=PR02
                 f"Task {self.name!r}: {n} sequences, but {len(labels)} labels and {len(self.groups)} groups. "
                 "Give one of each an item."
             )
-        if not np.isin(labels, [0, 1]).all():
+        if self.kind == "regression":
+            check_values(labels)
+        elif self.kind != "classification":
+            raise BadInput(f"Task {self.name!r}: kind must be classification or regression, got {self.kind!r}.")
+        elif not np.isin(labels, [0, 1]).all():
             raise BadInput(f"Task {self.name!r}: labels must be 0 or 1, got {np.unique(labels)[:5].tolist()}.")
-        for split, fold in self.splits.items():
-            where = f"Task {self.name!r}, split {split!r}"
-            if shared := np.intersect1d(fold.train, fold.test).tolist():
-                raise BadInput(f"{where}: {len(shared)} items are in both train and test, the first is item {shared[0]}.")
-            for side, items in (("train", fold.train), ("test", fold.test)):
-                if len(np.unique(labels[items])) < 2:
-                    raise BadInput(
-                        f"{where}: the {side} side holds {len(items)} items of one class only. Both classes are needed."
-                    )
-            names = np.asarray(self.groups, dtype=object)
-            if common := sorted(set(names[fold.train]) & set(names[fold.test])):
-                raise BadInput(
-                    f"{where}: {len(common)} groups stand on both sides, the first is {common[0]!r}. Hold out whole groups, "
-                    "or give the held-out block as the group where a contig is divided."
-                )
+        for split in self.splits:
+            folds = self.folds(split)
+            tested = np.concatenate([fold.test for fold in folds])
+            if (twice := len(tested) - len(np.unique(tested))) and len(folds) > 1:
+                raise BadInput(f"Task {self.name!r}, split {split!r}: {twice} items are tested in more than one fold.")
+            for number, fold in enumerate(folds):
+                part = f", fold {number}" if len(folds) > 1 else ""
+                self._check_fold(f"Task {self.name!r}, split {split!r}{part}", fold)
+
+    def folds(self, split: str) -> list[Fold]:
+        """The folds of a split: one, or those of a cross-validation."""
+        chosen = self.splits[split]
+        return [chosen] if isinstance(chosen, Fold) else list(chosen)
+
+    def _check_fold(self, where: str, fold: Fold) -> None:
+        if shared := np.intersect1d(fold.train, fold.test).tolist():
+            raise BadInput(f"{where}: {len(shared)} items are in both train and test, the first is item {shared[0]}.")
+        for side, items in (("train", fold.train), ("test", fold.test)):
+            if len(np.unique(np.asarray(self.labels)[items])) < 2:
+                one, both = ("class", "Both classes") if self.kind == "classification" else ("value", "Different values")
+                raise BadInput(f"{where}: the {side} side holds {len(items)} items of one {one} only. {both} are needed.")
+        names = np.asarray(self.groups, dtype=object)
+        if not fold.shares_groups and (common := sorted(set(names[fold.train]) & set(names[fold.test]))):
+            raise BadInput(
+                f"{where}: {len(common)} groups stand on both sides, the first is {common[0]!r}. Hold out whole groups, "
+                "or give the held-out block as the group where a contig is divided."
+            )
 
     @classmethod
     def from_windows(cls, name: str, train: Any, tests: Mapping[str, Any]) -> "Task":

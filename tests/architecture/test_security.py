@@ -138,4 +138,6 @@ def test_each_such_place_is_seen(text: str) -> None:
 
 
 def test_ordinary_paths_are_not_taken_for_places() -> None:
-    assert machine_places(", ".join(["runs/work" + "/x", "network/", "homework/a", "https://example.org/home", "~/notebooks"])) == []
+    assert (
+        machine_places(", ".join(["runs/work" + "/x", "network/", "homework/a", "https://example.org/home", "~/notebooks"])) == []
+    )

@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn import metrics as reference
 
 from glmkit.errors import BadInput
@@ -27,7 +28,40 @@ REFERENCE = {
 }
 
 
-@pytest.mark.parametrize("name", list(METRICS))
+def repeated(function):
+    """The statistic on items written out as often as they were drawn."""
+    return lambda y, s, w: function(*(np.repeat(x, w.astype(int)) for x in (y, s)))
+
+
+MEASURED = {
+    "spearman": repeated(lambda y, s: stats.spearmanr(y, s).statistic),
+    "pearson": repeated(lambda y, s: stats.pearsonr(y, s).statistic),
+    "r2": lambda y, s, w: reference.r2_score(y, s, sample_weight=w),
+}
+
+
+@pytest.mark.parametrize("name", list(MEASURED))
+def test_resampled_correlation_equals_that_of_repeated_items(name: str) -> None:
+    labels, scores, groups = data()
+    values = np.round(scores + 0.5 * labels + np.random.default_rng(5).normal(size=203), 1)  # rounded: ties
+    weights = draw_groups(17, 7, seed=3)[:, group_index(groups, 203)]
+    drawn = METRICS[name].drawn(values, scores, weights)
+    np.testing.assert_allclose(drawn, [MEASURED[name](values, scores, w) for w in weights], atol=1e-12)
+    ones = METRICS[name].drawn(values, scores, np.ones((1, 203)))[0]
+    assert ones == pytest.approx(METRICS[name].value(values, scores), abs=1e-12)
+    estimate = bootstrap(name, values, scores, groups, draws=60)
+    assert estimate.low < estimate.value < estimate.high
+
+
+def test_constant_scores_do_not_correlate_and_constant_values_have_no_correlation() -> None:
+    values, weights = np.array([0.5, 2.0, 1.0, 1.0]), np.array([[1.0, 1, 1, 1], [0, 0, 2, 2]])
+    for name in ("spearman", "pearson"):
+        assert METRICS[name].value(values, np.full(4, 3.0)) == 0
+        assert METRICS[name].drawn(values, np.full(4, 3.0), weights)[0] == 0
+        assert np.isnan(METRICS[name].drawn(values, np.arange(4.0), weights)[1])
+
+
+@pytest.mark.parametrize("name", list(REFERENCE))
 def test_resampled_metric_equals_scikit_learn_with_weights(name: str) -> None:
     labels, scores, groups = data()
     weights = draw_groups(17, 7, seed=3)[:, group_index(groups, len(labels))]
@@ -92,7 +126,7 @@ def test_a_thousand_draws_of_three_thousand_items_are_quick() -> None:
 
 def test_bad_input_says_what_is_wrong() -> None:
     labels, scores, groups = data()
-    with pytest.raises(BadInput, match="expected one of auroc, auprc, accuracy, f1, mcc, got 'auc'"):
+    with pytest.raises(BadInput, match="expected one of auroc, auprc, accuracy, f1, mcc, spearman, pearson, r2, got 'auc'"):
         bootstrap("auc", labels, scores)
     with pytest.raises(BadInput, match="at least 2 groups to resample, got 1"):
         bootstrap("auroc", labels, scores, ["contig"] * len(labels))
@@ -115,3 +149,10 @@ def test_estimate_reads_well_and_ratio_weighs_by_size() -> None:
     assert e.value == pytest.approx(32 / 12)
     assert e.low == pytest.approx(1.0)
     assert e.high == pytest.approx(3.0)
+
+
+def test_bad_values_say_what_is_wrong() -> None:
+    with pytest.raises(BadInput, match=r"expected finite numbers, got inf at item 2 \(1 in all\)"):
+        bootstrap("spearman", [0.1, 0.2, np.inf], [1, 2, 3])
+    with pytest.raises(BadInput, match="expected values that differ, got 3 equal ones"):
+        bootstrap("r2", [2.0, 2.0, 2.0], [1, 2, 3])

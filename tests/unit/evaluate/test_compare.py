@@ -107,6 +107,43 @@ def test_difference_is_paired_and_the_verdict_follows_it() -> None:
     assert f"over {len(set(table.row('same').groups))} held-out groups" in table.verdict()
 
 
+def test_a_sentence_says_only_what_the_interval_bears_out() -> None:
+    task = Task.hold_out_groups("toy", windows(600, 40), 0.5)
+
+    def worse(train, labels, test, seed):
+        return np.random.default_rng(seed).random(len(test))
+
+    table = compare(task, {"from scratch": worse, "again": worse}, [Majority(), PositionWeights()], seeds=(0,), draws=200)
+    gap = table.difference("position weights", "from scratch")
+    words = f"the difference in AUROC is {gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]."
+    assert table.sentence("position weights", "from scratch") == f"On groups 0, position weights is above from scratch: {words}"
+    assert table.sentence("from scratch", "position weights").startswith("On groups 0, from scratch is below position weights: ")
+    assert table.sentence("again", "from scratch", metric="mcc") == (
+        "On groups 0, again and from scratch cannot be told apart: the difference in MCC is +0.000 [+0.000, +0.000]."
+    )
+
+
+def test_what_fits_classes_does_not_fit_measured_values() -> None:
+    w = windows(60, 6)
+    parts = {"name": "toy", "sequences": w.sequences, "groups": w.groups, "kind": "regression"}
+    halves = Fold(np.arange(0, 60, 2), np.arange(1, 60, 2))
+    task = Task(**parts, labels=np.arange(60) / 7, splits={"s": halves})
+    with pytest.raises(BadInput, match="expected one of spearman, pearson, r2 for regression, got 'auroc'"):
+        compare(task, {}, [Majority()], metrics=["auroc"])
+    table = compare(task, {}, [Majority()], draws=20)
+    assert table.row("majority").estimates["spearman"] == (0, 0, 0)
+    with pytest.raises(BadInput, match="toy is a regression: there is no receiver operating curve"):
+        table.roc()
+    with pytest.raises(BadInput, match="expected finite numbers, got nan at item 3"):
+        Task(**parts, labels=np.where(np.arange(60) == 3, np.nan, np.arange(60)), splits={})
+    with pytest.raises(BadInput, match="the test side holds 1 items of one value only"):
+        Task(**parts, labels=np.arange(60), splits={"s": Fold(np.arange(0, 60, 2), np.array([1]))})
+    with pytest.raises(BadInput, match="split 's': 30 items are tested in more than one fold"):
+        Task(**parts, labels=np.arange(60), splits={"s": [halves, halves]})
+    with pytest.raises(BadInput, match="kind must be classification or regression, got 'ranking'"):
+        Task(**(parts | {"kind": "ranking"}), labels=np.arange(60), splits={})
+
+
 def test_seed_spread_widens_the_interval() -> None:
     task = Task.hold_out_groups("toy", windows(600, 40), 0.5)
     table = compare(task, {"steady": oracle(0.9), "moody": oracle(0.1, by_seed=0.4)}, [Majority()], seeds=(0, 1, 2), draws=300)

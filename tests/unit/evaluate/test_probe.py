@@ -1,0 +1,144 @@
+"""Probes: ridge held against scikit-learn, the penalty chosen where it should be, few labels drawn alike for all."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+
+from glmkit.errors import BadInput
+from glmkit.evaluate import Majority, Probe, Task, compare, few_shot, ridge_path, split_positions, stored
+
+
+@pytest.mark.parametrize("shape", [(37, 5), (11, 29)])
+def test_ridge_equals_scikit_learn(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(2, 1, shape), rng.normal(-3, 1, shape[0])
+    for alpha, (w, b) in zip((1e-3, 1.7, 400.0), ridge_path(x, y, (1e-3, 1.7, 400.0)), strict=True):
+        theirs = Ridge(alpha).fit(x, y)
+        np.testing.assert_allclose(w, theirs.coef_, rtol=1e-6, atol=1e-9)
+        assert b == pytest.approx(theirs.intercept_)
+
+
+def data(n: int = 130, width: int = 7, seed: int = 0) -> tuple[list[str], np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, width)) * 10.0 ** np.arange(width)
+    return [f"item {i}" for i in range(n)], x, x[:, 0] - x[:, 2] / 100 + rng.normal(size=n) * 0.3
+
+
+def test_a_probe_reads_a_straight_line_and_embeds_once() -> None:
+    names, x, y = data()
+    calls = []
+    look_up = stored(names, x)
+
+    def embed(wanted):
+        calls.append(len(wanted))
+        return look_up(wanted)
+
+    probe = Probe(embed)
+    scores = probe(names[:100], y[:100], names[100:], 0)
+    assert np.corrcoef(scores, y[100:])[0, 1] > 0.95
+    assert calls == [100, 30]
+    np.testing.assert_array_equal(probe(names[:100], y[:100], names[100:], 0), scores)
+    assert calls == [100, 30]
+    binary = Probe(look_up, "classification").fit(names[:100], (y[:100] > 0).astype(int))
+    chance = binary.score(names[100:])
+    assert ((chance > 0) & (chance < 1)).all()
+    assert np.mean((chance > 0.5) == (y[100:] > 0)) > 0.85
+
+
+@pytest.mark.parametrize("kind", ["regression", "classification"])
+def test_inner_folds_keep_groups_whole(kind: str) -> None:
+    names, x, y = data()
+    labels = (y > 0).astype(float) if kind == "classification" else y
+    groups = {name: i // 9 for i, name in enumerate(names)}
+    folds = Probe(stored(names, x), kind, groups=groups, folds=4)._inner(names, labels, seed=1)
+    assert sorted(np.concatenate([judge for _, judge in folds]).tolist()) == list(range(130))
+    assert len(folds) == 4
+    for train, judge in folds:
+        assert not {i // 9 for i in train} & {i // 9 for i in judge}
+    two = Probe(stored(names, x)).fit(names[:2], [0.0, 1.0])
+    assert two.alpha in two.alphas
+
+
+def regression_task() -> tuple[Task, Probe]:
+    names, x, y = data()
+    positions = [i // 3 for i in range(130)]
+    splits = {kind: split_positions(positions, 4, kind) for kind in ("random", "modulo")}
+    groups = [str(position) for position in positions]
+    return Task(name="t", sequences=names, labels=y, groups=groups, splits=splits, kind="regression"), Probe(stored(names, x))
+
+
+def test_few_labels_are_the_same_for_all_and_grow() -> None:
+    task, probe = regression_task()
+    given: dict[str, list] = {"a": [], "b": []}
+
+    def spy(name):
+        def model(train, labels, test, seed):
+            given[name].append((seed, tuple(train)))
+            return np.arange(len(test), dtype=float)
+
+        return model
+
+    table = few_shot(task, {"a": spy("a"), "b": spy("b"), "probe": probe}, [Majority()], (5, 40), (0, 1), ["modulo"], draws=30)
+    assert given["a"] == given["b"]
+    assert [len(train) for _, train in given["a"]] == [5] * 8 + [40] * 8
+    assert set(given["a"][0][1]) < set(given["a"][8][1])
+    assert given["a"][0][1] != given["a"][4][1], "another seed draws others"
+    assert table.splits == ["modulo, 5 labels", "modulo, 40 labels"]
+    assert table.row("probe", "modulo, 40 labels").description == probe.description
+    assert table.row("majority", "modulo, 5 labels").seeds == [0, 1]
+    assert table.difference("probe", "majority", "modulo, 40 labels").low > 0
+    with pytest.raises(BadInput, match=r"sizes: expected 2 to \d+, the smallest training side, got \[500\]"):
+        few_shot(task, {}, [Majority()], (500,))
+
+
+def test_few_labels_hold_both_classes() -> None:
+    names, _, y = data()
+    task = Task(
+        name="rare",
+        sequences=names,
+        labels=(y > np.sort(y)[-12]).astype(int),
+        groups=names,
+        splits={"s": split_positions(list(range(130)), 2, "random")},
+    )
+    seen = []
+
+    def model(train, labels, test, seed):
+        seen.append(set(labels.tolist()))
+        return np.zeros(len(test))
+
+    few_shot(task, {"m": model}, [], (3,), range(6), draws=10)
+    assert seen == [{0, 1}] * 12
+
+
+def test_bad_input_says_what_is_wrong() -> None:
+    names, x, y = data(9)
+    with pytest.raises(BadInput, match="No embedding is stored for 1 of 2 names, the first is 'nobody'"):
+        stored(names, x)(["item 0", "nobody"])
+    with pytest.raises(BadInput, match="a name of its own for each row, got 9 names for 8 rows"):
+        stored(names, x[:-1])
+    with pytest.raises(BadInput, match="probe has not been fitted"):
+        Probe(stored(names, x)).score(names)
+    x[4, 2] = np.nan
+    with pytest.raises(BadInput, match="the embedding of item 4 is not finite"):
+        Probe(stored(names, x)).fit(names, y)
+    with pytest.raises(BadInput, match=r"expected embeddings \(9, d\), got an array \(9,\)"):
+        Probe(lambda wanted: np.ones(len(wanted))).fit(names, y)
+    with pytest.raises(BadInput, match="alphas above 0 and at least 2 folds"):
+        Probe(stored(names, x), alphas=(0.0,))
+
+
+def test_a_cross_validated_split_is_judged_once_on_all_items() -> None:
+    task, probe = regression_task()
+    table = compare(task, {"probe": probe}, [Majority()], seeds=(0,), draws=50)
+    row = table.row("probe", "modulo")
+    order = np.concatenate([fold.test for fold in task.folds("modulo")])
+    np.testing.assert_array_equal(row.labels, task.labels[order])
+    first = task.folds("modulo")[0]
+    alone = probe([task.sequences[i] for i in first.train], task.labels[first.train], [task.sequences[i] for i in first.test], 0)
+    np.testing.assert_allclose(row.scores[0, : len(first.test)], alone)
+    frame = table.frame.set_index(["split", "method"])
+    assert frame.loc[("modulo", "majority"), "n_test"] == 130
+    assert frame.groups_in_train.to_dict()[("random", "probe")] > 0
+    assert frame.groups_in_train.to_dict()[("modulo", "probe")] == 0
+    assert "positive_rate" not in frame
+    assert table.metrics == ("spearman", "pearson", "r2")
