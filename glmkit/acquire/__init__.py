@@ -1,6 +1,6 @@
 """A name becomes verified local files and a card that says where they come from and under which licence."""
 
-from glmkit.acquire.cache import cache_folder, quarantine
+from glmkit.acquire.cache import alone, cache_folder, quarantine
 from glmkit.acquire.card import Card
 from glmkit.acquire.catalogue import fetch_packaged, packaged, packaged_entry
 from glmkit.acquire.local import acquire
@@ -10,6 +10,7 @@ from glmkit.acquire.shipped import sample, samples
 __all__ = [
     "Card",
     "acquire",
+    "alone",
     "cache_folder",
     "fetch_packaged",
     "package_member",

@@ -5,7 +5,10 @@ folder that somebody else has made, whose rights are left as they are). Nothing 
 reads a file from it checks its hash first, and a file that fails steps aside into ``quarantine`` where it can be looked at.
 """
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from glmkit.errors import BadInput
@@ -45,6 +48,23 @@ def cache_folder(*parts: str) -> Path:
             root.mkdir(mode=0o700, exist_ok=True)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
+
+
+@contextmanager
+def alone(name: str) -> Iterator[None]:
+    """Hold a lock of the cache, waiting for whoever holds it; what they fetched meanwhile need not be fetched again.
+
+    Parameters
+    ----------
+    name
+        What is worked on. The lock is the kernel's and ends with the process.
+    """
+    path = cache_folder("locks") / name
+    with disk_errors(path):
+        file = open(path, "a")  # noqa: SIM115 (held until the block ends)
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def quarantine(path: str | Path) -> Path:

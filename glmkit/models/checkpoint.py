@@ -11,16 +11,19 @@ from typing import Any
 import torch
 
 from glmkit.errors import BadInput
-from glmkit.files import atomic_folder, sha256, write_json
+from glmkit.files import atomic_folder, read_json, sha256, write_json
+from glmkit.models.adapter import open_with_transformers
+from glmkit.models.adapter_network import TransformersModel
 from glmkit.models.classifier import Classifier
+from glmkit.models.devices import choose_device, choose_dtype
+from glmkit.models.families import FAMILIES
 from glmkit.models.formats import config_to_disk, weights_to_disk
 from glmkit.models.language_model import LanguageModel, new_network
 from glmkit.models.opening import FORMAT, PARTS, Opened, fill, open_ours, open_published
 from glmkit.models.published import resolve
 from glmkit.models.token_classifier import TokenClassifier
+from glmkit.models.unirep import read_unirep
 from glmkit.models.weights import write_weights
-
-DTYPES = {"auto": torch.float32, "float32": torch.float32, "bf16": torch.bfloat16}
 
 
 def save(model: LanguageModel, folder: str | Path) -> Path:
@@ -99,8 +102,11 @@ def _prefixed(name: str) -> str:
 
 def load(
     source: str | Path, revision: str | None = None, device: str = "auto", dtype: str = "auto", *, tokenizer: Any = None
-) -> LanguageModel:
-    """Open a language model: one that `save` wrote, or one published in the format of a known family.
+) -> LanguageModel | TransformersModel:
+    """Open a language model: one that `save` wrote, or a published one.
+
+    Published models of the families of `glmkit.models.families` run in the packed network; those of other families run through
+    `transformers`, slower, with the same face (see `glmkit.models.adapter`).
 
     Parameters
     ----------
@@ -117,7 +123,7 @@ def load(
 
     Returns
     -------
-    LanguageModel
+    LanguageModel or TransformersModel
         In evaluation mode.
 
     Raises
@@ -129,10 +135,12 @@ def load(
     NetworkError
         The weights could not be fetched.
     """
-    place, kind = choose_device(device), _dtype(dtype)
+    place, kind = choose_device(device), choose_dtype(dtype)
     folder = resolve(source, revision)
     if (arrays := folder / "model_weights.npz").is_file():
         return read_unirep(arrays).to(place, kind)
+    if is_published(folder) and not is_known(folder):
+        return open_with_transformers(folder, device, dtype, tokenizer=tokenizer)
     opened = open_published(folder, tokenizer) if is_published(folder) else open_ours(folder, "language model")
     return language_model(opened).to(place, kind).eval()
 
@@ -141,6 +149,12 @@ def is_published(folder: Path) -> bool:
     """Whether a folder holds a model of the world's and not one that `save` wrote."""
     config = folder / "config.json"
     return config.is_file() and not (folder / "manifest.json").exists() and '"glmkit"' not in config.read_text("utf-8", "replace")
+
+
+def is_known(folder: Path) -> bool:
+    """Whether a published model's architecture is one of the packed network's, or its refusal is for the network to word."""
+    value = read_json(folder / "config.json")
+    return "auto_map" in value or value.get("model_type") in {family.model_type for family in FAMILIES.values()}
 
 
 def language_model(opened: Opened) -> LanguageModel:
@@ -204,43 +218,9 @@ def load_token_classifier(source: str | Path, device: str = "auto", dtype: str =
 
 
 def _load_head(make: Any, kind: str, options: tuple[str, ...], source: str | Path, device: str, dtype: str) -> Any:
-    folder, place, number = Path(source), choose_device(device), _dtype(dtype)
+    folder, place, number = Path(source), choose_device(device), choose_dtype(dtype)
     opened = open_ours(folder, kind)
     settings = {name: opened.settings[name] for name in options}
     model = make(new_network(opened.config), opened.settings["classes"], opened.tokenizer, opened.card, **settings)
     fill(model, opened, opened.weights())
     return model.to(place, number).eval()
-
-
-def choose_device(device: str) -> torch.device:
-    """The device that a name stands for.
-
-    Parameters
-    ----------
-    device
-        ``auto``, ``cpu`` or ``cuda`` (or ``cuda:N``).
-
-    Returns
-    -------
-    torch.device
-        ``auto`` is a GPU where there is one.
-
-    Raises
-    ------
-    BadInput
-        An unknown name, or a GPU where there is none.
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    name, _, number = device.partition(":")
-    if name not in {"cpu", "cuda"} or (number and not number.isdigit()):
-        raise BadInput(f"device must be 'auto', 'cpu' or 'cuda', got {device!r}.")
-    if name == "cuda" and int(number or 0) >= torch.cuda.device_count():
-        raise BadInput(f"device={device!r}, but this machine has {torch.cuda.device_count()} CUDA devices. Use 'auto' or 'cpu'.")
-    return torch.device(device)
-
-
-def _dtype(name: str) -> torch.dtype:
-    if name not in DTYPES:
-        raise BadInput(f"dtype must be one of {', '.join(DTYPES)}, got {name!r}.")
-    return DTYPES[name]

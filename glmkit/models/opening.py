@@ -11,6 +11,7 @@ from glmkit.errors import BadInput
 from glmkit.files import read_json, recover_folder, sha256
 from glmkit.models.formats import config_from_disk, weights_from_disk
 from glmkit.models.language_model import Config
+from glmkit.models.published import origin
 from glmkit.models.weights import check_layout, read_weights
 from glmkit.tokens import load_tokenizer
 
@@ -135,14 +136,17 @@ def open_published(folder: Path, tokenizer: Any = None) -> Opened:
 
         tokenizer = published(folder, disk["model_type"])
     _check_vocabulary(folder, config, tokenizer, "the vocabulary file")
-    card = read_json(folder / "card.json") if (folder / "card.json").is_file() else {"source": str(folder)}
-    card |= {
-        "architecture": "Transformer",
-        "family": getattr(config, "family", disk["model_type"]),
-        "objective": "causal" if config.causal else "masked",
-        "tokenizer_hash": tokenizer.hash,
-        "weights_sha256": {path.name: sha256(path) for path in files},
-    }
+    card = (
+        {"source": str(folder)}
+        | origin(folder)
+        | {
+            "architecture": "Transformer",
+            "family": getattr(config, "family", disk["model_type"]),
+            "objective": "causal" if config.causal else "masked",
+            "tokenizer_hash": tokenizer.hash,
+            "weights_sha256": {path.name: sha256(path) for path in files},
+        }
+    )
     if disk.get("position_embedding_type") == "rotary" and disk.get("max_position_embeddings"):
         card["context"] = int(disk["max_position_embeddings"]) - 2  # ESM counts two rows that it does not use
     return Opened(folder, config, disk, {}, tokenizer, card)

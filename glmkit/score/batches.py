@@ -23,7 +23,7 @@ from glmkit.errors import BadInput
 from glmkit.tokens import surround
 
 CONTEXT = 1024
-BATCH_TOKENS = 8192
+BATCH_TOKENS = 4096  # with a few thousand tokens a batch the activations of a small model stay in cache
 
 
 class Window(NamedTuple):  # numpydoc ignore=PR02

@@ -58,10 +58,14 @@ class Checkpoints:
         The folder they lie in; made if missing. What a killed process left there under hidden names is removed.
     keep
         How many to keep.
+    sweep
+        False leaves the folder alone: for a process that only reads it.
     """
 
-    def __init__(self, folder: Path, keep: int) -> None:
+    def __init__(self, folder: Path, keep: int, sweep: bool = True) -> None:
         self.folder, self.keep = folder, keep
+        if not sweep:
+            return
         with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             for leftover in (*folder.glob(".*.partial"), *folder.glob(".*.pruned")):
@@ -169,25 +173,28 @@ class Checkpoints:
         dict
             ``file`` and ``sha256``, for the state's ``best``.
         """
-        path = self.folder / f"best-{step:08d}.safetensors"
+        path = self._best(step)
         with atomic_path(path) as temporary:
             write_weights(temporary, model)
         return {"file": path.name, "sha256": sha256(path)}
 
-    def read_best(self, best: dict[str, Any]) -> dict[str, torch.Tensor]:
+    def read_best(self, step: int) -> dict[str, torch.Tensor]:
         """The weights that `write_best` wrote.
 
         Parameters
         ----------
-        best
-            What it returned.
+        step
+            Steps done then.
 
         Returns
         -------
         dict
             Tensors by name.
         """
-        return read_weights(self.folder / best["file"])
+        return read_weights(self._best(step))
+
+    def _best(self, step: int) -> Path:
+        return self.folder / f"best-{step:08d}.safetensors"
 
     def newest(self) -> Snapshot | None:
         """The newest committed checkpoint that is whole; damaged ones after it are named in a warning and set aside.

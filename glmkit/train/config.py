@@ -9,7 +9,16 @@ from glmkit.errors import BadInput
 Schedule = Literal["cosine", "constant", "linear"]
 Precision = Literal["auto", "float32", "bf16"]
 # These change what is written, shown or when the run ends, never a weight on the way.
-_HARMLESS = {"checkpoint_every", "keep", "minutes", "log_every", "device", "inexact_resume", "precision"}
+_HARMLESS = {
+    "checkpoint_every",
+    "keep",
+    "minutes",
+    "log_every",
+    "device",
+    "inexact_resume",
+    "precision",
+    "checkpoint_activations",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +65,8 @@ class TrainConfig:  # numpydoc ignore=PR02
         Wall-clock bound of this call; the run stops cleanly there, with a checkpoint.
     inexact_resume
         Go on from a checkpoint whose record of the random streams is missing.
+    checkpoint_activations
+        Compute activations again in the backward pass instead of keeping them: much less memory for about a third more time.
 
     Raises
     ------
@@ -82,6 +93,7 @@ class TrainConfig:  # numpydoc ignore=PR02
     device: str = "auto"
     minutes: float | None = None
     inexact_resume: bool = False
+    checkpoint_activations: bool = False
 
     def __post_init__(self) -> None:
         least = {"steps": 1, "batch_tokens": 1, "accumulation": 1, "checkpoint_every": 1, "keep": 1, "log_every": 1}

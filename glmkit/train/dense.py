@@ -11,13 +11,13 @@ from glmkit.data import OTHER_STRAND
 from glmkit.errors import BadInput
 from glmkit.tokens import surround, tokens_over_base
 from glmkit.train.feed import Batch
-from glmkit.train.objectives import Loss, check_ids, cross_entropy
+from glmkit.train.objectives import Examples, Loss, Objective, as_tensors, cross_entropy
 from glmkit.train.strands import complement_table, random_order, turn_labels
 
 Labels = Sequence[np.ndarray] | Callable[[int], np.ndarray]
 
 
-class TokenClassification:
+class TokenClassification(Objective):
     """Tell which class each token is of.
 
     Validation logs the share of scored tokens that are told right as ``validation_accuracy``.
@@ -39,6 +39,8 @@ class TokenClassification:
         Names on the other strand that do not lead back.
     """
 
+    name = "token classification"
+
     def __init__(self, labels: Labels | None = None, *, reverse_complement: bool | Sequence[int] = False) -> None:
         self._labels = labels if labels is None or callable(labels) else labels.__getitem__
         self._items = None if labels is None or callable(labels) else len(labels)
@@ -52,11 +54,20 @@ class TokenClassification:
         if set(swap) != set(range(len(swap))) or any(swap[other] != i for i, other in enumerate(swap)):
             raise BadInput(f"reverse_complement must name each class on the other strand, and back; got {swap}.")
 
+    @property
+    def own_labels(self) -> Callable[[int], np.ndarray] | None:
+        """From an item's number to its labels; None if the corpus has them."""
+        return self._labels
+
+    def settings(self) -> dict[str, Any]:
+        """The classes' names on the other strand."""
+        return {"reverse_complement": False if self.swap is None else list(self.swap)}
+
     def describe(self) -> dict[str, Any]:
         """Name, settings and the hash of labels of its own, which `check` takes; those of a corpus are in the corpus' hash."""
-        return {"objective": "token classification", "labels": self._hash, "swap": self.swap and list(self.swap)}
+        return {"objective": self.name, "labels": self._hash, "swap": self.swap and list(self.swap)}
 
-    def check(self, model: Any, store: Any) -> None:
+    def suits(self, model: Any, store: Any) -> None:
         """Read all labels once; raise BadInput if labels, corpus and classifier do not fit together.
 
         Parameters
@@ -71,7 +82,6 @@ class TokenClassification:
                 f"TokenClassification needs a TokenClassifier, got a {type(model).__name__}; make one with "
                 "glmkit.models.new_token_classifier(model, classes)."
             )
-        check_ids(model, store)
         if self._items is not None and self._items != len(store):
             raise BadInput(f"There are labels for {self._items} items, but the corpus has {len(store)}; each item needs its own.")
         if self.swap is not None:
@@ -87,13 +97,13 @@ class TokenClassification:
         digest = _read_all(of, store, len(model.classes))
         self._hash = digest if self._labels else None
 
-    def loss(self, model: Any, batch: Batch, rng: np.random.Generator) -> Loss:
-        """Cross-entropy of the scored tokens' classes.
+    def prepare(self, model: Any, batch: Batch, rng: np.random.Generator) -> Examples:
+        """Choose strands; labels turn with their sequences.
 
         Parameters
         ----------
         model
-            A TokenClassifier.
+            Gives its tokenizer.
         batch
             Packed items; weights, if there are any, count.
         rng
@@ -101,8 +111,8 @@ class TokenClassification:
 
         Returns
         -------
-        Loss
-            Summed over scored tokens.
+        Examples
+            Scored where there is a label.
         """
         ids, weights, labels = batch.tokens, batch.weights, self._labels_of(batch, model.tokenizer)
         if self.swap is not None:
@@ -113,8 +123,26 @@ class TokenClassification:
             labels = turn_labels(labels, order, turned, batch.boundaries, self.swap, tokens_over_base(model.tokenizer))
         scored = np.flatnonzero(labels >= 0)
         counted = np.ones(len(scored), np.float32) if weights is None else weights[scored]
-        logits = model(torch.from_numpy(ids.astype(np.int64)).to(model.device), torch.from_numpy(batch.boundaries))
-        return cross_entropy(logits[torch.from_numpy(scored).to(logits.device)], labels[scored], counted, model.training)
+        return Examples(ids, batch.boundaries, labels[scored], counted, scored)
+
+    def score(self, model: Any, examples: Examples) -> Loss:
+        """Cross-entropy of the scored tokens' classes.
+
+        Parameters
+        ----------
+        model
+            A TokenClassifier.
+        examples
+            From `prepare`.
+
+        Returns
+        -------
+        Loss
+            Summed over scored tokens.
+        """
+        logits = model(*as_tensors(examples, model))
+        assert examples.positions is not None
+        return cross_entropy(logits[torch.from_numpy(examples.positions).to(logits.device)], examples, model.training)
 
     def _labels_of(self, batch: Batch, tokenizer: Any) -> np.ndarray:
         if self._labels is not None:

@@ -109,20 +109,22 @@ class Feed:  # numpydoc ignore=PR02
         self._made: int | None = None
         self._batches: list[np.ndarray] = []
 
-    def take(self, count: int) -> Iterator[tuple[Batch, np.random.Generator]]:
+    def take(self, count: int, rank: int = 0, size: int = 1) -> Iterator[tuple[int, Batch, np.random.Generator]]:
         """The next batches, each with the generator for its masks.
 
         Parameters
         ----------
         count
             How many; an epoch may end among them.
+        rank, size
+            Read only every `size`-th of them, from number `rank` on; the others are passed over.
 
         Yields
         ------
         tuple
-            A batch and its generator.
+            The batch's number among `count`, the batch, and its generator.
         """
-        for _ in range(count):
+        for number in range(count):
             if self._made != self.epoch:
                 lengths = np.asarray(self.store.lengths) + len(self.prefix) + len(self.suffix)
                 self._batches = token_budget_batches(lengths, self.budget, self.seed, self.epoch)
@@ -132,12 +134,21 @@ class Feed:  # numpydoc ignore=PR02
             self.batch += 1
             if self.batch == len(self._batches):
                 self.epoch, self.batch = self.epoch + 1, 0
-            yield gather(self.store, indices, self.prefix, self.suffix), rng
+            if number % size == rank:
+                yield number, gather(self.store, indices, self.prefix, self.suffix), rng
 
 
 def validation_batches(
-    store: Any, budget: int, seed: int, prefix: Sequence[int] = (), suffix: Sequence[int] = ()
-) -> Iterator[tuple[Batch, np.random.Generator]]:
+    store: Any,
+    budget: int,
+    seed: int,
+    rank: int = 0,
+    size: int = 1,
+    lockstep: bool = False,
+    *,
+    prefix: Sequence[int] = (),
+    suffix: Sequence[int] = (),
+) -> Iterator[tuple[Batch, np.random.Generator, bool]]:
     """All of a corpus once, with the same batches and masks at every call.
 
     Parameters
@@ -148,17 +159,27 @@ def validation_batches(
         Most tokens of a batch, special ones included.
     seed
         Decides the masks.
+    rank, size
+        Read only every `size`-th batch, from number `rank` on.
+    lockstep
+        Give every rank equally many batches: those without one at the end get the first one again, which does not count.
     prefix, suffix
         The tokenizer's, see `gather`.
 
     Yields
     ------
     tuple
-        A batch and its generator.
+        A batch, its generator, and whether it counts.
     """
     lengths = np.asarray(store.lengths) + len(prefix) + len(suffix)
-    for number, indices in enumerate(token_budget_batches(lengths, budget, seed, 0)):
-        yield gather(store, indices, prefix, suffix), np.random.default_rng([seed, VALIDATION, number])
+    batches = token_budget_batches(lengths, budget, seed, 0)
+    rounds = -(-len(batches) // size)
+    for number in range(rank, rounds * size, size):
+        counts = number < len(batches)
+        if counts or lockstep:
+            number = number if counts else 0
+            batch = gather(store, batches[number], prefix, suffix)
+            yield batch, np.random.default_rng([seed, VALIDATION, number]), counts
 
 
 def dropout_seed(seed: int, step: int, part: int) -> int:

@@ -15,10 +15,11 @@ import pandas as pd
 import torch
 
 from glmkit.files import exclusive
-from glmkit.models.checkpoint import choose_device
+from glmkit.models.devices import choose_device
 from glmkit.train.checkpoints import Checkpoints
 from glmkit.train.config import TrainConfig
 from glmkit.train.history import History, Log
+from glmkit.train.ranks import Alone
 from glmkit.train.run import Run
 
 
@@ -46,6 +47,8 @@ class FitResult:
         One row a log line: ``step`` and the metrics.
     resumed_from
         The step that this call went on from; None if it began at 0.
+    pass_tokens
+        Most tokens of a forward pass since memory ran out; None if it never did.
     """
 
     steps: int
@@ -57,6 +60,7 @@ class FitResult:
     precision: str
     history: pd.DataFrame
     resumed_from: int | None
+    pass_tokens: int | None = None
 
 
 def fit(
@@ -82,13 +86,13 @@ def fit(
     store
         The corpus: ``len``, ``[i]`` -> ids (length,), ``.lengths``, ``.hash``, and optionally ``.weights(i)`` and ``.labels(i)``.
     objective
-        What to learn, as in `glmkit.train.objectives`.
+        What to learn: one of the objectives of `glmkit.train`.
     config
         The settings.
     log
         Called as ``log(step, **metrics)``: ``loss`` (nats a scored position, mean since the line before), ``learning_rate``,
-        ``gradient_norm``, ``tokens_per_second``, ``memory_gb``, ``eta_seconds``; after a validation ``validation_loss`` and
-        ``validation_accuracy``.
+        ``gradient_norm``, ``tokens_per_second``, ``memory_gb``, ``eta_seconds``, once memory ran out ``pass_tokens``; after a validation
+        ``validation_loss`` and, where there is right and wrong, ``validation_accuracy``.
     resume
         Go on from the newest whole checkpoint of `folder`. Otherwise begin anew and remove those there.
     folder
@@ -109,7 +113,36 @@ def fit(
         Model, corpus and objective do not fit together; an unfinished run with other settings or data is in `folder`; the training
         diverged (NaN or a loss far above the first one), in which case the last sound checkpoint stays.
     ResourceError
-        The disk is full or cannot be written.
+        The disk is full or cannot be written, or a single sequence does not fit in memory.
+    """
+    return fit_in_team(model, store, objective, config, Alone(), log, resume, folder, validation, stop)
+
+
+def fit_in_team(
+    model: Any,
+    store: Any,
+    objective: Any,
+    config: TrainConfig,
+    team: Alone,
+    log: Log | None = None,
+    resume: bool = True,
+    folder: str | Path | None = None,
+    validation: Any = None,
+    stop: Callable[[], bool] | None = None,
+) -> FitResult:
+    """The part of one process in `fit`; the leading one alone writes and logs.
+
+    Parameters
+    ----------
+    model, store, objective, config, log, resume, folder, validation, stop
+        As for `fit`, the same in every process.
+    team
+        The processes.
+
+    Returns
+    -------
+    FitResult
+        Its history is that of the leading process.
     """
     place = Path(folder) / "checkpoints" if folder is not None else None
     held = (validation if isinstance(validation, tuple) else (validation, objective)) if validation is not None else None
@@ -122,15 +155,25 @@ def fit(
         stack.enter_context(torch.random.fork_rng(devices=[device] if device.type == "cuda" else []))
         checkpoints = None
         if place is not None:
-            stack.enter_context(exclusive(place / ".lock"))
-            checkpoints = Checkpoints(place, config.keep)
-        run = Run(model, store, objective, held, config, History(place and place / "history.jsonl", log), checkpoints)
+            if team.leads:
+                stack.enter_context(exclusive(place / ".lock"))
+            checkpoints = Checkpoints(place, config.keep, sweep=team.leads)
+        history = History(place / "history.jsonl", log) if place and team.leads else History(None, log if team.leads else None)
+        run = Run(model, store, objective, held, config, history, checkpoints, team)
         stack.callback(model.eval)
         stack.callback(run.history.close)
         resumed_from = run.begin(resume)
         run.train(stop)
         at = run.at
-        table = run.history.table()
         return FitResult(
-            at.step, at.reason or "stopped", at.best_loss, at.best_step, at.seconds, at.tokens, run.precision, table, resumed_from
+            steps=at.step,
+            reason=at.reason or "stopped",
+            best_validation=at.best_loss,
+            best_step=at.best_step,
+            seconds=at.seconds,
+            tokens=at.tokens,
+            precision=run.precision,
+            history=run.history.table(),
+            resumed_from=resumed_from,
+            pass_tokens=at.most,
         )

@@ -1,18 +1,20 @@
-"""What a model is trained to do: each objective turns a batch into a summed loss and the weight it was summed over.
+"""What a model is trained to do: each objective turns a batch into examples, and examples into a summed loss and its weight.
 
 Sums, not means: the loop divides by the weight of the whole effective batch, so that accumulating over several forward passes
-gives the gradient of one large batch exactly, however the scored positions fall.
+gives the gradient of one large batch exactly, however the scored positions fall. Chance (masks, strands) is spent when the
+examples are made, before any forward pass, so that examples can be cut into smaller passes without changing what is learnt.
 """
 
 import hashlib
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+import itertools
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from glmkit.data import mask_tokens
 from glmkit.errors import BadInput
 from glmkit.train.feed import Batch
 from glmkit.train.strands import complement_table, random_strands
@@ -24,11 +26,12 @@ class Loss(NamedTuple):
     Attributes
     ----------
     total
-        Weighted sum of the losses, nats, a scalar with a gradient.
+        Weighted sum of the losses, a scalar with a gradient: nats, or squared errors for a regression.
     weight
         Sum of the weights.
     correct
-        Weighted number of right first guesses, a scalar; the accuracy is this by `weight`. None while training.
+        Weighted number of right first guesses, a scalar; the accuracy is this by `weight`. None while training, and where there
+        is no right or wrong.
     """
 
     total: torch.Tensor
@@ -36,68 +39,164 @@ class Loss(NamedTuple):
     correct: torch.Tensor | None = None
 
 
-class Objective(Protocol):
-    """What `fit` asks of an objective."""
+@dataclass(frozen=True)
+class Examples:
+    """A batch whose chance is spent: what the network reads, and what it should say.
 
-    def describe(self) -> dict[str, Any]:
-        """Name and settings as plain JSON values; a checkpoint records them."""
-
-    def check(self, model: Any, store: Any) -> None:
-        """Raise BadInput if model or corpus do not suit the objective."""
-
-    def loss(self, model: Any, batch: Batch, rng: np.random.Generator) -> Loss:
-        """Loss of a batch; `rng` is the only source of chance besides dropout."""
-
-
-class MaskedLanguageModel:
-    """Predict hidden tokens from both sides (BERT, Devlin et al. 2019, arXiv:1810.04805).
-
-    Under overlapping k-mers *bases* are hidden, by a run of masks over each, and all tokens of a run are predicted; 80/10/10 does
-    not apply there, for a token left in a run would show its bases (see :func:`glmkit.data.mask_tokens`).
-
-    Parameters
+    Attributes
     ----------
-    rate
-        Share of tokens to hide: 80% become the mask, 10% a random letter, 10% stay. Under overlapping k-mers the share of bases;
-        each hidden base takes up to k tokens with it, so choose about a third of what suits single bases.
-    span
-        Hide runs of so many tokens (bases under overlapping k-mers) instead of single ones; a run becomes masks only.
-    reverse_complement
-        Read each sequence on a random strand. For DNA in single bases or overlapping k-mers.
+    tokens
+        (tokens,): ids as the network reads them, masked if they are to be.
+    boundaries
+        int64 (sequences + 1,).
+    targets
+        (scored, ...): what is wanted at each scored position, or for each sequence where there are no positions.
+    weights
+        float32 (scored,): weight of each in the loss.
+    positions
+        int64 (scored,): scored places in `tokens`; None if sequences are scored.
+    groups
+        int64 (sequences,): neighbours of one number must stay in one forward pass; None if every sequence stands alone.
     """
 
-    def __init__(self, rate: float = 0.15, *, span: int = 1, reverse_complement: bool = False) -> None:
-        if not 0 < rate <= 1:
-            raise BadInput(f"The masking rate must lie in (0, 1], got {rate!r}.")
-        if span < 1:
-            raise BadInput(f"The span of a hidden run must be 1 or more, got {span!r}.")
-        self.rate, self.span, self.reverse_complement = rate, span, reverse_complement
+    tokens: np.ndarray
+    boundaries: np.ndarray
+    targets: np.ndarray
+    weights: np.ndarray
+    positions: np.ndarray | None = None
+    groups: np.ndarray | None = None
+
+    def split(self, most: int | None) -> list["Examples"]:
+        """Cut into passes of fewer tokens.
+
+        Parameters
+        ----------
+        most
+            Tokens of a pass; a sequence (or group) that is longer makes a pass of its own. None cuts nothing.
+
+        Returns
+        -------
+        list of Examples
+            In order; their losses add up to that of the whole.
+        """
+        if most is None or len(self.tokens) <= most:
+            return [self]
+        cuts = self._units()
+        edges = [0]
+        for i in range(1, len(cuts)):
+            if self.boundaries[cuts[i]] - self.boundaries[edges[-1]] > most and cuts[i - 1] > edges[-1]:
+                edges.append(int(cuts[i - 1]))
+        edges.append(len(self.boundaries) - 1)
+        return [self._part(start, stop) for start, stop in itertools.pairwise(edges)]
+
+    @property
+    def divisible(self) -> bool:
+        """Whether there is more than one sequence or group."""
+        return len(self._units()) > 2
+
+    def _units(self) -> np.ndarray:
+        """The sequences before which a cut may be made, the end included."""
+        sequences = len(self.boundaries) - 1
+        if self.groups is None:
+            return np.arange(sequences + 1)
+        return np.r_[0, 1 + np.flatnonzero(np.diff(self.groups)), sequences]
+
+    def _part(self, start: int, stop: int) -> "Examples":
+        first, last = int(self.boundaries[start]), int(self.boundaries[stop])
+        if self.positions is None:
+            scored, positions = np.arange(start, stop), None
+        else:
+            scored = np.flatnonzero((self.positions >= first) & (self.positions < last))
+            positions = self.positions[scored] - first
+        groups = None if self.groups is None else self.groups[start:stop]
+        edges = self.boundaries[start : stop + 1] - first
+        return Examples(self.tokens[first:last], edges, self.targets[scored], self.weights[scored], positions, groups)
+
+
+class Objective(ABC):
+    """What `fit` asks of an objective: how it is described, whether it suits, what it learns from a batch, and its loss.
+
+    A subclass has a `name`, `settings` and `arrays` (which its constructor takes back), and says how to `prepare` and `score`.
+    """
+
+    name: ClassVar[str]
+    reverse_complement: bool = False
+
+    def settings(self) -> dict[str, Any]:
+        """Arguments of the constructor that are plain JSON values."""
+        return {"reverse_complement": self.reverse_complement}
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Arguments of the constructor that are arrays."""
+        return {}
 
     def describe(self) -> dict[str, Any]:
-        """Name and settings."""
-        return {"objective": "masked", "rate": self.rate, "span": self.span, "reverse_complement": self.reverse_complement}
+        """Name, settings and hashes of arrays as plain JSON values; a checkpoint records them."""
+        hashes = {name: array_hash(array) for name, array in self.arrays().items()}
+        return {"objective": self.name, **hashes, **self.settings()}
 
     def check(self, model: Any, store: Any) -> None:
-        """Raise BadInput if the model is causal or the corpus is in other ids.
+        """Raise BadInput if model, corpus and objective do not fit together.
 
         Parameters
         ----------
         model
-            A LanguageModel.
+            A LanguageModel or a head of the kind that the objective trains.
         store
             The corpus.
         """
-        _check_language_model(model, store, causal=False)
+        self.suits(model, store)
+        check_ids(model, store)
         if self.reverse_complement:
             complement_table(model.tokenizer)
 
-    def loss(self, model: Any, batch: Batch, rng: np.random.Generator) -> Loss:
-        """Cross-entropy at the hidden positions.
+    @abstractmethod
+    def suits(self, model: Any, store: Any) -> None:
+        """Raise BadInput if the model is of another kind, or the targets are not those of the corpus."""
+
+    @abstractmethod
+    def prepare(self, model: Any, batch: Batch, rng: np.random.Generator) -> Examples:
+        """Spend chance: strands, masks.
 
         Parameters
         ----------
         model
-            A LanguageModel.
+            Gives its tokenizer.
+        batch
+            Packed items.
+        rng
+            The only source of chance besides dropout.
+
+        Returns
+        -------
+        Examples
+            What `score` takes, whole or in parts.
+        """
+
+    @abstractmethod
+    def score(self, model: Any, examples: Examples) -> Loss:
+        """The loss of examples, by one forward pass.
+
+        Parameters
+        ----------
+        model
+            On its device.
+        examples
+            From `prepare`.
+
+        Returns
+        -------
+        Loss
+            Summed over what is scored, with its weights.
+        """
+
+    def loss(self, model: Any, batch: Batch, rng: np.random.Generator) -> Loss:
+        """The loss of a batch: `prepare`, then `score`.
+
+        Parameters
+        ----------
+        model
+            On its device.
         batch
             Packed items.
         rng
@@ -106,51 +205,17 @@ class MaskedLanguageModel:
         Returns
         -------
         Loss
-            Summed over hidden positions, with their weights.
+            Summed over what is scored.
         """
-        if self.reverse_complement:
-            batch = random_strands(batch, complement_table(model.tokenizer), rng)
-        masked = mask_tokens(batch.tokens, model.tokenizer, rng, self.rate, batch.weights, batch.boundaries, self.span)
-        return _language_loss(model, batch.boundaries, masked.inputs, masked.positions, masked.targets, masked.weights)
+        return self.score(model, self.prepare(model, batch, rng))
 
-
-class CausalLanguageModel:
-    """Predict each token from those before it.
-
-    Parameters
-    ----------
-    reverse_complement
-        Read each sequence on a random strand. For DNA in single bases or overlapping k-mers.
-    """
-
-    def __init__(self, *, reverse_complement: bool = False) -> None:
-        self.reverse_complement = reverse_complement
-
-    def describe(self) -> dict[str, Any]:
-        """Name and settings."""
-        return {"objective": "causal", "reverse_complement": self.reverse_complement}
-
-    def check(self, model: Any, store: Any) -> None:
-        """Raise BadInput if the model sees both sides or the corpus is in other ids.
+    def strands(self, model: Any, batch: Batch, rng: np.random.Generator) -> Batch:
+        """The batch, each sequence on a random strand if `reverse_complement` asks for it.
 
         Parameters
         ----------
         model
-            A LanguageModel.
-        store
-            The corpus.
-        """
-        _check_language_model(model, store, causal=True)
-        if self.reverse_complement:
-            complement_table(model.tokenizer)
-
-    def loss(self, model: Any, batch: Batch, rng: np.random.Generator) -> Loss:
-        """Cross-entropy of every token but each sequence's first; N and special tokens are read, not predicted.
-
-        Parameters
-        ----------
-        model
-            A LanguageModel.
+            Gives its tokenizer.
         batch
             Packed items.
         rng
@@ -158,132 +223,39 @@ class CausalLanguageModel:
 
         Returns
         -------
-        Loss
-            Summed over predicted tokens, with their weights.
+        Batch
+            The same one if nothing is asked.
         """
-        if self.reverse_complement:
-            batch = random_strands(batch, complement_table(model.tokenizer), rng)
-        follows = np.ones(len(batch.tokens), dtype=bool)
-        follows[batch.boundaries[:-1]] = False
-        predicted = np.flatnonzero(follows & model.tokenizer.maskable[batch.tokens])
-        weights = np.ones(len(predicted), np.float32) if batch.weights is None else batch.weights[predicted]
-        return _language_loss(model, batch.boundaries, batch.tokens, predicted - 1, batch.tokens[predicted], weights)
+        return random_strands(batch, complement_table(model.tokenizer), rng) if self.reverse_complement else batch
 
 
-class Classification:
-    """Tell which class a sequence is of.
+def as_tensors(examples: Examples, model: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Tokens and boundaries as a network takes them.
 
     Parameters
     ----------
-    labels
-        int64 (n,): class of each item of the corpus, from 0.
-    class_weights
-        (classes,): weight of each class in the loss, 1 if None.
-    reverse_complement
-        Read each sequence on a random strand: only for labels that hold on both.
+    examples
+        From `Objective.prepare`.
+    model
+        Says the device.
 
-    Raises
-    ------
-    BadInput
-        Labels are not whole numbers from 0, or a weight is negative.
+    Returns
+    -------
+    tuple of torch.Tensor
+        int64 (tokens,) on the model's device, int64 (sequences + 1,) on the CPU.
     """
-
-    def __init__(
-        self, labels: np.ndarray, class_weights: Sequence[float] | None = None, *, reverse_complement: bool = False
-    ) -> None:
-        self.labels = np.asarray(labels)
-        if self.labels.ndim != 1 or self.labels.dtype.kind not in "iu" or (len(self.labels) and self.labels.min() < 0):
-            raise BadInput(
-                f"Labels must be whole numbers from 0, one an item, got {self.labels.dtype} of shape {self.labels.shape}."
-            )
-        self.class_weights = None if class_weights is None else np.asarray(class_weights, np.float32)
-        if self.class_weights is not None and not (self.class_weights >= 0).all():
-            raise BadInput(f"Class weights must be 0 or more, got {self.class_weights.tolist()}.")
-        self.reverse_complement = reverse_complement
-
-    def describe(self) -> dict[str, Any]:
-        """Name, settings and the labels' hash."""
-        weights = None if self.class_weights is None else self.class_weights.tolist()
-        labels = hashlib.sha256(self.labels.astype("<i8").tobytes()).hexdigest()
-        return {
-            "objective": "classification",
-            "labels": labels,
-            "class_weights": weights,
-            "reverse_complement": self.reverse_complement,
-        }
-
-    def check(self, model: Any, store: Any) -> None:
-        """Raise BadInput if labels, corpus and classifier do not fit together.
-
-        Parameters
-        ----------
-        model
-            A Classifier.
-        store
-            The corpus.
-        """
-        if not hasattr(model, "pool"):
-            raise BadInput(
-                f"Classification needs a Classifier, got a {type(model).__name__}; make one with "
-                "glmkit.models.new_classifier(model, classes)."
-            )
-        classes = model.classes
-        if len(self.labels) != len(store):
-            raise BadInput(f"There are {len(self.labels)} labels for {len(store)} items; each item needs one.")
-        if self.labels.max() >= len(classes):
-            raise BadInput(f"Label {self.labels.max()} was found, but the classifier has {len(classes)} classes, from 0.")
-        if self.class_weights is not None and len(self.class_weights) != len(classes):
-            raise BadInput(f"There are {len(self.class_weights)} class weights for {len(classes)} classes.")
-        check_ids(model, store)
-        if self.reverse_complement:
-            complement_table(model.tokenizer)
-
-    def loss(self, model: Any, batch: Batch, rng: np.random.Generator) -> Loss:
-        """Cross-entropy of the classes.
-
-        Parameters
-        ----------
-        model
-            A Classifier.
-        batch
-            Packed items.
-        rng
-            Decides strands.
-
-        Returns
-        -------
-        Loss
-            Summed over sequences, with their classes' weights.
-        """
-        if self.reverse_complement:
-            batch = random_strands(batch, complement_table(model.tokenizer), rng)
-        labels = self.labels[batch.indices].astype(np.int64)
-        weights = np.ones(len(labels), np.float32) if self.class_weights is None else self.class_weights[labels]
-        tokens = torch.from_numpy(batch.tokens.astype(np.int64)).to(model.device)
-        logits = model(tokens, torch.from_numpy(batch.boundaries))
-        return cross_entropy(logits, labels, weights, model.training)
+    return torch.from_numpy(examples.tokens.astype(np.int64)).to(model.device), torch.from_numpy(examples.boundaries)
 
 
-def _language_loss(
-    model: Any, boundaries: np.ndarray, inputs: np.ndarray, positions: np.ndarray, targets: np.ndarray, weights: np.ndarray
-) -> Loss:
-    tokens = torch.from_numpy(inputs.astype(np.int64)).to(model.device)
-    where = torch.from_numpy(positions).to(model.device)
-    logits = model.logits(tokens, torch.from_numpy(boundaries), where)
-    return cross_entropy(logits, targets.astype(np.int64), weights, model.training)
-
-
-def cross_entropy(logits: torch.Tensor, targets: np.ndarray, weights: np.ndarray, training: bool) -> Loss:
+def cross_entropy(logits: torch.Tensor, examples: Examples, training: bool) -> Loss:
     """Cross-entropy as a `Loss`.
 
     Parameters
     ----------
     logits
         (scored, classes).
-    targets
-        int64 (scored,).
-    weights
-        (scored,).
+    examples
+        Their targets, whole numbers (scored,), and weights.
     training
         Leaves out the count of right guesses.
 
@@ -292,20 +264,33 @@ def cross_entropy(logits: torch.Tensor, targets: np.ndarray, weights: np.ndarray
     Loss
         Summed.
     """
-    wanted = torch.from_numpy(targets).to(logits.device)
-    weight = torch.from_numpy(np.ascontiguousarray(weights, np.float32)).to(logits.device)
+    wanted = torch.from_numpy(examples.targets.astype(np.int64)).to(logits.device)
+    weight = torch.from_numpy(np.ascontiguousarray(examples.weights, np.float32)).to(logits.device)
     total = (F.cross_entropy(logits.float(), wanted, reduction="none") * weight).sum()
     correct = None if training else ((logits.argmax(-1) == wanted) * weight).sum()
-    return Loss(total, float(weights.sum(dtype=np.float64)), correct)
+    return Loss(total, float(examples.weights.sum(dtype=np.float64)), correct)
 
 
-def _check_language_model(model: Any, store: Any, causal: bool) -> None:
-    if not hasattr(model, "logits"):
-        raise BadInput(f"This objective needs a LanguageModel, got a {type(model).__name__}.")
-    if model.causal != causal:
-        kind, other = ("causal", "MaskedLanguageModel") if model.causal else ("masked", "CausalLanguageModel")
-        raise BadInput(f"The model is {kind}: {other} does not suit it. Make it with causal={causal}, or change the objective.")
-    check_ids(model, store)
+def array_hash(array: np.ndarray) -> str:
+    """SHA-256 of an array's values, whole numbers as int64 and others as float64, little-endian, in hexadecimal."""
+    kind = "<i8" if array.dtype.kind in "iu" else "<f8"
+    return hashlib.sha256(np.ascontiguousarray(array.astype(kind)).tobytes()).hexdigest()
+
+
+def check_count(count: int, what: str, store: Any) -> None:
+    """Raise BadInput unless there is one target an item.
+
+    Parameters
+    ----------
+    count
+        Targets.
+    what
+        Their name, plural.
+    store
+        The corpus.
+    """
+    if count != len(store):
+        raise BadInput(f"There are {count} {what} for {len(store)} items; each item needs one.")
 
 
 def check_ids(model: Any, store: Any) -> None:

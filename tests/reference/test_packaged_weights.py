@@ -11,7 +11,7 @@ from transformers import BertForMaskedLM, RobertaForMaskedLM
 from glmkit.acquire import fetch_packaged
 from glmkit.bio import read_fasta
 from glmkit.errors import NetworkError
-from glmkit.models import load, pack, resolve
+from glmkit.models import load, origin, pack, resolve
 from glmkit.models.convert import open_pickle
 from tests.fairseq_roberta import fairseq_logits
 
@@ -88,3 +88,13 @@ def test_antiberty_knows_human_germlines() -> None:
     record = next(read_fasta(GERMLINES, alphabet="protein"))
     torch.set_num_threads(1)
     assert pseudo_perplexity(model.eval(), record.sequence[:40], read(folder), "[CLS]", "[SEP]", "[MASK]") < 1.3
+
+
+def test_unirep_is_plain_arrays_with_a_card() -> None:
+    folder = folder_of("unirep-64")
+    assert sorted(path.name for path in folder.iterdir()) == ["card.json", "model_weights.npz"]
+    assert "NC" in origin(folder)["licence"]
+    before = (folder / "model_weights.npz").stat().st_mtime_ns
+    assert resolve("unirep-64") == folder
+    assert (folder / "model_weights.npz").stat().st_mtime_ns == before
+    assert load("unirep-64", device="cpu").causal

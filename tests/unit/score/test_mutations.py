@@ -62,11 +62,11 @@ def test_company_and_batches_change_nothing(method: str) -> None:
     assert together["mutation"].tolist() == texts
     assert (together["method"] == method).all()
     alone = np.concatenate([mutations(m, SEQUENCE, [text], method)["score"] for text in texts])
-    np.testing.assert_allclose(together["score"], alone, atol=2e-5)
-    np.testing.assert_allclose(together["score"], mutations(m, SEQUENCE, texts, method, batch_tokens=17)["score"], atol=2e-5)
+    np.testing.assert_allclose(together["score"], alone, atol=1e-4)
+    np.testing.assert_allclose(together["score"], mutations(m, SEQUENCE, texts, method, batch_tokens=17)["score"], atol=1e-4)
     assert together["score"][0] == together["score"][3]
     objects: list[Mutation | list[Mutation]] = [Mutation.parse("M1W"), parse_mutations("K2A:R14Y")]
-    np.testing.assert_allclose(mutations(m, SEQUENCE.lower(), objects, method)["score"], alone[:2], atol=2e-5)
+    np.testing.assert_allclose(mutations(m, SEQUENCE.lower(), objects, method)["score"], alone[:2], atol=1e-4)
 
 
 @pytest.mark.parametrize("method", METHODS)

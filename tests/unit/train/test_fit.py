@@ -12,6 +12,7 @@ from glmkit.models import LSTMConfig, TransformerConfig, new_classifier, new_mod
 from glmkit.tokens import BaseTokenizer, make_tokenizer
 from glmkit.train import CausalLanguageModel, Classification, MaskedLanguageModel, TrainConfig, fit
 from glmkit.train.feed import Batch
+from glmkit.train.objectives import Examples
 from glmkit.train.optimiser import make_optimiser
 from glmkit.train.strands import complement_table, random_strands
 
@@ -111,12 +112,9 @@ class FixedMask(CausalLanguageModel):
     """A masked objective without chance: every third position is scored, by what it says, unmasked."""
 
     def loss(self, model: Any, batch: Batch, rng: np.random.Generator) -> Any:
-        from glmkit.train.objectives import _language_loss
-
         positions = np.flatnonzero(batch.tokens == 4)
-        return _language_loss(
-            model, batch.boundaries, batch.tokens, positions, batch.tokens[positions], np.ones(len(positions), np.float32)
-        )
+        ones = np.ones(len(positions), np.float32)
+        return self.score(model, Examples(batch.tokens, batch.boundaries, batch.tokens[positions], ones, positions))
 
     def expected(self, corpus: Corpus, n: int) -> int:
         return sum(int((corpus[index] == 4).sum()) for index in range(n))

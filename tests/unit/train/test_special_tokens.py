@@ -67,10 +67,10 @@ def test_masks_never_fall_on_special_tokens() -> None:
 
 def test_the_budget_counts_special_tokens() -> None:
     feed = Feed(STORE, 11, 0, prefix=TOKENIZER.prefix, suffix=TOKENIZER.suffix)
-    sizes = [len(batch.tokens) for batch, _ in feed.take(6)]
+    sizes = [len(batch.tokens) for _, batch, _ in feed.take(6)]
     assert max(sizes) <= 11
     with pytest.raises(BadInput, match="Item 2 has 11 tokens; a batch holds 1 to 10"):
-        list(validation_batches(STORE, 10, 0, TOKENIZER.prefix, TOKENIZER.suffix))
+        list(validation_batches(STORE, 10, 0, prefix=TOKENIZER.prefix, suffix=TOKENIZER.suffix))
 
 
 def test_own_labels_are_those_of_letters() -> None:
