@@ -3,11 +3,12 @@
 from glmkit.plot.contacts import contact_map
 from glmkit.plot.genomes import genomes
 from glmkit.plot.logos import effect_map, logo, logo_pair
-from glmkit.plot.proteins import landscape_map, protein_lengths
+from glmkit.plot.proteins import attention_map, landscape_map, protein_lengths
 from glmkit.plot.scores import bits_bars, lines_with_bands, roc_curves, score_dots
 from glmkit.plot.training import training_curves
 
 __all__ = [
+    "attention_map",
     "bits_bars",
     "contact_map",
     "effect_map",

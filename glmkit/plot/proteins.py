@@ -104,3 +104,43 @@ def landscape_map(scores: np.ndarray, sequence: str, heading: str = "", first: i
     bar.set_label(f"effect ({unit})", fontsize=8)
     title(ax, f"{heading}  (· what stands there)" if heading else "")
     return figure
+
+
+def attention_map(weights: np.ndarray, heading: str = "", separation: int = 1) -> Figure:
+    """Corrected attention between the residues of one protein.
+
+    Parameters
+    ----------
+    weights
+        (L, L), symmetric, around 0: attention after the average product correction.
+    heading
+        Title.
+    separation
+        Pairs closer than this along the chain are left white.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Square; residues are numbered from 1, and colours reach the 99th percentile.
+
+    Raises
+    ------
+    BadInput
+        A map that is not square.
+    """
+    shades = np.array(weights, dtype=np.float64)
+    if shades.ndim != 2 or shades.shape[0] != shades.shape[1]:
+        raise BadInput(f"weights: expected (L, L), got {shades.shape}.")
+    row, column = np.indices(shades.shape)
+    shades[np.abs(row - column) < separation] = np.nan
+    bound = float(np.nanquantile(np.abs(shades), 0.99)) or 1.0
+    figure, (ax,) = new_figure(5.0, width=6.0)
+    edges = (0.5, len(shades) + 0.5, len(shades) + 0.5, 0.5)
+    image = ax.imshow(shades, cmap="RdBu_r", vmin=-bound, vmax=bound, extent=edges, interpolation="nearest")
+    bar = figure.colorbar(image, ax=ax, shrink=0.6, aspect=18, pad=0.03)
+    bar.set_label("attention above (red) or below what its\nrow and column explain", fontsize=8, color=INK)
+    bar.ax.tick_params(labelsize=8, color=GREY)
+    bar.outline.set_visible(False)
+    ax.set(xlabel="residue", ylabel="residue")
+    title(ax, heading)
+    return figure
