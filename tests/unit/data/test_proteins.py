@@ -37,7 +37,7 @@ def test_a_table_that_cannot_be_meant_is_refused(tmp_path: Path, text: str, word
 
 
 def test_a_table_that_is_missing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="nowhere.tsv is not a file"):
+    with pytest.raises(BadInput, match=r"nowhere\.tsv is not a file"):
         read_labels(tmp_path / "nowhere.tsv", "place")
 
 

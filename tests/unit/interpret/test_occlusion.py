@@ -1,5 +1,6 @@
 """Occlusion finds the letters that a classifier counts, and nothing else."""
 
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -23,7 +24,7 @@ class Counter(nn.Module):
 
     def forward(self, tokens: torch.Tensor, boundaries: torch.Tensor) -> torch.Tensor:
         wanted = (tokens == self.tokenizer.encode("W")[0]).float()
-        counts = torch.stack([wanted[a:b].sum() for a, b in zip(boundaries[:-1], boundaries[1:], strict=True)])
+        counts = torch.stack([wanted[a:b].sum() for a, b in pairwise(boundaries.tolist())])
         return torch.stack([torch.zeros_like(counts), counts], 1)
 
 
