@@ -4,7 +4,6 @@ Nothing here imports PyTorch unless the recurrent baseline is asked for.
 """
 
 from glmkit.evaluate.baselines import (
-    Baseline,
     BoostedTrees,
     CodonUsage,
     KmerForest,
@@ -18,10 +17,19 @@ from glmkit.evaluate.bootstrap import bootstrap
 from glmkit.evaluate.compare import compare
 from glmkit.evaluate.contacts import precision_at_L
 from glmkit.evaluate.few_shot import few_shot
+from glmkit.evaluate.fitted import Baseline
 from glmkit.evaluate.markov import MarkovModel
 from glmkit.evaluate.metrics import METRICS, Metric
 from glmkit.evaluate.positions import split_positions
 from glmkit.evaluate.probe import Probe, ridge_path, stored
+from glmkit.evaluate.protein_baselines import (
+    CompositionForest,
+    CompositionSVM,
+    DipeptideLinear,
+    NearestRelative,
+    SiteLinear,
+    protein_baselines,
+)
 from glmkit.evaluate.recurrent import RecurrentNetwork
 from glmkit.evaluate.table import Row, Table
 from glmkit.evaluate.task import Fold, Task
@@ -32,6 +40,9 @@ __all__ = [
     "Baseline",
     "BoostedTrees",
     "CodonUsage",
+    "CompositionForest",
+    "CompositionSVM",
+    "DipeptideLinear",
     "Estimate",
     "Fold",
     "KmerForest",
@@ -39,17 +50,20 @@ __all__ = [
     "Majority",
     "MarkovModel",
     "Metric",
+    "NearestRelative",
     "OneHotForest",
     "PositionWeights",
     "Probe",
     "RecurrentNetwork",
     "Row",
+    "SiteLinear",
     "Table",
     "Task",
     "bootstrap",
     "compare",
     "few_shot",
     "precision_at_L",
+    "protein_baselines",
     "ridge_path",
     "split_positions",
     "standard_baselines",

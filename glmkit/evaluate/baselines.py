@@ -16,99 +16,36 @@ Bioinformatics 11, 119. Salzberg SL et al. (1998). Microbial gene identification
 """
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
-from threadpoolctl import threadpool_limits
 
-from glmkit.errors import BadInput
+from glmkit.evaluate.fitted import Baseline, Fitted
 from glmkit.evaluate.letters import codon_grid, kmer_counts, letter_grid, one_hot
 
 
-class Baseline(Protocol):
-    """What :func:`glmkit.evaluate.compare` asks of a baseline.
-
-    Attributes
-    ----------
-    name
-        Short, for tables and axes.
-    description
-        One line: features, estimator and its settings.
-    random
-        Whether another seed gives another result; if not, one seed is enough.
-    """
-
-    name: str
-    description: str
-    random: bool
-
-    def fit(self, sequences: Sequence[str], labels: np.ndarray, seed: int = 0) -> Any:
-        """Learn from sequences and their labels (0 or 1)."""
-
-    def score(self, sequences: Sequence[str]) -> np.ndarray:
-        """One score in [0, 1] for each sequence, float64 (n,), higher for class 1."""
-
-
-class _Fitted:
-    """Features in, scikit-learn estimator fitted, probability out; the parts differ by baseline."""
-
-    name = ""
-    description = ""
-    random = False
-
-    def __init__(self) -> None:
-        self._model: Any = None
-
-    def features(self, sequences: Sequence[str]) -> np.ndarray:
-        raise NotImplementedError
-
-    def estimator(self, seed: int) -> Any:
-        raise NotImplementedError
-
-    def prepare(self, sequences: Sequence[str], labels: np.ndarray) -> None:
-        """Learn what the features need before the estimator is fitted."""
-
-    def fit(self, sequences: Sequence[str], labels: np.ndarray, seed: int = 0) -> "_Fitted":
-        labels = np.asarray(labels)
-        if len(sequences) != len(labels) or not np.array_equal(np.unique(labels), [0, 1]):
-            raise BadInput(
-                f"{self.name}: expected a label 0 or 1 for each of {len(sequences)} sequences and both classes present, "
-                f"got {len(labels)} labels with values {np.unique(labels)[:5].tolist()}."
-            )
-        self.prepare(sequences, labels)
-        with threadpool_limits(1):  # threads that wait for each other cost boosting up to a hundredfold on a busy machine
-            self._model = self.estimator(seed).fit(self.features(sequences), labels)
-        return self
-
-    def score(self, sequences: Sequence[str]) -> np.ndarray:
-        if self._model is None:
-            raise BadInput(f"{self.name} has not been fitted. Call fit(sequences, labels, seed) first.")
-        with threadpool_limits(1):
-            return np.asarray(self._model.predict_proba(self.features(sequences))[:, 1], dtype=np.float64)
-
-
 class Majority:
-    """The share of class 1 in training, for everything: AUROC one half by construction."""
+    """The share of class 1 (or the mean value) in training, for everything: AUROC one half, or Spearman 0, by construction."""
 
     name = "majority"
-    description = "the share of class 1 in training, for every window"
+    description = "the mean label in training, for everything"
     random = False
 
     def fit(self, sequences: Sequence[str], labels: np.ndarray, seed: int = 0) -> "Majority":
-        """Learn from sequences and their labels (0 or 1)."""
+        """Learn from sequences and their labels (0 or 1, or measured values)."""
         self._share = float(np.mean(labels))
         return self
 
     def score(self, sequences: Sequence[str]) -> np.ndarray:
-        """One score in [0, 1] for each sequence, float64 (n,)."""
+        """The same score for each sequence, float64 (n,)."""
         return np.full(len(sequences), self._share)
 
 
-class KmerForest(_Fitted):
+class KmerForest(Fitted):
     """Random forest on k-mer counts, blind to where in the window a k-mer stands.
 
     Parameters
@@ -136,7 +73,7 @@ class KmerForest(_Fitted):
         return RandomForestClassifier(self.trees, min_samples_leaf=2, random_state=seed)
 
 
-class KmerSVM(_Fitted):
+class KmerSVM(Fitted):
     """Support vector machine with a Gaussian kernel on standardised k-mer counts.
 
     The score is the logistic function of the distance to the boundary: it ranks as the machine does and is 0.5 on its
@@ -170,12 +107,10 @@ class KmerSVM(_Fitted):
 
     def score(self, sequences: Sequence[str]) -> np.ndarray:
         """One score in [0, 1] for each sequence, float64 (n,)."""
-        if self._model is None:
-            raise BadInput(f"{self.name} has not been fitted. Call fit(sequences, labels, seed) first.")
-        return 1 / (1 + np.exp(-self._model.decision_function(self.features(sequences))))
+        return 1 / (1 + np.exp(-self.fitted().decision_function(self.features(sequences))))
 
 
-class PositionWeights(_Fitted):
+class PositionWeights(Fitted):
     """Logistic regression on which base stands where: a position weight matrix learnt against the decoys.
 
     Parameters
@@ -200,7 +135,7 @@ class PositionWeights(_Fitted):
         return LogisticRegression(C=self.cost, max_iter=500)
 
 
-class OneHotForest(_Fitted):
+class OneHotForest(Fitted):
     """Random forest on which base stands where.
 
     Parameters
@@ -226,7 +161,7 @@ class OneHotForest(_Fitted):
         return RandomForestClassifier(self.trees, min_samples_leaf=2, random_state=seed)
 
 
-class BoostedTrees(_Fitted):
+class BoostedTrees(Fitted):
     """Gradient-boosted trees on the base at each position, as a category.
 
     Parameters
@@ -258,7 +193,7 @@ class BoostedTrees(_Fitted):
         self._length = letter_grid(sequences).shape[1]
 
 
-class CodonUsage(_Fitted):
+class CodonUsage(Fitted):
     """Position weights and codon usage around a start codon: a small gene finder.
 
     From the training windows, the log-odds of each of the 64 codons in class 1 against class 0; a window's codon score is

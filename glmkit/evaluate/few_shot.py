@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from glmkit.errors import BadInput
-from glmkit.evaluate.baselines import Baseline
 from glmkit.evaluate.compare import FitScore, compare
+from glmkit.evaluate.fitted import Baseline
 from glmkit.evaluate.metrics import Kind
 from glmkit.evaluate.table import Table
 from glmkit.evaluate.task import Task

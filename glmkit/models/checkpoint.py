@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from glmkit.errors import BadInput
 from glmkit.files import atomic_folder, read_json, sha256, write_json
@@ -18,9 +19,11 @@ from glmkit.models.classifier import Classifier
 from glmkit.models.devices import choose_device, choose_dtype
 from glmkit.models.families import FAMILIES
 from glmkit.models.formats import config_to_disk, weights_to_disk
+from glmkit.models.heads import HEADS, head_settings, make_head
 from glmkit.models.language_model import LanguageModel, new_network
 from glmkit.models.opening import FORMAT, PARTS, Opened, fill, open_ours, open_published
 from glmkit.models.published import resolve
+from glmkit.models.regressor import Regressor
 from glmkit.models.token_classifier import TokenClassifier
 from glmkit.models.unirep import read_unirep
 from glmkit.models.weights import write_weights
@@ -51,13 +54,13 @@ def save(model: LanguageModel, folder: str | Path) -> Path:
     return _save(model, folder, {"kind": "language model"})
 
 
-def save_classifier(model: Classifier | TokenClassifier, folder: str | Path) -> Path:
-    """Write a classifier of sequences or of tokens; its network opens in `transformers`, its head only here.
+def save_head(model: nn.Module, folder: str | Path) -> Path:
+    """Write a network with a trained head; the network opens in `transformers`, the head only here.
 
     Parameters
     ----------
     model
-        What to write.
+        A Classifier, TokenClassifier or Regressor.
     folder
         The folder to make, as for `save`.
 
@@ -71,15 +74,10 @@ def save_classifier(model: Classifier | TokenClassifier, folder: str | Path) -> 
     BadInput
         The folder holds files that are not a model's.
     """
-    settings = {"classes": list(model.classes), "dropout": model.dropout}
-    if isinstance(model, Classifier):
-        settings |= {"kind": "classifier", "pool": model.pool, "hidden": model.hidden}
-    else:
-        settings |= {"kind": "token classifier"}
-    return _save(model, folder, settings)
+    return _save(model, folder, head_settings(model))
 
 
-def _save(model: LanguageModel | Classifier | TokenClassifier, folder: str | Path, settings: dict[str, Any]) -> Path:
+def _save(model: Any, folder: str | Path, settings: dict[str, Any]) -> Path:
     folder = Path(folder)
     foreign = sorted(path.name for path in folder.glob("*") if path.name not in {*PARTS, "manifest.json"})
     if foreign:
@@ -141,7 +139,7 @@ def load(
         return read_unirep(arrays).to(place, kind)
     if is_published(folder) and not is_known(folder):
         return open_with_transformers(folder, device, dtype, tokenizer=tokenizer)
-    opened = open_published(folder, tokenizer) if is_published(folder) else open_ours(folder, "language model")
+    opened = open_published(folder, tokenizer) if is_published(folder) else open_ours(folder, ("language model",))
     return language_model(opened).to(place, kind).eval()
 
 
@@ -167,13 +165,15 @@ def language_model(opened: Opened) -> LanguageModel:
     return model
 
 
-def load_classifier(source: str | Path, device: str = "auto", dtype: str = "auto") -> Classifier:
-    """Open a classifier of sequences that `save_classifier` wrote.
+def load_head(source: str | Path, kind: str | None = None, device: str = "auto", dtype: str = "auto") -> Any:
+    """Open a network with a trained head that `save_head` wrote.
 
     Parameters
     ----------
     source
         The folder.
+    kind
+        ``classifier``, ``token classifier`` or ``regressor``: another is refused. None takes what is there.
     device
         ``auto``, ``cpu`` or ``cuda``.
     dtype
@@ -181,46 +181,31 @@ def load_classifier(source: str | Path, device: str = "auto", dtype: str = "auto
 
     Returns
     -------
-    Classifier
+    Classifier, TokenClassifier or Regressor
         In evaluation mode.
 
     Raises
     ------
     BadInput
-        As for `load`.
+        As for `load`, or the folder holds another kind.
     """
-    return _load_head(Classifier, "classifier", ("pool", "hidden", "dropout"), source, device, dtype)
+    place, number = choose_device(device), choose_dtype(dtype)
+    opened = open_ours(Path(source), tuple(HEADS) if kind is None else (kind,))
+    model = make_head(opened.settings, new_network(opened.config), opened.tokenizer, opened.card)
+    fill(model, opened, opened.weights())
+    return model.to(place, number).eval()
+
+
+def load_classifier(source: str | Path, device: str = "auto", dtype: str = "auto") -> Classifier:
+    """`load_head` for a classifier of sequences."""
+    return load_head(source, "classifier", device, dtype)
 
 
 def load_token_classifier(source: str | Path, device: str = "auto", dtype: str = "auto") -> TokenClassifier:
-    """Open a classifier of tokens that `save_classifier` wrote.
-
-    Parameters
-    ----------
-    source
-        The folder.
-    device
-        ``auto``, ``cpu`` or ``cuda``.
-    dtype
-        ``auto`` or ``float32``, or ``bf16``.
-
-    Returns
-    -------
-    TokenClassifier
-        In evaluation mode.
-
-    Raises
-    ------
-    BadInput
-        As for `load`.
-    """
-    return _load_head(TokenClassifier, "token classifier", ("dropout",), source, device, dtype)
+    """`load_head` for a classifier of tokens."""
+    return load_head(source, "token classifier", device, dtype)
 
 
-def _load_head(make: Any, kind: str, options: tuple[str, ...], source: str | Path, device: str, dtype: str) -> Any:
-    folder, place, number = Path(source), choose_device(device), choose_dtype(dtype)
-    opened = open_ours(folder, kind)
-    settings = {name: opened.settings[name] for name in options}
-    model = make(new_network(opened.config), opened.settings["classes"], opened.tokenizer, opened.card, **settings)
-    fill(model, opened, opened.weights())
-    return model.to(place, number).eval()
+def load_regressor(source: str | Path, device: str = "auto", dtype: str = "auto") -> Regressor:
+    """`load_head` for a regressor."""
+    return load_head(source, "regressor", device, dtype)

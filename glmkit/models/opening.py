@@ -18,7 +18,12 @@ from glmkit.tokens import load_tokenizer
 FORMAT = 1
 PARTS = ("config.json", "model.safetensors", "tokenizer.json", "card.json")
 INDEX = "model.safetensors.index.json"
-DOORS = {"language model": "load", "classifier": "load_classifier", "token classifier": "load_token_classifier"}
+DOORS = {
+    "language model": "load",
+    "classifier": "load_classifier",
+    "token classifier": "load_token_classifier",
+    "regressor": "load_regressor",
+}
 
 
 @dataclass(frozen=True)
@@ -63,15 +68,15 @@ class Opened:
         return {name.removeprefix("classifier."): tensor for name, tensor in found.items()}
 
 
-def open_ours(folder: Path, kind: str) -> Opened:
+def open_ours(folder: Path, kinds: tuple[str, ...]) -> Opened:
     """Check the parts of a folder that `glmkit.models.save` wrote, weights excepted.
 
     Parameters
     ----------
     folder
         Where.
-    kind
-        What it should hold: ``language model``, ``classifier`` or ``token classifier``.
+    kinds
+        What it may hold: ``language model`` or kinds of heads.
 
     Returns
     -------
@@ -91,10 +96,10 @@ def open_ours(folder: Path, kind: str) -> Opened:
     disk = read_json(folder / "config.json")
     config = config_from_disk(disk, str(folder / "config.json"))
     settings = disk.get("glmkit", {})
-    if settings.get("kind") != kind:
+    if settings.get("kind") not in kinds:
         held = settings.get("kind")
         door = f"glmkit.models.{DOORS[held]}" if held in DOORS else "a folder that glmkit.models.save wrote"
-        raise BadInput(f"{folder} holds a {held}, expected a {kind}. Use {door}.")
+        raise BadInput(f"{folder} holds a {held}, expected a {' or '.join(kinds)}. Use {door}.")
     trained_with, found = str(settings.get("tokenizer_hash")), str(read_json(folder / "tokenizer.json").get("hash"))
     if found != trained_with:
         raise BadInput(

@@ -34,6 +34,36 @@ def proteins(lengths: np.ndarray, seed: int = 1) -> list[str]:
     return ["".join(rng.choice(list("ACDEFGHIKLMNPQRSTVWY"), length)) for length in lengths]
 
 
+def fair_esm(model: LanguageModel) -> Any:
+    """The same weights in fair-esm's own ESM-2."""
+    import esm
+
+    config = model.network.config
+    alphabet = esm.data.Alphabet.from_architecture("ESM-1b")
+    theirs = esm.model.esm2.ESM2(config.layers, config.width, config.heads, alphabet, token_dropout=True).eval()
+    own, state = model.network.state_dict(), {"embed_tokens.weight": model.network.embedding.weight}
+    names = {"attention_norm": "self_attn_layer_norm", "mixer.out": "self_attn.out_proj", "feedforward_norm": "final_layer_norm"}
+    names |= {"up": "fc1", "down": "fc2"}
+    for name, value in own.items():
+        part, leaf = name.rsplit(".", 1)
+        if part == "norm":
+            state[f"emb_layer_norm_after.{leaf}"] = value
+        elif part.endswith("mixer.qkv"):
+            layer = part.split(".")[1]
+            state |= {f"layers.{layer}.self_attn.{p}_proj.{leaf}": v for p, v in zip("qkv", value.chunk(3), strict=True)}
+        elif part.startswith("layers."):
+            _, layer, rest = part.split(".", 2)
+            state[f"layers.{layer}.{names[rest]}.{leaf}"] = value
+    head = model.head.state_dict()
+    state |= {f"lm_head.{name.replace('norm.', 'layer_norm.')}": value for name, value in head.items()} | {
+        "lm_head.weight": model.network.embedding.weight
+    }
+    missing, unexpected = theirs.load_state_dict(state, strict=False)
+    assert not unexpected
+    assert all("contact_head" in name or "inv_freq" in name for name in missing), missing
+    return theirs
+
+
 def padded(model: Any, sequences: list[str], order: np.ndarray, batch: int = 16) -> np.ndarray:
     """Mean embeddings by `transformers` in batches of `batch`, padded to the longest of each, in the given order."""
     tokenizer = make_tokenizer("protein")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from glmkit.models import LanguageModel, TransformerConfig, load, new_classifier, new_model, pack, save, save_classifier
+from glmkit.models import LanguageModel, TransformerConfig, load, new_classifier, new_model, pack, save, save_head
 from glmkit.tokens import BaseTokenizer
 
 transformers = pytest.importorskip("transformers")
@@ -64,7 +64,7 @@ def test_hidden_states_are_equal(tmp_path: Path) -> None:
 def test_a_classifiers_network_opens_too(tmp_path: Path) -> None:
     model = model_of(causal=False, tied=True)
     classifier = new_classifier(model, ["coding", "not"], pool="centre")
-    save_classifier(classifier, tmp_path / "classifier")
+    save_head(classifier, tmp_path / "classifier")
     theirs = transformers.AutoModel.from_pretrained(tmp_path / "classifier", add_pooling_layer=False).eval()
     tokens, boundaries = pack(sequences())
     with torch.no_grad():

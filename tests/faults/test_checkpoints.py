@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -20,10 +21,12 @@ from glmkit.models import (
     TransformerConfig,
     load,
     load_classifier,
+    load_regressor,
     new_classifier,
     new_model,
+    new_regressor,
     save,
-    save_classifier,
+    save_head,
     weights_hash,
 )
 from glmkit.tokens import BaseTokenizer, make_tokenizer
@@ -281,7 +284,19 @@ def test_lstm_and_classifier_come_back(tmp_path: Path, causal: bool) -> None:
     assert again.network.config == model.network.config
     shape = TransformerConfig(vocabulary_size=10, width=12, layers=1, heads=2, feedforward=20, causal=causal)
     classifier = new_classifier(new_model(shape, tokenizer), ["coding", "not"], pool="last", dropout=0.3)
-    back = load_classifier(save_classifier(classifier, tmp_path / "classifier"), device="cpu")
+    back = load_classifier(save_head(classifier, tmp_path / "classifier"), device="cpu")
     assert weights_hash(back) == weights_hash(classifier)
     assert (back.classes, back.pool, back.dropout) == (("coding", "not"), "last", 0.3)
     shutil.rmtree(tmp_path / "classifier")
+
+
+def test_a_regressor_comes_back_with_its_units(tmp_path: Path) -> None:
+    shape = TransformerConfig(vocabulary_size=10, width=12, layers=1, heads=2, feedforward=20)
+    targets = np.array([3.0, 7.0, 11.0])
+    regressor = new_regressor(new_model(shape, make_tokenizer("base")), ["melting"], targets=targets, pool="last")
+    back = load_regressor(save_head(regressor, tmp_path / "regressor"), device="cpu")
+    assert weights_hash(back) == weights_hash(regressor)
+    assert (back.outputs, back.pool) == (("melting",), "last")
+    assert back.shift.item() == pytest.approx(7.0)
+    with pytest.raises(BadInput, match=r"holds a regressor, expected a classifier. Use glmkit.models.load_regressor"):
+        load_classifier(tmp_path / "regressor")

@@ -1,6 +1,7 @@
 """Several processes: what they compute together is what one computes, and (FAULTS F28) one that is killed never hangs the others."""
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from glmkit.errors import BadInput, ResourceError
 from glmkit.files import read_json
 from glmkit.models import weights_hash
 from glmkit.models.weights import read_weights
-from glmkit.train import FitResult, MaskedLanguageModel, TrainConfig, fit, fit_distributed
+from glmkit.train import FitResult, MaskedLanguageModel, TrainConfig, fit, fit_distributed, launch
 from tests.faults.tiny_run import SETTINGS, Letters, tiny_model
 
 RANKS = 2
@@ -126,6 +127,35 @@ def test_F28_a_process_killed_for_good_ends_the_run(tmp_path: Path, monkeypatch:
     )
     assert result.resumed_from in {4, 5}, "one process goes on from what two wrote"
     check_same((model, result), alone[:2])
+
+
+def test_F28_a_launcher_that_does_not_notice_is_ended_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The launcher sleeps while a process is killed: our own watch ends all of them."""
+    monkeypatch.setattr(launch, "LOST_SECONDS", 2.0)
+    monkeypatch.setattr(launch, "END_SECONDS", 1.0)
+    pids: list[int] = []
+
+    def log(step: int, **metrics: float) -> None:
+        if not pids:
+            (launcher,) = [child for child in psutil.Process().children() if "torch.distributed.run" in child.cmdline()]
+            pids.extend([launcher.pid, *(child.pid for child in launcher.children(recursive=True))])
+            launcher.suspend()
+            os.kill(read_json(tmp_path / "job" / "rank-1.json")["pid"], signal.SIGKILL)
+
+    began = time.monotonic()
+    with pytest.raises(ResourceError, match="One of 2 training processes failed, and the others ended with it"):
+        fit_distributed(
+            tiny_model(),
+            Letters(),
+            MaskedLanguageModel(0.3),
+            TrainConfig(**SETTINGS | {"steps": 100_000, "checkpoint_every": 100_000}),
+            folder=tmp_path,
+            ranks=RANKS,
+            log=log,
+        )
+    assert time.monotonic() - began < 120
+    assert len(pids) >= 3
+    assert not [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
 
 
 def test_an_error_of_ours_comes_back_as_itself(tmp_path: Path) -> None:

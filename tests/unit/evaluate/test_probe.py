@@ -1,11 +1,16 @@
 """Probes: ridge held against scikit-learn, the penalty chosen where it should be, few labels drawn alike for all."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
 from glmkit.errors import BadInput
 from glmkit.evaluate import Majority, Probe, Task, compare, few_shot, ridge_path, split_positions, stored
+from glmkit.models import TransformerConfig, new_model
+from glmkit.score import embed
+from glmkit.tokens import LetterTokenizer
 
 
 @pytest.mark.parametrize("shape", [(37, 5), (11, 29)])
@@ -29,11 +34,11 @@ def test_a_probe_reads_a_straight_line_and_embeds_once() -> None:
     calls = []
     look_up = stored(names, x)
 
-    def embed(wanted):
+    def counted(wanted):
         calls.append(len(wanted))
         return look_up(wanted)
 
-    probe = Probe(embed)
+    probe = Probe(counted)
     scores = probe(names[:100], y[:100], names[100:], 0)
     assert np.corrcoef(scores, y[100:])[0, 1] > 0.95
     assert calls == [100, 30]
@@ -142,3 +147,14 @@ def test_a_cross_validated_split_is_judged_once_on_all_items() -> None:
     assert frame.groups_in_train.to_dict()[("modulo", "probe")] == 0
     assert "positive_rate" not in frame
     assert table.metrics == ("spearman", "pearson", "r2")
+
+
+def test_a_probe_reads_a_model_of_ours() -> None:
+    model = new_model(
+        TransformerConfig(vocabulary_size=33, width=24, layers=2, heads=3, feedforward=40), LetterTokenizer(), seed=4
+    )
+    rng = np.random.default_rng(6)
+    proteins = ["".join(rng.choice(list("AKLMW"), rng.integers(15, 40))) for _ in range(90)]
+    lysines = np.array([protein.count("K") / len(protein) for protein in proteins])
+    probe = Probe(partial(embed, model, layer=0))
+    assert np.corrcoef(probe(proteins[:60], lysines[:60], proteins[60:], 0), lysines[60:])[0, 1] > 0.95

@@ -17,7 +17,7 @@ from glmkit.models import (
     new_model,
     new_token_classifier,
     pack,
-    save_classifier,
+    save_head,
 )
 from glmkit.models.classifier import pool_hidden
 from glmkit.tokens import KmerTokenizer, centre_token
@@ -86,12 +86,12 @@ def test_one_row_of_logits_a_token_and_a_shared_network() -> None:
 def test_saved_heads_come_back(tmp_path: Path) -> None:
     batch = pack([np.arange(4, 13), np.arange(20, 27)])
     frames = new_token_classifier(model(2), ["n", "c", "d"], dropout=0.2)
-    save_classifier(frames, tmp_path / "frames")
+    save_head(frames, tmp_path / "frames")
     loaded = load_token_classifier(tmp_path / "frames", device="cpu")
     assert (loaded.classes, loaded.dropout, loaded.card) == (("n", "c", "d"), 0.2, frames.card)
     assert torch.equal(loaded(*batch), frames(*batch))
     starts = new_classifier(loaded, ["no", "yes"], pool="centre+mean", hidden=5)
-    save_classifier(starts, tmp_path / "starts")
+    save_head(starts, tmp_path / "starts")
     opened = load_classifier(tmp_path / "starts", device="cpu")
     assert (opened.pool, opened.hidden) == ("centre+mean", 5)
     assert torch.equal(opened(*batch), starts(*batch))

@@ -1,0 +1,244 @@
+"""Simple methods on proteins: what a protein language model has to beat, for classes and for measured values.
+
+They have the interface of :mod:`glmkit.evaluate.baselines`. For whole proteins the forest on composition and hydropathy is the
+strong one: on membrane against cytosol it is above a fine-tuned ESM-2 8M. For mutants of one protein it is the ridge on which
+residue stands where, which on a random split nearly memorises how sensitive each position is, and on unseen positions knows
+nothing at all: exactly what the two splits are there to show. The nearest relative shows how far mere homology carries; across a
+homology split it should be near chance, and if it is not, the split leaks.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, SVR
+
+from glmkit.data.homology import closest
+from glmkit.errors import BadInput
+from glmkit.evaluate.baselines import Majority
+from glmkit.evaluate.fitted import Baseline, Fitted
+from glmkit.evaluate.metrics import Kind, check_values
+from glmkit.evaluate.protein_features import OTHER, protein_features, residue_codes
+
+_SEEN = "amino-acid composition (whole and first 30 residues), hydropathy, charge and length"
+_ALPHAS = np.logspace(-2, 5, 15)
+
+
+class CompositionForest(Fitted):
+    """Random forest on composition, hydropathy and charge.
+
+    Parameters
+    ----------
+    kind
+        ``"classification"`` or ``"regression"``.
+    trees
+        Trees of the forest.
+    """
+
+    name = "composition forest"
+    random = True
+
+    def __init__(self, kind: Kind = "classification", trees: int = 300) -> None:
+        super().__init__()
+        self.kind, self.trees = kind, trees
+        self.description = f"random forest of {trees} trees on {_SEEN}"
+
+    def features(self, sequences: Sequence[str]) -> np.ndarray:
+        """What the estimator sees of each sequence, one row a sequence."""
+        return protein_features(sequences)
+
+    def estimator(self, seed: int) -> Any:
+        """The scikit-learn estimator, not yet fitted."""
+        forest = RandomForestRegressor if self.kind == "regression" else RandomForestClassifier
+        return forest(self.trees, min_samples_leaf=2, max_features="sqrt", random_state=seed)
+
+
+class DipeptideLinear(Fitted):
+    """Logistic or ridge regression on dipeptides besides composition, hydropathy and charge, standardised.
+
+    Parameters
+    ----------
+    kind
+        ``"classification"`` or ``"regression"``; ridge chooses its penalty by leaving one training item out.
+    cost
+        Inverse strength of the logistic regression's squared penalty.
+    """
+
+    def __init__(self, kind: Kind = "classification", cost: float = 0.01) -> None:
+        super().__init__()
+        self.kind, self.cost = kind, cost
+        self.name = "dipeptide ridge" if kind == "regression" else "dipeptide logistic regression"
+        how = "ridge regression" if kind == "regression" else f"logistic regression (L2, C={cost:g})"
+        self.description = f"{how} on dipeptides, {_SEEN}"
+
+    def features(self, sequences: Sequence[str]) -> np.ndarray:
+        """What the estimator sees of each sequence, one row a sequence."""
+        return protein_features(sequences, pairs=True)
+
+    def estimator(self, seed: int) -> Any:
+        """The scikit-learn estimator, not yet fitted."""
+        last = RidgeCV(_ALPHAS) if self.kind == "regression" else LogisticRegression(C=self.cost, max_iter=1000)
+        return make_pipeline(StandardScaler(), last)
+
+
+class CompositionSVM(Fitted):
+    """Support vector machine with a Gaussian kernel on standardised composition, hydropathy and charge.
+
+    The score of a class is the logistic function of the distance to the boundary: it ranks as the machine does, but it is not a
+    calibrated probability.
+
+    Parameters
+    ----------
+    kind
+        ``"classification"`` or ``"regression"``.
+    cost
+        The machine's C.
+    """
+
+    name = "composition SVM"
+
+    def __init__(self, kind: Kind = "classification", cost: float = 1.0) -> None:
+        super().__init__()
+        self.kind, self.cost = kind, cost
+        self.description = f"support vector machine (RBF kernel, C={cost:g}) on {_SEEN}"
+
+    def features(self, sequences: Sequence[str]) -> np.ndarray:
+        """What the estimator sees of each sequence, one row a sequence."""
+        return protein_features(sequences)
+
+    def prepare(self, sequences: Sequence[str], labels: np.ndarray) -> None:
+        """Learn what the features need before the estimator is fitted."""
+        self._width = 0.1 * float(np.std(labels))  # of the tube inside which an error costs nothing
+
+    def estimator(self, seed: int) -> Any:
+        """The scikit-learn estimator, not yet fitted."""
+        machine = SVR(C=self.cost, epsilon=self._width) if self.kind == "regression" else SVC(C=self.cost, random_state=seed)
+        return make_pipeline(StandardScaler(), machine)
+
+    def score(self, sequences: Sequence[str]) -> np.ndarray:
+        """One score for each sequence, float64 (n,)."""
+        if self.kind == "regression":
+            return super().score(sequences)
+        return 1 / (1 + np.exp(-self.fitted().decision_function(self.features(sequences))))
+
+
+class SiteLinear(Fitted):
+    """Ridge or logistic regression on which residue stands where, for mutants of one protein.
+
+    Parameters
+    ----------
+    kind
+        ``"classification"`` or ``"regression"``; ridge chooses its penalty by leaving one training item out.
+    cost
+        Inverse strength of the logistic regression's squared penalty.
+    """
+
+    def __init__(self, kind: Kind = "regression", cost: float = 1.0) -> None:
+        super().__init__()
+        self.kind, self.cost = kind, cost
+        self.name = "one-hot ridge" if kind == "regression" else "one-hot logistic regression"
+        how = "ridge regression" if kind == "regression" else f"logistic regression (L2, C={cost:g})"
+        self.description = f"{how} on one-hot residues by position"
+
+    def prepare(self, sequences: Sequence[str], labels: np.ndarray) -> None:
+        """Learn what the features need before the estimator is fitted."""
+        grid = _grid(sequences)
+        self._length = grid.shape[1]
+        self._seen = np.array([np.bincount(column, minlength=OTHER + 1) > 0 for column in grid.T])
+        self._seen[self._seen.sum(1) < 2] = False  # a position that never varies says nothing
+
+    def features(self, sequences: Sequence[str]) -> np.ndarray:
+        """What the estimator sees of each sequence, one row a sequence."""
+        grid = _grid(sequences)
+        if grid.shape[1] != self._length:
+            raise BadInput(
+                f"{self.name} was fitted on {self._length} residues, got {grid.shape[1]}. Give mutants of one protein."
+            )
+        position, letter = np.nonzero(self._seen)
+        return (grid[:, position] == letter).astype(np.float32)
+
+    def estimator(self, seed: int) -> Any:
+        """The scikit-learn estimator, not yet fitted."""
+        return RidgeCV(_ALPHAS) if self.kind == "regression" else LogisticRegression(C=self.cost, max_iter=1000)
+
+
+class NearestRelative:
+    """The label of the most similar training protein, by an MMseqs2 search; without a hit, the mean label.
+
+    Parameters
+    ----------
+    kind
+        ``"classification"``: the score is 0.5 + (label - 0.5) · identity, so that a closer relative counts as surer.
+        ``"regression"``: the relative's value.
+    coverage
+        Least share of either protein inside the alignment; 0 counts a shared domain too.
+    threads
+        Processor threads of the search.
+    """
+
+    name = "nearest relative"
+    random = False
+
+    def __init__(self, kind: Kind = "classification", coverage: float = 0.0, threads: int = 1) -> None:
+        self.kind, self.coverage, self.threads = kind, coverage, threads
+        self.description = "label of the most similar training protein (MMseqs2), the mean label without a hit"
+        self._train: dict[str, str] = {}
+
+    def fit(self, sequences: Sequence[str], labels: np.ndarray, seed: int = 0) -> "NearestRelative":
+        """Keep the sequences and their labels (0 or 1, or measured values)."""
+        self._labels = check_values(labels)
+        self._train = {str(i): sequence for i, sequence in enumerate(sequences)}
+        return self
+
+    def score(self, sequences: Sequence[str]) -> np.ndarray:
+        """One score for each sequence, float64 (n,)."""
+        if not self._train:
+            raise BadInput(f"{self.name} has not been fitted. Call fit(sequences, labels, seed) first.")
+        queries = {str(i): sequence for i, sequence in enumerate(sequences)}
+        table = closest(queries, self._train, self.coverage, threads=self.threads)
+        found = (table["nearest"] != "").to_numpy()
+        scores = np.full(len(sequences), self._labels.mean())
+        values = self._labels[table["nearest"][found].astype(int)]
+        if self.kind == "classification":
+            values = 0.5 + (values - 0.5) * table["identity"].to_numpy()[found]
+        scores[found] = values
+        return scores
+
+
+def protein_baselines(kind: Kind = "classification", mutants: bool = False, relatives: bool = False) -> list[Baseline]:
+    """The baselines to print beside a model of proteins.
+
+    Parameters
+    ----------
+    kind
+        ``"classification"`` or ``"regression"``.
+    mutants
+        The sequences are mutants of one protein, of one length: the mean and the one-hot regression only, as composition hardly
+        differs between them.
+    relatives
+        Add the nearest relative, which needs the program ``mmseqs``.
+
+    Returns
+    -------
+    list of Baseline
+        Unfitted.
+    """
+    if mutants:
+        return [Majority(), SiteLinear(kind)]
+    whole: list[Baseline] = [Majority(), CompositionForest(kind), CompositionSVM(kind), DipeptideLinear(kind)]
+    return [*whole, NearestRelative(kind)] if relatives else whole
+
+
+def _grid(sequences: Sequence[str]) -> np.ndarray:
+    """Codes of proteins of one length, uint8 (n, length)."""
+    lengths = [len(sequence) for sequence in sequences]
+    if odd := next((i for i, length in enumerate(lengths) if length != lengths[0]), 0):
+        raise BadInput(
+            f"Expected proteins of one length, but protein 0 has {lengths[0]} residues and protein {odd} has {lengths[odd]}. "
+            "Give mutants of one protein, or use a baseline on composition."
+        )
+    return np.stack([residue_codes(sequence) for sequence in sequences])
