@@ -1,4 +1,4 @@
-"""A small but real study: some contigs of the annotated genome, and the first stretch of the species kept out.
+"""Small but real studies: some contigs of the annotated genome and the first stretch of the species kept out; some proteins.
 
 Shared by the tests that run the notebooks headless and by those that run them in a browser.
 """
@@ -17,6 +17,7 @@ from glmkit.acquire import sample
 
 ROOT = Path(__file__).parents[1]
 STUDY = "bacterial_genes"
+PROTEIN_STUDY = "protein_location"
 HELD_OUT = 120_000  # bases
 
 
@@ -50,11 +51,26 @@ def write_sources(folder: Path) -> dict[str, list[str]]:
     }
 
 
-def make_workspace(folder: Path, values: dict[str, dict[str, Any]]) -> Path:
-    """A workspace with the project's notebooks, whose main study is given `values`: stage, then parameter."""
+def first_entries(name: str, count: int, start: int = 0) -> str:
+    """Some of the proteins of a shipped FASTA sample, as they stand there."""
+    return "".join(f">{entry}" for entry in text(name).split(">")[1 + start : 1 + start + count])
+
+
+def write_proteins(folder: Path, each: int = 45, unlabelled: int = 120) -> dict[str, str | list[str]]:
+    """Write a few proteins of either place into `folder`; returns the values for the acquire notebook's parameters."""
+    many = text("protein_locations").count(">")
+    (folder / "located.fasta").write_text(
+        first_entries("protein_locations", each) + first_entries("protein_locations", each, many - each)
+    )
+    (folder / "unlabelled.fasta").write_text(first_entries("human_proteins_3k", unlabelled))
+    return {"unlabelled": [str(folder / "unlabelled.fasta")], "labelled": str(folder / "located.fasta")}
+
+
+def make_workspace(folder: Path, values: dict[str, dict[str, Any]], study_name: str = STUDY) -> Path:
+    """A workspace with the project's notebooks, one study of which is given `values`: stage, then parameter."""
     shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     (folder / "glmkit.toml").touch()
-    path = folder / f"notebooks/studies/{STUDY}.yaml"
+    path = folder / f"notebooks/studies/{study_name}.yaml"
     study = yaml.safe_load(path.read_text())
     for stage, parameters in values.items():
         study["stages"][stage]["with"] = parameters

@@ -10,6 +10,8 @@ from glmkit.data.labelled import LabelledWindows
 from glmkit.data.labelled_crops import LabelledCrops
 from glmkit.data.labels import check_labels, check_stratified
 from glmkit.data.masking import Masked, mask_tokens
+from glmkit.data.pieces import Pieces
+from glmkit.data.proteins import labelled_proteins, read_labels
 from glmkit.data.split import Split, hold_out, split_blocks, split_groups
 from glmkit.data.starts import start_windows
 from glmkit.data.within import bases_of, token_intervals
@@ -22,6 +24,7 @@ __all__ = [
     "LabelledCrops",
     "LabelledWindows",
     "Masked",
+    "Pieces",
     "Split",
     "bases_of",
     "check_labels",
@@ -32,7 +35,9 @@ __all__ = [
     "coding_frames",
     "coding_windows",
     "hold_out",
+    "labelled_proteins",
     "mask_tokens",
+    "read_labels",
     "split_blocks",
     "split_groups",
     "split_homology",

@@ -2,6 +2,7 @@
 
 from glmkit.interpret.aligned import importance, information_content, letter_contributions, position_frequencies
 from glmkit.interpret.mutagenesis import class_log_odds, mutagenesis
+from glmkit.interpret.occlusion import occlusion
 from glmkit.interpret.plant import plant
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "information_content",
     "letter_contributions",
     "mutagenesis",
+    "occlusion",
     "plant",
     "position_frequencies",
 ]

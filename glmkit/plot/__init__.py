@@ -3,17 +3,21 @@
 from glmkit.plot.contacts import contact_map
 from glmkit.plot.genomes import genomes
 from glmkit.plot.logos import effect_map, logo, logo_pair
+from glmkit.plot.proteins import attention_map, landscape_map, protein_lengths
 from glmkit.plot.scores import bits_bars, lines_with_bands, roc_curves, score_dots
 from glmkit.plot.training import training_curves
 
 __all__ = [
+    "attention_map",
     "bits_bars",
     "contact_map",
     "effect_map",
     "genomes",
+    "landscape_map",
     "lines_with_bands",
     "logo",
     "logo_pair",
+    "protein_lengths",
     "roc_curves",
     "score_dots",
     "training_curves",
