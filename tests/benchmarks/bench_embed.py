@@ -14,7 +14,7 @@ from turns import Row, in_turns, protein_lengths, show
 from glmkit.score import embed
 
 GOALS = {"8M": (5.0, 1.3, 7.0), "35M": (2.0, 1.0, 3.2)}  # float32, over length buckets, bf16
-NUMBER = {"8M": 64, "35M": 32}
+NUMBER = {"8M": 64, "35M": 16}
 
 
 def main(sizes: list[str]) -> None:

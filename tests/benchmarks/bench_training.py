@@ -126,7 +126,7 @@ def pair_of(config: TransformerConfig, tokenizer: Any) -> tuple[LanguageModel, A
 
 def proteins() -> Case:
     rng, tokenizer = np.random.default_rng(0), make_tokenizer("protein")
-    corpus = Corpus([rng.integers(4, 24, length) for length in protein_lengths(32)])
+    corpus = Corpus([rng.integers(4, 24, length) for length in protein_lengths(16)])
     ours, theirs = esm_pair("8M")
     assert ours.tokenizer.hash == tokenizer.hash
     return Case("MLM, proteins, ESM-2 8M", ours, theirs, corpus, 16, 4096, (4.5, 5.5))
@@ -134,7 +134,7 @@ def proteins() -> Case:
 
 def cells() -> Case:
     rng = np.random.default_rng(0)
-    corpus = Corpus([rng.choice(np.arange(2, 25_426), 1024, replace=False) for _ in range(8)])
+    corpus = Corpus([rng.choice(np.arange(2, 25_426), 1024, replace=False) for _ in range(4)])
     config = TransformerConfig(
         vocabulary_size=25_426, width=256, layers=6, heads=4, feedforward=512, positions="learned", maximum_positions=2048,
         norm="post", activation="relu", embedding_norm=True, segments=2, family="bert",
@@ -144,7 +144,7 @@ def cells() -> Case:
 
 def dna(context: int, goals: tuple[float, float], **mixing: Any) -> Case:
     rng, tokenizer = np.random.default_rng(0), BaseTokenizer()
-    corpus = Corpus([rng.integers(4, 8, context) for _ in range(16_384 // context)])
+    corpus = Corpus([rng.integers(4, 8, context) for _ in range(max(1, 8_192 // context))])
     shape: dict[str, Any] = {"vocabulary_size": 10, "width": 256, "layers": 6, "heads": 8, "feedforward": 1024}
     ours, theirs = pair_of(TransformerConfig(**shape), tokenizer)
     if mixing:

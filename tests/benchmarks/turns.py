@@ -20,9 +20,9 @@ class Row(NamedTuple):
     note: str = ""
 
 
-def in_turns(*sides: Callable[[], Any], turns: int = TURNS) -> list[float]:
-    """Median CPU seconds of each side, A B A B …, after one run of each that is not counted."""
-    for run in sides:
+def in_turns(*sides: Callable[[], Any], turns: int = TURNS, warm: bool = True) -> list[float]:
+    """Median CPU seconds of each side, A B A B …, after one run of each that is not counted (a comparison before may be that)."""
+    for run in sides if warm else ():
         run()
     seconds: list[list[float]] = [[] for _ in sides]
     for _ in range(turns):
