@@ -1,6 +1,6 @@
 # glmkit: the verbs. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint bench lab lock
+.PHONY: help env demo test lint bench bench-gpu lab lock
 
 PYTHON ?= python3
 VENV := .venv
@@ -41,6 +41,9 @@ lint: env ## ruff, mypy, numpydoc, codespell, and notebooks without outputs
 
 bench: env ## time glmkit against its peers, side by side
 	$(BIN)/python -m tests.benchmarks
+
+bench-gpu: env ## the same on a CUDA device
+	$(BIN)/python tests/benchmarks/gpu/models.py
 
 lab: env ## open JupyterLab on the notebooks
 	$(BIN)/jupyter lab --notebook-dir notebooks

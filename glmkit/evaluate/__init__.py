@@ -21,7 +21,7 @@ from glmkit.evaluate.fitted import Baseline
 from glmkit.evaluate.markov import MarkovModel
 from glmkit.evaluate.metrics import METRICS, Metric
 from glmkit.evaluate.positions import split_positions
-from glmkit.evaluate.probe import Probe, ridge_path, stored
+from glmkit.evaluate.probe import Probe, joined, ridge_path, stored
 from glmkit.evaluate.protein_baselines import (
     CompositionForest,
     CompositionSVM,
@@ -62,6 +62,7 @@ __all__ = [
     "bootstrap",
     "compare",
     "few_shot",
+    "joined",
     "precision_at_L",
     "protein_baselines",
     "ridge_path",

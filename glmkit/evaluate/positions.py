@@ -3,7 +3,8 @@
 Mutants of one position resemble each other: a method that has seen ``A42V`` knows most of what there is to know about ``A42L``,
 so a random split mostly measures how sensitive each position is on average. Holding out every k-th position (``"modulo"``) asks
 about positions whose neighbours were measured; holding out a stretch (``"contiguous"``) asks about a region nobody has measured.
-All three are worth printing, and the random one never alone (Notin et al. 2023, ProteinNPT; the same schemes are ProteinGym's).
+All three are worth printing, and the random one never alone. They are the schemes of ProteinGym's supervised benchmark
+(NeurIPS 2023).
 """
 
 from collections.abc import Sequence

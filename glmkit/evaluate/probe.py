@@ -209,3 +209,24 @@ def stored(names: Sequence[str], embeddings: np.ndarray) -> Embed:
         return embeddings[[place[name] for name in wanted]]
 
     return look_up
+
+
+def joined(*parts: Embed) -> Embed:
+    """Features side by side, such as an embedding and the zero-shot score of a mutant.
+
+    Parameters
+    ----------
+    *parts
+        Functions from sequences to an array (n, d), or (n,) for a single feature.
+
+    Returns
+    -------
+    callable
+        Sequences to all columns (n, sum of d).
+    """
+
+    def side_by_side(sequences: Sequence[str]) -> np.ndarray:
+        """All columns of the sequences."""
+        return np.column_stack([part(sequences) for part in parts])
+
+    return side_by_side

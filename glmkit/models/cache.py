@@ -28,7 +28,7 @@ class Cache:
     length
         Tokens of every sequence so far.
     layers
-        For each block keys and values, (sequences, length, heads, head width) each, or a convolution's last inputs,
+        For each block keys and values, (sequences, room, heads, head width) each, of which `length` are filled, or a convolution's last inputs,
         (sequences, kernel - 1, width); of a recurrent network its states, (sequences, width).
     """
 
@@ -96,7 +96,7 @@ def extend(network: Transformer | LSTM | MLSTM, tokens: torch.Tensor, cache: Cac
         assert isinstance(block, Block)
         x = block.entering(hidden)
         if isinstance(block.mixer, Attention):
-            mixed, kept = _attend(block.mixer, x, angles, place, kept, count)
+            mixed, kept = _attend(block.mixer, x, angles, place, kept)
         else:
             mixed, kept = _convolve(block.mixer, x, kept, count)
         cache.layers.append(kept)
@@ -107,13 +107,26 @@ def extend(network: Transformer | LSTM | MLSTM, tokens: torch.Tensor, cache: Cac
 
 
 def _attend(
-    mixer: Attention, x: HiddenT, angles: tuple | None, place: torch.Tensor, kept: tuple[torch.Tensor, ...], count: int
+    mixer: Attention, x: HiddenT, angles: tuple | None, place: torch.Tensor, kept: tuple[torch.Tensor, ...]
 ) -> tuple[HiddenT, tuple[torch.Tensor, ...]]:
-    query, key, value = (part.unflatten(0, (count, len(place))) for part in mixer.projected(x, angles))
-    if kept:
-        key, value = torch.cat([kept[0], key], 1), torch.cat([kept[1], value], 1)
-    seen = nearby(place, key.shape[1], mixer.window, True)
-    return mixer.out(attend(query, key, value, seen).reshape(len(x), -1)), (key, value)
+    query, *new = (part.unflatten(0, (-1, len(place))) for part in mixer.projected(x, angles))
+    start, end = int(place[0]), int(place[-1]) + 1
+    filled = tuple(_put(rows, start, kept[i] if kept else None) for i, rows in enumerate(new))
+    key, value = (rows[:, :end] for rows in filled)
+    seen = None if len(place) == 1 and mixer.window is None else nearby(place, end, mixer.window, True)
+    return mixer.out(attend(query, key, value, seen).reshape(len(x), -1)), filled
+
+
+def _put(rows: torch.Tensor, start: int, room: torch.Tensor | None) -> torch.Tensor:
+    """Rows (sequences, new, ...) behind the first `start` of a buffer, which doubles when it is full."""
+    end = start + rows.shape[1]
+    if room is None or room.shape[1] < end:
+        larger = rows.new_empty(len(rows), max(end, 2 * start), *rows.shape[2:])
+        if room is not None:
+            larger[:, :start] = room[:, :start]
+        room = larger
+    room[:, start:end] = rows
+    return room
 
 
 def _convolve(

@@ -27,7 +27,8 @@ from glmkit.train.precision import autocast, choose_precision
 
 SAMPLE_TOKENS = 2048  # of the measured passes, or one sequence if that is longer
 STEPS = 3  # measured; the first one warms up
-MARGIN = 1.25  # of activations: temporary results, fragments
+MARGIN = 1.5  # of activations: gradients of activations, temporary results, fragments
+AGAIN = 3  # blocks whose insides are there at once where activations are computed again
 SHARE = 0.9  # of the available memory that may be planned for
 
 
@@ -161,7 +162,7 @@ class _Plan:
 
     def bytes_of(self, budget: int, again: bool) -> float:
         tokens = min(self.tokens, max(budget, self.longest))
-        each = self.kept - self.blocks * (1 - 2 / self.layers) if again and self.layers > 2 else self.kept
+        each = self.kept - self.blocks * (1 - AGAIN / self.layers) if again and self.layers > AGAIN else self.kept
         return MARGIN * each * tokens
 
     def advice(self) -> str:

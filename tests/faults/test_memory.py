@@ -11,7 +11,9 @@ from glmkit.errors import ResourceError
 from glmkit.models import TransformerConfig, new_model
 from glmkit.tokens import BaseTokenizer
 from glmkit.train import FitResult, MaskedLanguageModel, TrainConfig, fit
+from glmkit.train.loop import fit_in_team
 from glmkit.train.passes import out_of_memory
+from glmkit.train.together import Together
 from tests.faults.tiny_run import SETTINGS, Letters
 
 CPU = "[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."
@@ -98,6 +100,39 @@ def test_F27_a_single_sequence_that_does_not_fit() -> None:
     ):
         run(small)
     assert caught.value.exit_code == 5
+
+
+@pytest.fixture
+def group() -> Iterator[None]:
+    """A process group of one, without a network."""
+    torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+    yield
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.usefixtures("group")
+def test_F27_under_torchs_wrapper() -> None:
+    """Gradients are exchanged in the last pass of a step only, so every other one, and its forward pass, may be cut."""
+    whole, objective = model(), MaskedLanguageModel(0.3, reverse_complement=True)
+    expected = run(whole, accumulation=3)
+    config = TrainConfig(**SETTINGS | {"batch_tokens": 80, "steps": 6, "accumulation": 3})
+    small, _ = refuse(4, torch.OutOfMemoryError("CUDA out of memory."))
+    with pytest.warns(UserWarning, match="Out of memory in a pass"):
+        result = fit_in_team(small, Letters(), objective, config, Together(shard=False), validation=Letters(1))
+    assert result.pass_tokens is not None
+    assert result.best_validation == pytest.approx(expected.best_validation, rel=1e-5)
+    for name, tensor in whole.state_dict().items():
+        torch.testing.assert_close(small.state_dict()[name], tensor, atol=2e-6, rtol=1e-4)
+
+
+@pytest.mark.usefixtures("group")
+def test_F27_a_spread_model_says_what_to_set() -> None:
+    config = TrainConfig(**SETTINGS | {"batch_tokens": 80})
+    small, _ = refuse(4, torch.OutOfMemoryError("CUDA out of memory."))
+    with pytest.raises(
+        ResourceError, match=r"whose gradients are exchanged with other processes: .*batch_tokens=\d+. and double"
+    ):
+        fit_in_team(small, Letters(), MaskedLanguageModel(0.3), config, Together(shard=True))
 
 
 def test_other_errors_pass() -> None:

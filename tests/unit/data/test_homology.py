@@ -28,7 +28,7 @@ def relative(sequence: str, identity: float, rng: np.random.Generator) -> str:
 
 @pytest.fixture(scope="module")
 def planted() -> dict[str, str]:
-    """Eleven families of a founder and three relatives, five loners, one copy under another id."""
+    """Eleven families of a founder and three relatives, five singletons, one copy under another id."""
     rng = np.random.default_rng(0)
     proteins = {}
     for family in range(11):
@@ -36,9 +36,9 @@ def planted() -> dict[str, str]:
         proteins[f"f{family}.0"] = founder
         for member, identity in enumerate((0.85, 0.65, 0.5), 1):
             proteins[f"f{family}.{member}"] = relative(founder, identity, rng)
-    proteins |= {f"loner{i}.0": "".join(rng.choice(LETTERS, 97 + i)) for i in range(5)}
+    proteins |= {f"single{i}.0": "".join(rng.choice(LETTERS, 97 + i)) for i in range(5)}
     proteins["f3.copy"] = proteins["f3.2"].lower()
-    proteins["loner9.peptide"] = "MKV"
+    proteins["single9.peptide"] = "MKV"
     names = rng.permutation(list(proteins)).tolist()
     return {name: proteins[name] for name in names}
 

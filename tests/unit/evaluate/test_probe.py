@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from glmkit.errors import BadInput
-from glmkit.evaluate import Majority, Probe, Task, compare, few_shot, ridge_path, split_positions, stored
+from glmkit.evaluate import Majority, Probe, Task, compare, few_shot, joined, ridge_path, split_positions, stored
 from glmkit.models import TransformerConfig, new_model
 from glmkit.score import embed
 from glmkit.tokens import LetterTokenizer
@@ -44,6 +44,8 @@ def test_a_probe_reads_a_straight_line_and_embeds_once() -> None:
     assert calls == [100, 30]
     np.testing.assert_array_equal(probe(names[:100], y[:100], names[100:], 0), scores)
     assert calls == [100, 30]
+    hint = joined(stored(names, x[:, 3:]), lambda wanted: look_up(wanted)[:, 0])
+    assert hint(names[5:7]).tolist() == x[5:7][:, [3, 4, 5, 6, 0]].tolist()
     binary = Probe(look_up, "classification").fit(names[:100], (y[:100] > 0).astype(int))
     chance = binary.score(names[100:])
     assert ((chance > 0) & (chance < 1)).all()

@@ -27,7 +27,7 @@ def one_thread() -> Iterator[None]:
 
 
 def model() -> Any:
-    shape = TransformerConfig(vocabulary_size=10, width=24, layers=6, heads=3, feedforward=96)
+    shape = TransformerConfig(vocabulary_size=10, width=24, layers=12, heads=3, feedforward=96)
     return new_model(shape, BaseTokenizer(), seed=1)
 
 
@@ -61,7 +61,7 @@ def test_it_counts_what_training_needs() -> None:
     assert (found.parameters, found.trainable) == (numbers, numbers)
     assert (found.weight_bytes, found.gradient_bytes, found.optimiser_bytes) == (4 * numbers, 4 * numbers, 8 * numbers)
     within = LENGTHS[np.cumsum(LENGTHS) <= 4096]
-    assert found.activation_bytes == pytest.approx(1.25 * kept(network, within), rel=0.1)
+    assert found.activation_bytes == pytest.approx(planning.MARGIN * kept(network, within), rel=0.1)
     assert found.fits
     assert found.verdict.startswith("Fits: ")
     assert found.seconds > 0
@@ -107,7 +107,7 @@ def test_it_says_what_would_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.exit_code == 5
     assert train.preflight(network, LENGTHS, replace(CONFIG, batch_tokens=2048)).fits
     assert train.preflight(network, LENGTHS, replace(CONFIG, checkpoint_activations=True)).fits
-    limit(monkeypatch, (whole.activation_bytes * 0.02 + rest) / 0.9)
+    limit(monkeypatch, (whole.activation_bytes * 0.025 + rest) / 0.9)
     assert "batch_tokens=256 and checkpoint_activations=True" in train.preflight(network, LENGTHS, CONFIG).verdict
     limit(monkeypatch, (whole.activation_bytes * 0.005 + rest) / 0.9)
     assert f"A single sequence of {LENGTHS.max()} tokens is too much" in train.preflight(network, LENGTHS, CONFIG).verdict
