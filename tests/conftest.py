@@ -1,6 +1,9 @@
 """What tests of several folders share."""
 
+import os
 import signal
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -27,3 +30,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("parity: largest difference relative to the largest value")
         for (family, what), difference in sorted(found.items()):
             terminalreporter.line(f"{family:26} {what:40} {difference:.1e}")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Callable[[str], Path]:
+    """A file of real data that is too large to commit, by name: in the folder GLMKIT_TEST_DATA, or in shared/data beside the project."""
+    folder = Path(os.environ.get("GLMKIT_TEST_DATA") or Path(__file__).parents[2] / "shared/data")
+
+    def find(name: str) -> Path:
+        if not (path := folder / name).exists():
+            pytest.skip(f"needs {name}: not in {folder}; set GLMKIT_TEST_DATA to the folder that holds it")
+        return path
+
+    return find
