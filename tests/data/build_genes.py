@@ -93,7 +93,18 @@ def build(wheels: Path, name: str) -> Path:
     rows = ["\t".join([gene, " ".join(symbols[gene])]) for gene in sorted(symbols, key=lambda gene: (gene in later, gene))]
     path = FOLDER / f"{name}.tsv.gz"
     path.write_bytes(gzip.compress(("\n".join(rows) + "\n").encode("ascii"), compresslevel=9, mtime=0))
-    print(name, len(rows), "genes,", sum(map(bool, symbols.values())), "with a symbol,", len(later), "share one,", added, "added from HGNC,", path.stat().st_size)
+    print(
+        name,
+        len(rows),
+        "genes,",
+        sum(map(bool, symbols.values())),
+        "with a symbol,",
+        len(later),
+        "share one,",
+        added,
+        "added from HGNC,",
+        path.stat().st_size,
+    )
     return path
 
 

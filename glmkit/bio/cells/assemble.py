@@ -33,8 +33,6 @@ class Part:
         Counts of each cell over all modalities that were read with this one from the same matrix.
     about
         What goes into the account.
-    report
-        Remarks.
     """
 
     source: Source
@@ -43,7 +41,6 @@ class Part:
     features: pd.DataFrame
     totals: pd.Series
     about: dict[str, Any]
-    report: DataReport
 
 
 def assemble(part: Part, shared: pd.Index, keep: pd.Index, backed: bool) -> "AnnData":
@@ -78,26 +75,32 @@ def assemble(part: Part, shared: pd.Index, keep: pd.Index, backed: bool) -> "Ann
         **part.about,
         "cells": len(keep),
         "empty_cells_dropped": len(shared) - len(keep),
-        "cells_not_in_all_modalities": len(part.totals) - len(shared),
     }
+    remarks = DataReport()
+    remarks.count("empty_cells", len(shared) - len(keep), of=len(shared))
+    remarks.count("cells_not_in_all_modalities", len(part.totals) - len(shared), of=len(part.totals))
+    for array, n in source.missing_chunks.items():
+        remarks.count("zarr_chunks_missing", n, array)
+    if genes := part.about["genes"]:
+        remarks.count("genes_unknown", genes["names"] - genes["known"], of=genes["names"])
     rows = part.totals.index.get_indexer(keep)
-    return (_on_disk if backed else _in_memory)(part, rows, about)
+    return (_on_disk if backed else _in_memory)(part, rows, about, remarks)
 
 
-def _in_memory(part: Part, rows: np.ndarray, about: dict[str, Any]) -> "AnnData":
+def _in_memory(part: Part, rows: np.ndarray, about: dict[str, Any], remarks: DataReport) -> "AnnData":
     from anndata import AnnData
 
     values, features, gone = add_up(part.values, part.features)
-    part.report.count("features_added_up", gone)
+    remarks.count("features_added_up", gone, of=len(part.features))
     obs, obsm = part.source.obs, part.source.obsm
     if len(rows) < len(obs) or (np.diff(rows) < 0).any():
         values, obs = values[rows], obs.iloc[rows]
         obsm = {name: value.iloc[rows] if hasattr(value, "iloc") else value[rows] for name, value in obsm.items()}
-    account = _account(part, about, len(features))
+    account = _account(part, about, len(features), remarks)
     return AnnData(X=values, obs=obs.copy(), var=features, obsm=obsm, uns=account)
 
 
-def _on_disk(part: Part, rows: np.ndarray, about: dict[str, Any]) -> "AnnData":
+def _on_disk(part: Part, rows: np.ndarray, about: dict[str, Any], remarks: DataReport) -> "AnnData":
     """An AnnData over the whole matrix on disk, or a selection of it where cells or features are left out."""
     from anndata import AnnData
 
@@ -113,14 +116,14 @@ def _on_disk(part: Part, rows: np.ndarray, about: dict[str, Any]) -> "AnnData":
         for at, name in zip(part.columns, features.index, strict=True):
             names[at] = name
         features = features.reindex(names)
-    account = _account(part, about, len(part.features))
+    account = _account(part, about, len(part.features), remarks)
     adata = AnnData(X=part.values, obs=source.obs.copy(), var=features, obsm=dict(source.obsm), uns=account)
     if len(part.features) < n_columns:
         adata = adata[:, part.columns]
     return adata if np.array_equal(rows, np.arange(len(source.obs))) else adata[rows]
 
 
-def _account(part: Part, about: dict[str, Any], n_features: int) -> dict[str, Any]:
+def _account(part: Part, about: dict[str, Any], n_features: int, remarks: DataReport) -> dict[str, Any]:
     """The file's own ``uns`` with the account in it."""
-    about = {**about, "features": n_features, "remarks": part.report.as_dict()}
+    about = {**about, "features": n_features, "remarks": remarks.as_dict()}
     return {**part.source.uns, "glmkit": {**part.source.uns.get("glmkit", {}), "read": about}}

@@ -23,11 +23,15 @@ def check_cells(source: Source, required: Sequence[str] = ()) -> None:
     Raises
     ------
     BadInput
-        There are no cells, two of them have one name, or a column is missing.
+        There are no cells or no features, two of them have one name, or a column is missing.
     """
     if not len(source.obs):
         raise BadInput(
             f"{source.place}: no cells (shape (0, {len(source.var)})); expected at least one. Check how the file was filtered."
+        )
+    if not max([len(source.var), 0 if source.raw_var is None else len(source.raw_var)]):
+        raise BadInput(
+            f"{source.place}: no features (shape ({len(source.obs)}, 0)); expected at least one. Check how the file was filtered."
         )
     if again := repeated(source.obs.index):
         raise BadInput(
@@ -39,12 +43,6 @@ def check_cells(source: Source, required: Sequence[str] = ()) -> None:
             f"{source.place}: no column {', '.join(map(repr, missing))} in obs. It has: "
             f"{', '.join(map(str, source.obs.columns)) or 'no columns'}. Give one of these, or add the column."
         )
-
-
-def check_features(place: str, n_cells: int, names: pd.Index) -> None:
-    """Raise if there are no features."""
-    if not len(names):
-        raise BadInput(f"{place}: no features (shape ({n_cells}, 0)); expected at least one. Check how the file was filtered.")
 
 
 def repeated(names: pd.Index) -> str:

@@ -84,7 +84,7 @@ def is_text(matrix: Any) -> bool:
 
 def wrong_values(block: Any) -> tuple[str, int]:
     """What is wrong with a block as counts (empty if nothing), and at which of its stored values first."""
-    values = block.data if sparse.issparse(block) else np.asarray(block).ravel()
+    values: np.ndarray = block.data if hasattr(block, "tocoo") else np.asarray(block).ravel()
     if values.dtype.kind in "bu" or not values.size:
         return "", -1
     if values.dtype.kind == "f" and (at := _first(~np.isfinite(values))) >= 0:
@@ -178,12 +178,11 @@ def _first(where: np.ndarray) -> int:
 
 def _position(block: Any, at: int) -> tuple[int, int]:
     """Row and column of the `at`-th stored value of a block."""
-    if not sparse.issparse(block):
+    if not hasattr(block, "tocoo"):
         row, column = divmod(at, block.shape[1])
         return row, column
-    major = int(np.searchsorted(block.indptr, at, side="right")) - 1
-    minor = int(block.indices[at])
-    return (minor, major) if block.format == "csc" else (major, minor)
+    places = block.tocoo()  # in the order of the stored values
+    return int(places.row[at]), int(places.col[at])
 
 
 def _remedy(others: list[str]) -> str:
@@ -191,5 +190,3 @@ def _remedy(others: list[str]) -> str:
         said = {name: "'raw'" if name == "raw/X" else repr(name.removeprefix("layers/")) for name in others}
         return f"Counts are in {', '.join(others)}: give counts={' or '.join(said.values())}, or leave counts='auto'."
     return "Keep the raw counts in X, layers['counts'] or raw, and give the file that has them."
-
-

@@ -66,7 +66,8 @@ def name_features(place: str, var: pd.DataFrame, modality: str, naming: Naming) 
         refuse_repeated(place, var.index, f"Ensembl ids, once versions and prefixes are off ({names.name or 'var names'}),")
     var["symbol"] = symbols
     var["known"] = list(mapped.known)
-    var["name_in_file"] = given
+    if "name_in_file" not in var:  # a file that was read before keeps its first names
+        var["name_in_file"] = given
     return var, {**mapped.report, "taken_from": column or "var_names"}
 
 

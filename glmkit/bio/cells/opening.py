@@ -14,6 +14,7 @@ from glmkit.bio._faults import server_words
 from glmkit.bio.cells.chunks import count_missing_chunks, verify_chunks
 from glmkit.bio.cells.source import Source
 from glmkit.errors import BadInput, GlmkitError
+from glmkit.files import recover_folder
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _KINDS = "Expected .h5ad, .h5mu, a 10x .h5, a .zarr folder, or a folder with matrix.mtx of 10x."
@@ -38,6 +39,8 @@ def open_cells(path: str | Path) -> list[Source]:
         The path is missing, empty, cut, damaged, or of another format.
     """
     path = Path(path)
+    if path.suffix == ".zarr":
+        recover_folder(path)
     if not path.exists():
         raise BadInput(f"{path} does not exist. Check the path; a relative one starts from {Path.cwd()}.")
     with damage_named(path):
@@ -165,9 +168,6 @@ def _table(path: Path, kind: str, group: Any, close: Any = None, part: str = "")
     if "raw" in group and not hasattr(group["raw"], "shape") and "X" in group["raw"]:
         matrices["raw/X"] = _matrix(group["raw"]["X"])
         raw_var = read_elem(group["raw"]["var"])
-    extra: dict[str, dict[str, Any]] = {}
-    for name in ("obsm", "uns"):
-        extra[name] = {key: read_elem(group[name][key]) for key in group[name]} if name in group else {}
     source = Source(
         path=path,
         format=kind,
@@ -176,8 +176,9 @@ def _table(path: Path, kind: str, group: Any, close: Any = None, part: str = "")
         var=read_elem(group["var"]),
         raw_var=raw_var,
         matrices=matrices,
+        obsm={key: read_elem(group["obsm"][key]) for key in group.get("obsm", ())},
+        uns={key: read_elem(group["uns"][key]) for key in group.get("uns", ())},
         missing_chunks=count_missing_chunks(path, group, ["obs", "var"]) if kind == "zarr" else {},
-        **extra,
     )
     if close is not None:
         source.close = close

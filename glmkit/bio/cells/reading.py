@@ -5,7 +5,8 @@ features, and the account in ``uns["glmkit"]["read"]``. Layers, ``raw`` and grap
 no longer fit the genes that were renamed or the cells that were dropped.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from glmkit.bio.cells.assemble import Part, assemble
-from glmkit.bio.cells.checks import check_cells, check_features
+from glmkit.bio.cells.checks import check_cells
 from glmkit.bio.cells.counts import find_counts, load_counts, total_counts
 from glmkit.bio.cells.features import Naming, name_features
 from glmkit.bio.cells.modalities import choose_modalities, feature_modalities, modality_counts, the_only_modality
@@ -37,6 +38,7 @@ def read_cells(
     sum_duplicates: bool = False,
     required_obs: Sequence[str] = (),
     backed: bool = False,
+    report: DataReport | None = None,
 ) -> "AnnData":
     """Read the raw counts of one modality.
 
@@ -61,6 +63,8 @@ def read_cells(
     backed
         Leave the counts on disk, for files larger than memory. They are checked all the same, in blocks. ``adata[a:b].X`` then
         reads some cells; ``adata.X`` of a selection reads them all.
+    report
+        Counts the remarks too: empty cells, unknown genes, features added up, missing zarr chunks.
 
     Returns
     -------
@@ -80,10 +84,10 @@ def read_cells(
     >>> adata = read_cells("pbmc.h5ad", "rna", required_obs=["donor"])  # doctest: +SKIP
     """
     naming = _naming(genes, species, known, sum_duplicates)
-    sources = open_cells(path)
-    found = modality_counts(sources)
-    name = the_only_modality(str(path), found) if modality is None else choose_modalities(str(path), found, [modality])[0]
-    return _read(sources, [name], counts, naming, required_obs, backed)[name]
+    with _opened(path, required_obs) as sources:
+        found = modality_counts(sources)
+        name = the_only_modality(str(path), found) if modality is None else choose_modalities(str(path), found, [modality])[0]
+        return _read(sources, [name], counts, naming, backed, report)[name]
 
 
 def read_modalities(
@@ -97,6 +101,7 @@ def read_modalities(
     sum_duplicates: bool = False,
     required_obs: Sequence[str] = (),
     backed: bool = False,
+    report: DataReport | None = None,
 ) -> "dict[str, AnnData]":
     """Read the raw counts of several modalities of the same cells.
 
@@ -120,6 +125,8 @@ def read_modalities(
         Columns that ``obs`` must have.
     backed
         Leave the counts on disk.
+    report
+        Counts the remarks too.
 
     Returns
     -------
@@ -133,9 +140,22 @@ def read_modalities(
         As for :func:`read_cells`, or the modalities share no cells.
     """
     naming = _naming(genes, species, known, sum_duplicates)
+    with _opened(path, required_obs) as sources:
+        names = choose_modalities(str(path), modality_counts(sources), None if modalities is None else list(modalities))
+        return _read(sources, names, counts, naming, backed, report)
+
+
+@contextmanager
+def _opened(path: str | Path, required: Sequence[str]) -> Iterator[list[Source]]:
+    """The open parts of a file, their cells checked; closed again if anything is wrong with it."""
     sources = open_cells(path)
-    names = choose_modalities(str(path), modality_counts(sources), None if modalities is None else list(modalities))
-    return _read(sources, names, counts, naming, required_obs, backed)
+    try:
+        for source in sources:
+            check_cells(source, required)
+        yield sources
+    except BaseException:
+        sources[0].close()
+        raise
 
 
 def _naming(genes: str, species: str, known: float, sum_duplicates: bool) -> Naming:
@@ -147,47 +167,43 @@ def _naming(genes: str, species: str, known: float, sum_duplicates: bool) -> Nam
 
 
 def _read(
-    sources: list[Source], names: list[str], counts: str, naming: Naming, required: Sequence[str], backed: bool
+    sources: list[Source], names: list[str], counts: str, naming: Naming, backed: bool, report: DataReport | None
 ) -> "dict[str, AnnData]":
     """Read the named modalities, wherever they lie, and line up their cells."""
-    path = sources[0].path
-    with damage_named(path):
-        parts: dict[str, Part] = {}
-        for source in sources:
-            if wanted := [name for name in names if name in modality_counts([source])]:
-                parts |= _read_source(source, wanted, counts, naming, required, backed)
-        shared, keep = _common_cells(path, parts)
-        cells = {name: assemble(parts[name], shared, keep, backed) for name in names}
-        if not backed:
-            sources[0].close()
+    parts: dict[str, Part] = {}
+    for source in sources:
+        if wanted := [name for name in names if name in modality_counts([source])]:
+            parts |= _read_source(source, wanted, counts, naming, backed)
+    shared, keep = _common_cells(sources[0].path, parts)
+    cells = {name: assemble(parts[name], shared, keep, backed) for name in names}
+    if not backed:
+        sources[0].close()
+    for name in names:
+        for code, entry in cells[name].uns["glmkit"]["read"]["remarks"].items():
+            if report is not None:
+                report.count(code, entry["count"], f"{sources[0].path}, {name}", entry.get("of", 0))
     return cells
 
 
-def _read_source(
-    source: Source, names: list[str], counts: str, naming: Naming, required: Sequence[str], backed: bool
-) -> dict[str, Part]:
+def _read_source(source: Source, names: list[str], counts: str, naming: Naming, backed: bool) -> dict[str, Part]:
     """The modalities that one source holds: its counts are found, checked and read once for all of them."""
-    check_cells(source, required)
     kinds = {matrix: feature_modalities(source, matrix) for matrix in source.matrices}
     wanted = {matrix: np.flatnonzero(np.isin(kind, names)) for matrix, kind in kinds.items()}
-    if not any(columns.size for columns in wanted.values()):
-        check_features(source.place, len(source.obs), source.var.index)
-    matrix = find_counts(source, counts, wanted)
-    source.verify(matrix)
+    with damage_named(source.path):
+        matrix = find_counts(source, counts, wanted)
+        source.verify(matrix)
     columns, var = wanted[matrix], source.features(matrix)
     named = {}
     for name in names:
         mine = np.flatnonzero(kinds[matrix] == name)
         named[name] = (mine, *name_features(source.place, var.iloc[mine], name, naming))
     labels = var.index[columns].to_numpy()
-    if backed:
-        values, totals = source.matrices[matrix], total_counts(source, matrix, columns, labels)
-    else:
-        values = load_counts(source, matrix, columns, labels)
-        totals = np.asarray(values.sum(axis=1, dtype=np.float64)).ravel()
-    report = DataReport()
-    for array, n in source.missing_chunks.items():
-        report.count("zarr_chunks_missing", n, array)
+    with damage_named(source.path):
+        if backed:
+            values, totals = source.matrices[matrix], total_counts(source, matrix, columns, labels)
+        else:
+            values = load_counts(source, matrix, columns, labels)
+            totals = np.asarray(values.sum(axis=1, dtype=np.float64)).ravel()
     return {
         name: Part(
             source=source,
@@ -196,7 +212,6 @@ def _read_source(
             features=features,
             totals=pd.Series(totals, index=source.obs.index),
             about={"modality": name, "counts": matrix, "genes": genes},
-            report=report,
         )
         for name, (mine, features, genes) in named.items()
     }
