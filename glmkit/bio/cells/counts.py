@@ -85,7 +85,7 @@ def is_text(matrix: Any) -> bool:
 def wrong_values(block: Any) -> tuple[str, int]:
     """What is wrong with a block as counts (empty if nothing), and at which of its stored values first."""
     values: np.ndarray = block.data if hasattr(block, "tocoo") else np.asarray(block).ravel()
-    if values.dtype.kind in "bu" or not values.size:
+    if values.dtype.kind in {"b", "u"} or not values.size:
         return "", -1
     if values.dtype.kind == "f" and (at := _first(~np.isfinite(values))) >= 0:
         return f"it holds {values[at]}", at

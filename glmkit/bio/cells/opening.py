@@ -123,7 +123,8 @@ def _legacy(path: Path) -> Source:
     import anndata
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # on where old files keep their neighbours, which are not read on
+        for kind in (FutureWarning, PendingDeprecationWarning):  # a dozen, on the layout of old files
+            warnings.simplefilter("ignore", kind)
         return in_memory(path, "h5ad", anndata.read_h5ad(path))
 
 

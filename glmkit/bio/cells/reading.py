@@ -174,6 +174,7 @@ def _read(
     for source in sources:
         if wanted := [name for name in names if name in modality_counts([source])]:
             parts |= _read_source(source, wanted, counts, naming, backed)
+    parts = {name: parts[name] for name in names}
     shared, keep = _common_cells(sources[0].path, parts)
     cells = {name: assemble(parts[name], shared, keep, backed) for name in names}
     if not backed:
@@ -207,7 +208,7 @@ def _read_source(source: Source, names: list[str], counts: str, naming: Naming, 
     return {
         name: Part(
             source=source,
-            values=values if backed else values[:, np.searchsorted(columns, mine)],
+            values=values if backed or len(mine) == len(columns) else values[:, np.searchsorted(columns, mine)],
             columns=mine,
             features=features,
             totals=pd.Series(totals, index=source.obs.index),
