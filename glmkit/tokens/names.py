@@ -23,6 +23,8 @@ class NamesFile:
     ----------
     path
         The file, to be written.
+    what
+        What has the names, in the plural, for messages.
 
     Raises
     ------
@@ -30,8 +32,8 @@ class NamesFile:
         At the end of the block: a name was added twice.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, what: str = "sequences of the store") -> None:
+        self.path, self.what = path, what
         self._numbers = array("q")
 
     def __enter__(self) -> "NamesFile":
@@ -57,4 +59,4 @@ class NamesFile:
         times = Counter(name for name in read_json(self.path) if hash(name) in twice)
         for name, number in times.items():
             if number > 1:
-                raise BadInput(f"The name {name!r} stands for two sequences of the store. Give each its own.")
+                raise BadInput(f"The name {name!r} stands for two {self.what}. Give each its own.")

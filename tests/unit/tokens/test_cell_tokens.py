@@ -114,6 +114,11 @@ def test_names_are_unique_even_where_their_numbers_are_equal(tmp_path: Path) -> 
             names.add(name)
         names._numbers[0] = names._numbers[1]  # as if two names had one number
     assert (tmp_path / "names.json").read_text() == '[\n"ä",\n"b\\"",\n"c"\n]'
-    with pytest.raises(BadInput, match="The name 'b' stands for two"), NamesFile(tmp_path / "names.json") as names:
-        for name in ("a", "b", "c", "b"):
+    with pytest.raises(BadInput, match="The name 'b' stands for two"):
+        write_names(tmp_path / "names.json", ["a", "b", "c", "b"])
+
+
+def write_names(path: Path, given: list[str]) -> None:
+    with NamesFile(path) as names:
+        for name in given:
             names.add(name)

@@ -16,7 +16,11 @@ V1 = HEAD + "<pad>\t\t0\t\n<mask>\t\t1\t\nENSG3\tTP53\t2\t1.5\nENSG1\t\t3\t0.25\
 
 def write_folder(folder: Path, tokens: dict, medians: dict, names: dict | None = None) -> Path:
     folder.mkdir(exist_ok=True)
-    for name, value in (("token_dictionary_gc104M", tokens), ("gene_median_dictionary_gc104M", medians), ("gene_name_id_dict_gc104M", names)):
+    for name, value in (
+        ("token_dictionary_gc104M", tokens),
+        ("gene_median_dictionary_gc104M", medians),
+        ("gene_name_id_dict_gc104M", names),
+    ):
         if value is not None:
             (folder / f"{name}.pkl").write_bytes(pickle.dumps(value))
     return folder
@@ -75,7 +79,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     path.write_bytes(b"ensembl\xe9")
     with pytest.raises(BadInput, match="not UTF-8 text at byte 7"):
         rank_tokenizer_from(path)
-    with pytest.raises(BadInput, match="absent.tsv cannot be read"):
+    with pytest.raises(BadInput, match=r"absent.tsv cannot be read"):
         rank_tokenizer_from(tmp_path / "absent.tsv")
 
 
@@ -83,13 +87,13 @@ def test_dictionaries_that_do_not_belong_together_are_refused(tmp_path: Path) ->
     tokens = {"<pad>": 0, "<mask>": 1, "ENSG1": 2}
     with pytest.raises(BadInput, match="has no file like token_dictionary"):
         rank_tokenizer_from(write_folder(tmp_path / "a", None, {"ENSG1": 1.0}))
-    with pytest.raises(BadInput, match="1 of 1 genes with a token have no median .*may never be mixed"):
+    with pytest.raises(BadInput, match=r"1 of 1 genes with a token have no median .*may never be mixed"):
         rank_tokenizer_from(write_folder(tmp_path / "b", tokens, {"ENSG2": 1.0}))
-    with pytest.raises(BadInput, match="expected an integer token of 'ENSG1', got 1.5. Is this the file of the medians"):
+    with pytest.raises(BadInput, match=r"expected an integer token of 'ENSG1', got 1.5. Is this the file of the medians"):
         rank_tokenizer_from(write_folder(tmp_path / "c", {"ENSG1": 1.5}, {"ENSG1": 1.0}))
     with pytest.raises(BadInput, match="expected a number as the median of 'ENSG1', got 'TP53'"):
         rank_tokenizer_from(write_folder(tmp_path / "d", tokens, {"ENSG1": "TP53"}))
     folder = write_folder(tmp_path / "e", tokens, {"ENSG1": 1.0})
     (folder / "token_dictionary.pkl").write_bytes(pickle.dumps(tokens))
-    with pytest.raises(BadInput, match="has 2 files of one kind: token_dictionary.pkl, token_dictionary_gc104M.pkl"):
+    with pytest.raises(BadInput, match=r"has 2 files of one kind: token_dictionary.pkl, token_dictionary_gc104M.pkl"):
         rank_tokenizer_from(folder)

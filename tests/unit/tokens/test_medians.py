@@ -83,7 +83,7 @@ def test_memory_of_a_sketch_does_not_grow_and_sketches_add_up() -> None:
     assert whole.counts.nbytes == size
     expected = [np.median(values[genes == gene]) for gene in range(5)]
     np.testing.assert_allclose(whole.medians(), expected, rtol=0.01)
-    with pytest.raises(BadInput, match="of 5 genes at 0.01 and of 6 at 0.01 cannot be merged"):
+    with pytest.raises(BadInput, match=r"of 5 genes at 0.01 and of 6 at 0.01 cannot be merged"):
         whole.merge(MedianSketch(6))
     with pytest.raises(BadInput, match="between 0 and 1, got 0"):
         MedianSketch(5, 0)
@@ -103,7 +103,7 @@ def test_what_cannot_be_counted_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="Expected an AnnData or a path of one, got int"):
         gene_medians([3])
     (tmp_path / "bad.h5ad").write_text("<html>")
-    with pytest.raises(BadInput, match="bad.h5ad cannot be read as an AnnData"):
+    with pytest.raises(BadInput, match=r"bad.h5ad cannot be read as an AnnData"):
         gene_medians(tmp_path / "bad.h5ad")
     adata = corpus(9, 5)
     adata.var_names = ["a", "b", "c", "b", "d"]

@@ -89,10 +89,10 @@ def test_a_number_of_the_wrong_size_or_kind_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="a number of type float64 has 4 bytes"):
         read_plain_pickle(path)
     path.write_bytes(pickle.dumps({"a": np.zeros(1, [("x", "f8")])[0]}, 4))
-    with pytest.raises(BadInput, match="REDUCE of numpy dtype|the instruction"):
+    with pytest.raises(BadInput, match=r"REDUCE of numpy dtype|the instruction"):
         read_plain_pickle(path)
     path.write_bytes(pickle.dumps({"a": np.zeros(3)}, 4))
-    with pytest.raises(BadInput, match="_reconstruct|_frombuffer"):
+    with pytest.raises(BadInput, match=r"_reconstruct|_frombuffer"):
         read_plain_pickle(path)
     with pytest.raises(BadInput, match=r"missing.pkl cannot be read \(No such file"):
         read_plain_pickle(tmp_path / "missing.pkl")
