@@ -1,6 +1,7 @@
 """What a model is given to learn from, and what it is judged by: splits, crops, masks, batches, labelled windows."""
 
 from glmkit.data.batches import token_budget_batches
+from glmkit.data.cell_store import CellStore
 from glmkit.data.coding import coding_windows
 from glmkit.data.crops import Crops
 from glmkit.data.encoded import EncodedWindows
@@ -19,6 +20,7 @@ from glmkit.data.within import bases_of, token_intervals
 __all__ = [
     "FRAMES",
     "OTHER_STRAND",
+    "CellStore",
     "Crops",
     "EncodedWindows",
     "LabelledCrops",
