@@ -1,10 +1,12 @@
-"""Short sequences as ids in memory: a corpus for fine-tuning, where a store on disk would be a detour."""
+"""Short sequences, or cells, as ids in memory: a corpus for fine-tuning, where a store on disk would be a detour."""
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from glmkit.errors import BadInput
 from glmkit.tokens import Tokenizer
 
 
@@ -39,3 +41,54 @@ class EncodedWindows:
 
     def __getitem__(self, index: int) -> np.ndarray:
         return self._ids[index]
+
+
+class EncodedCells:
+    """Cells as ids, with the face of a corpus that :func:`glmkit.train.fit` reads.
+
+    Parameters
+    ----------
+    cells
+        An AnnData of raw counts, or a dictionary of the modalities of the same cells.
+    tokenizer
+        Makes their ids: a RankTokenizer or a CellTokenizer.
+
+    Attributes
+    ----------
+    lengths
+        int64 (cells,).
+    names
+        Of the cells, in order.
+    hash
+        SHA-256 of their ids and lengths.
+    tokenizer_hash
+        The tokenizer's.
+
+    Raises
+    ------
+    BadInput
+        A cell has no token.
+    """
+
+    def __init__(self, cells: Any, tokenizer: Any) -> None:
+        ragged = tokenizer.encode_cells(cells)
+        self._ids, self._offsets = np.asarray(ragged.ids), np.asarray(ragged.offsets, dtype=np.int64)
+        first = next(iter(cells.values())) if isinstance(cells, dict) else cells
+        self.names = [str(name) for name in first.obs_names]
+        self.lengths = np.diff(self._offsets)
+        if not self.lengths.all():
+            empty = np.flatnonzero(self.lengths == 0)
+            raise BadInput(
+                f"{len(empty)} of {len(self.lengths)} cells have no token, the first {self.names[empty[0]]!r}: none of the genes that the "
+                "tokenizer knows was counted in them. Leave these cells out."
+            )
+        digest = hashlib.sha256(np.ascontiguousarray(self._ids, "<u4").tobytes())
+        digest.update(np.ascontiguousarray(self._offsets, "<i8").tobytes())
+        self.hash = digest.hexdigest()
+        self.tokenizer_hash = tokenizer.hash
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self._ids[self._offsets[index] : self._offsets[index + 1]]
