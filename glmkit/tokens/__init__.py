@@ -7,6 +7,8 @@ from glmkit.tokens.kmer import KmerTokenizer, centre_token, complement_kmers, to
 from glmkit.tokens.letters import LetterTokenizer
 from glmkit.tokens.nucleotide import NucleotideTokenizer
 from glmkit.tokens.published import published
+from glmkit.tokens.ragged import Ragged
+from glmkit.tokens.rank import RankTokenizer
 from glmkit.tokens.records import encode_records, token_runs
 from glmkit.tokens.registry import load_tokenizer, make_tokenizer
 from glmkit.tokens.store import TokenStore
@@ -21,6 +23,8 @@ __all__ = [
     "KmerTokenizer",
     "LetterTokenizer",
     "NucleotideTokenizer",
+    "Ragged",
+    "RankTokenizer",
     "TokenStore",
     "Tokenizer",
     "centre_token",

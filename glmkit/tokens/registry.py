@@ -14,6 +14,7 @@ from glmkit.tokens.base import BaseTokenizer
 from glmkit.tokens.kmer import KmerTokenizer
 from glmkit.tokens.letters import LetterTokenizer
 from glmkit.tokens.nucleotide import NucleotideTokenizer
+from glmkit.tokens.rank import RankTokenizer
 from glmkit.tokens.tokenizer import Tokenizer, read_description
 
 
@@ -81,4 +82,5 @@ _KINDS: dict[str, Callable[[dict[str, Any]], Tokenizer]] = {
     "bpe": _bpe,
     "letter": LetterTokenizer.from_description,
     "nucleotide": NucleotideTokenizer.from_description,
+    "rank": RankTokenizer.from_description,
 }

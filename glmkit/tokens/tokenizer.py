@@ -25,12 +25,12 @@ LAST = "<mask>"  # the last id of every tokenizer here
 
 @runtime_checkable
 class Tokenizer(Protocol):
-    """Strings to ids and back.
+    """Strings to ids and back; for cells, counts to ids.
 
     Attributes
     ----------
     kind
-        Name of the rule: ``base``, ``kmer``, ``bpe``, ``letter``, ``nucleotide``.
+        Name of the rule: ``base``, ``kmer``, ``bpe``, ``letter``, ``nucleotide``, ``rank``.
     vocabulary
         Entry of each id, in order.
     hash
