@@ -3,9 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 from glmkit.tokens.base import BaseTokenizer
+from glmkit.tokens.cells import CellTokenizer
 from glmkit.tokens.kmer import KmerTokenizer, centre_token, complement_kmers, tokens_over_base
 from glmkit.tokens.letters import LetterTokenizer
 from glmkit.tokens.nucleotide import NucleotideTokenizer
+from glmkit.tokens.panel import Panel
 from glmkit.tokens.published import published
 from glmkit.tokens.ragged import Ragged
 from glmkit.tokens.rank import RankTokenizer
@@ -20,9 +22,11 @@ if TYPE_CHECKING:
 __all__ = [
     "BaseTokenizer",
     "BpeTokenizer",
+    "CellTokenizer",
     "KmerTokenizer",
     "LetterTokenizer",
     "NucleotideTokenizer",
+    "Panel",
     "Ragged",
     "RankTokenizer",
     "TokenStore",

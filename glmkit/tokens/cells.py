@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from glmkit.errors import BadInput
+from glmkit.tokens.cell_rows import CHUNK
 from glmkit.tokens.letters import number
-from glmkit.tokens.panel import CHUNK, Panel
-from glmkit.tokens.ranks import Ragged, RankTokenizer
+from glmkit.tokens.panel import Panel
+from glmkit.tokens.ragged import Ragged
+from glmkit.tokens.rank import RankTokenizer
 from glmkit.tokens.tokenizer import as_ids, canonical_hash, smallest_dtype, write_description
 
 RNA = "rna"
@@ -48,11 +50,11 @@ class CellTokenizer:
     first_rank
         Tokens of a cell before its first gene.
     length
-        Most tokens of a cell, special ones included; None without RNA tokenizer where it is always the same.
+        Most tokens of a cell, special ones included.
     token_of
         The id of each gene.
     symbols
-        What the RNA tokenizer says of them.
+        The symbol of each gene, where known.
 
     Raises
     ------
@@ -67,7 +69,9 @@ class CellTokenizer:
         self.rna, self.panels = rna, tuple(panels)
         names = [panel.name for panel in self.panels]
         if len({RNA, *names}) != len(names) + 1 or (rna is None and not names):
-            raise BadInput(f"A CellTokenizer needs RNA or panels, each of a name of its own other than {RNA!r}, got panels {names}.")
+            raise BadInput(
+                f"A CellTokenizer needs RNA or panels, each of a name of its own other than {RNA!r}, got panels {names}."
+            )
         self.modalities = (RNA, *names)
         before = SPECIAL if rna is None else rna.vocabulary
         self.vocabulary = (*before, *(token for panel in self.panels for token in panel.tokens))
@@ -77,9 +81,9 @@ class CellTokenizer:
         self._begin = sizes[:-1]  # the first id of each panel
         self.segment_starts = (0, *sizes[:-1].tolist())
         self.first_rank = sum(len(panel.features) for panel in self.panels)
-        self.length = None if rna is None else rna.length + self.first_rank
+        self.length = self.first_rank + (len(self.prefix) + len(self.suffix) if rna is None else rna.length)
         self.token_of = {} if rna is None else rna.token_of
-        self.symbols = getattr(rna, "symbols", None)
+        self.symbols = {} if rna is None else rna.symbols
         self.dtype = smallest_dtype(len(self.vocabulary))
         self._say_what_hides(len(before))
         self.hash = canonical_hash(self._description())
@@ -198,11 +202,13 @@ class CellTokenizer:
         first = 0
         for panel, begin in zip(self.panels, self._begin.tolist(), strict=True):
             part = slice(first, first := first + len(panel.features))
-            for start in range(0, n, chunk):
-                stop = min(start + chunk, n)
-                adata = given.get(panel.name)
-                found = panel.unknown(stop - start) if adata is None else panel.places(adata[start:stop])
-                values[start:stop, part] = found + begin
+            if panel.name not in given:
+                values[:, part] = panel.unknown(1) + begin
+                continue
+            start = 0
+            for block in panel.place_blocks(given[panel.name], chunk):
+                values[start : start + len(block), part] = block + begin
+                start += len(block)
         if self.rna is None or RNA not in given:
             return Ragged(values.reshape(-1), np.arange(n + 1) * self.first_rank)
         ranks = self.rna.encode_cells(given[RNA], chunk)
@@ -214,7 +220,9 @@ class CellTokenizer:
         known = [name for name in self.modalities if name != RNA or self.rna is not None]
         found = {name: adata for name, adata in given.items() if name in known}
         if not found:
-            raise BadInput(f"cells: expected one of the modalities {', '.join(known)}, got {', '.join(map(str, given)) or 'none'}.")
+            raise BadInput(
+                f"cells: expected one of the modalities {', '.join(known)}, got {', '.join(map(str, given)) or 'none'}."
+            )
         names = next(iter(found.values())).obs_names
         for name, adata in found.items():
             if not adata.obs_names.equals(names):

@@ -5,7 +5,7 @@ A Transformer over tokens has no number line, so a value becomes one of a featur
 good at: hiding a value, predicting a distribution over it, and living without it.
 
 Edges are quantiles of the training cells, feature by feature, and are values that occurred, so that no bin is empty. Many features are zero in
-most cells: where more than a bin's share of cells tie at the least value, that value is a bin of its own and the others divide the rest.
+most cells: where a bin's share of cells or more tie at the least value, that value is a bin of its own and the others divide the rest.
 A feature that never varied has a single bin.
 
 Counts are made comparable between cells first: ``clr``, the centred log-ratio over the panel's features of a cell, for surface proteins (Stoeckius et al.
@@ -18,12 +18,12 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from glmkit.errors import BadInput
+from glmkit.tokens.cell_rows import CHUNK, count_blocks
 
 Normalise = Literal["clr", "binary", "log1p"]
 UNKNOWN = "?"
 BINS = 8
 PER = 10_000
-CHUNK = 4096  # cells that are made dense at a time
 
 
 class Panel:
@@ -160,7 +160,7 @@ class Panel:
             None of the features is there, a name stands twice, or counts are negative or not finite.
         """
         columns = self._columns(adata)
-        return np.concatenate([self.normalised(block, columns) for block in _blocks(adata, columns)])
+        return np.concatenate([np.empty((0, len(columns))), *self._blocks(adata, columns, CHUNK)])
 
     def places(self, adata: Any) -> np.ndarray:
         """Which of the panel's tokens each value is.
@@ -180,8 +180,25 @@ class Panel:
         BadInput
             As for `values`.
         """
-        columns = self._columns(adata)
-        return np.concatenate([self.binned(self.normalised(block, columns)) for block in _blocks(adata, columns)])
+        return np.concatenate([self.unknown(0), *self.place_blocks(adata)])
+
+    def place_blocks(self, adata: Any, chunk: int = CHUNK) -> Iterator[np.ndarray]:
+        """The same as `places`, a block of cells at a time.
+
+        Parameters
+        ----------
+        adata
+            Raw counts (cells, …).
+        chunk
+            Cells of a block, which are made dense together.
+
+        Yields
+        ------
+        numpy.ndarray
+            int64 (cells of the block, features).
+        """
+        for values in self._blocks(adata, self._columns(adata), chunk):
+            yield self.binned(values)
 
     def binned(self, values: np.ndarray) -> np.ndarray:
         """Which of the panel's tokens each normalised value is.
@@ -255,6 +272,12 @@ class Panel:
             )
         return columns
 
+    def _blocks(self, adata: Any, columns: np.ndarray, chunk: int) -> Iterator[np.ndarray]:
+        """Values float64 (cells, features), a block of cells at a time."""
+        kept = columns[columns >= 0]
+        for _, block in count_blocks(adata, chunk):
+            yield self.normalised(block[:, kept].toarray().astype(np.float64), columns)
+
     def normalised(self, counts: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Values of counts that were already found.
 
@@ -323,16 +346,8 @@ def quantile_edges(values: np.ndarray, bins: int) -> np.ndarray:
     above = values[values > low]
     if not len(above):
         return above
-    if (len(values) - len(above)) * bins > len(values):
+    if (len(values) - len(above)) * bins >= len(values):
         inner = np.quantile(above, np.arange(bins - 1) / (bins - 1), method="inverted_cdf")
     else:
         inner = np.quantile(values, np.arange(1, bins) / bins, method="inverted_cdf")
     return np.unique(inner[inner > low])
-
-
-def _blocks(adata: Any, columns: np.ndarray) -> Iterator[np.ndarray]:
-    """The counts of some columns, dense float64 (cells, columns), a block of cells at a time."""
-    kept = columns[columns >= 0]
-    for start in range(0, max(adata.n_obs, 1), CHUNK):
-        block = adata.X[start : start + CHUNK][:, kept]
-        yield np.asarray(block.toarray() if hasattr(block, "toarray") else block, np.float64)

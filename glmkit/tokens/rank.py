@@ -96,7 +96,9 @@ class RankTokenizer:
         self.prefix, self.suffix = ((2,), (3,)) if layout == "v2" else ((), ())
         self.length = LENGTHS[layout] if length is None else int(length)
         if self.length <= len(self.prefix) + len(self.suffix):
-            raise BadInput(f"A length of {self.length} leaves no room for a gene. Layout {layout} needs at least {self.first - 1}.")
+            raise BadInput(
+                f"A length of {self.length} leaves no room for a gene. Layout {layout} needs at least {self.first - 1}."
+            )
         self.dtype = smallest_dtype(len(self.vocabulary))
         self.maskable = np.arange(len(self.vocabulary)) >= self.first
         self.symbols = {gene: str((symbols or {})[gene]) for gene in self.genes if gene in (symbols or {})}
@@ -141,7 +143,9 @@ class RankTokenizer:
                 "Use encode_cells for an AnnData: it finds the genes by name."
             )
         totals = np.empty(0) if total is None else np.array([total], np.float64)
-        return self._rank(csr_matrix(array[None]), np.arange(len(self.genes), dtype=np.int32), totals, ["(given)"], self.genes).ids
+        return self._rank(
+            csr_matrix(array[None]), np.arange(len(self.genes), dtype=np.int32), totals, ["(given)"], self.genes
+        ).ids
 
     def encode_cells(self, adata: "AnnData", chunk: int = CHUNK, *, total: str | None = None) -> Ragged:
         """Ids of every cell of an AnnData, in its order.
