@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from glmkit.errors import BadInput
-from glmkit.tokens import Tokenizer
+from glmkit.tokens import Tokenizer, cell_ids, cell_names
 
 
 class EncodedWindows:
@@ -71,17 +70,9 @@ class EncodedCells:
     """
 
     def __init__(self, cells: Any, tokenizer: Any) -> None:
-        ragged = tokenizer.encode_cells(cells)
-        self._ids, self._offsets = np.asarray(ragged.ids), np.asarray(ragged.offsets, dtype=np.int64)
-        first = next(iter(cells.values())) if isinstance(cells, dict) else cells
-        self.names = [str(name) for name in first.obs_names]
+        self._ids, self._offsets = cell_ids(tokenizer, cells)
+        self.names = cell_names(cells)
         self.lengths = np.diff(self._offsets)
-        if not self.lengths.all():
-            empty = np.flatnonzero(self.lengths == 0)
-            raise BadInput(
-                f"{len(empty)} of {len(self.lengths)} cells have no token, the first {self.names[empty[0]]!r}: none of the genes that the "
-                "tokenizer knows was counted in them. Leave these cells out."
-            )
         digest = hashlib.sha256(np.ascontiguousarray(self._ids, "<u4").tobytes())
         digest.update(np.ascontiguousarray(self._offsets, "<i8").tobytes())
         self.hash = digest.hexdigest()

@@ -16,14 +16,15 @@ Batches are filled with windows of similar length up to a budget of tokens. They
 (float32 sums in another order), since no token sees another sequence.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from glmkit.errors import BadInput
-from glmkit.tokens import surround
+from glmkit.tokens import are_cells, cell_ids, surround
 
 CONTEXT = 1024
 BATCH_TOKENS = 4096  # with a few thousand tokens a batch the activations of a small model stay in cache
@@ -73,85 +74,6 @@ def windows(length: int, context: int, past_only: bool = False) -> list[Window]:
     return [Window(*parts) for parts in zip(starts, ends, [0, *cuts], [*cuts, length], strict=True)]
 
 
-def are_cells(inputs: Any) -> bool:
-    """Whether inputs are cells: an AnnData, or a dictionary of them.
-
-    Parameters
-    ----------
-    inputs
-        What a verb was given.
-
-    Returns
-    -------
-    bool
-        True where they go through ``tokenizer.encode_cells``.
-    """
-    return hasattr(inputs, "obs_names") or isinstance(inputs, Mapping)
-
-
-def cell_names(cells: Any) -> list[str]:
-    """The names of cells.
-
-    Parameters
-    ----------
-    cells
-        An AnnData or a dictionary of them.
-
-    Returns
-    -------
-    list of str
-        In order.
-
-    Raises
-    ------
-    BadInput
-        An empty dictionary.
-    """
-    if isinstance(cells, Mapping):
-        if not cells:
-            raise BadInput("cells: expected a dictionary with a modality or more, such as {'rna': adata}, got an empty one.")
-        cells = next(iter(cells.values()))
-    return [str(name) for name in cells.obs_names]
-
-
-def encode_cells(model: Any, cells: Any) -> list[np.ndarray]:
-    """Ids of each cell by the model's own tokenizer.
-
-    Parameters
-    ----------
-    model
-        Anything with ``tokenizer``.
-    cells
-        An AnnData of raw counts, or a dictionary of the modalities of the same cells.
-
-    Returns
-    -------
-    list of arrays (length,)
-        Ids, one array a cell.
-
-    Raises
-    ------
-    BadInput
-        The tokenizer reads no cells, or a cell has no token.
-    """
-    if not hasattr(model.tokenizer, "encode_cells"):
-        raise BadInput(
-            f"The model's tokenizer ({type(model.tokenizer).__name__}) reads sequences, got cells. Give a list of sequences, or load a "
-            "model of cells."
-        )
-    names = cell_names(cells)
-    ragged = model.tokenizer.encode_cells(cells)
-    ids, offsets = ragged.ids, np.asarray(ragged.offsets)
-    empty = np.flatnonzero(np.diff(offsets) == 0)
-    if len(empty):
-        first = ", ".join(repr(name) for name in np.asarray(names, object)[empty[:3]])
-        raise BadInput(
-            f"{len(empty)} of {len(offsets) - 1} cells have no token, the first {first}: none of the genes that the model knows was "
-            "counted in them. Leave these cells out, or see whether the gene names are those that the model was trained on."
-        )
-    return [ids[start:stop] for start, stop in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)]
-
-
 def encode(model: Any, inputs: Sequence[str | np.ndarray] | Any) -> list[np.ndarray]:
     """Ids of each input by the model's own tokenizer; arrays of ids pass through.
 
@@ -160,7 +82,7 @@ def encode(model: Any, inputs: Sequence[str | np.ndarray] | Any) -> list[np.ndar
     model
         Anything with ``tokenizer``.
     inputs
-        Strings or integer ids; or cells, see :func:`encode_cells`.
+        Strings or integer ids; or cells, an AnnData of raw counts or a dictionary of the modalities of the same cells.
 
     Returns
     -------
@@ -170,10 +92,11 @@ def encode(model: Any, inputs: Sequence[str | np.ndarray] | Any) -> list[np.ndar
     Raises
     ------
     BadInput
-        A single string instead of a list, or an input without a token.
+        A single string instead of a list, an input without a token, or cells for a tokenizer of sequences.
     """
     if are_cells(inputs):
-        return encode_cells(model, inputs)
+        ids, offsets = cell_ids(model.tokenizer, inputs)
+        return [ids[start:stop] for start, stop in itertools.pairwise(offsets.tolist())]
     if isinstance(inputs, str):
         raise BadInput("inputs: expected a list of sequences, got one string. Put it in a list: [sequence].")
     ids = [model.tokenizer.encode(item) if isinstance(item, str) else np.asarray(item) for item in inputs]

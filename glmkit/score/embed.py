@@ -9,7 +9,6 @@ from glmkit.axes import Embeddings
 from glmkit.errors import BadInput
 from glmkit.score.batches import (
     BATCH_TOKENS,
-    are_cells,
     by_budget,
     encode,
     evaluating,
@@ -18,7 +17,7 @@ from glmkit.score.batches import (
     packed,
     windows,
 )
-from glmkit.tokens import centre_token, tokens_over_base
+from glmkit.tokens import are_cells, centre_token, tokens_over_base
 
 Pool = Literal["mean", "first", "last", "centre", "cls"]
 

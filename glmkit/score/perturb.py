@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from glmkit.errors import BadInput
-from glmkit.score.batches import BATCH_TOKENS, cell_names, encode_cells, special_tokens
+from glmkit.score.batches import BATCH_TOKENS, encode, special_tokens
 from glmkit.score.classify import class_probabilities
 from glmkit.score.embed import Pool, embed
 from glmkit.score.estimate import ratio
+from glmkit.tokens import cell_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,7 +111,7 @@ def perturb(
     reading = _Reading(model, pool, layer, _class(model, towards), batch_tokens)
     tokens = gene_tokens(model.tokenizer, genes)
     sets = [("+".join(genes), tokens)] if combine else [(gene, [token]) for gene, token in zip(genes, tokens, strict=True)]
-    names, ids = np.array(cell_names(cells), object), encode_cells(model, cells)
+    names, ids = np.array(cell_names(cells), object), encode(model, cells)
     if groups is not None and len(groups) != len(ids):
         raise BadInput(f"groups: expected one name for each of {len(ids)} cells, got {len(groups)}.")
     before: dict[int, tuple[np.ndarray, float]] = {}
@@ -185,9 +186,7 @@ def _class(model: Any, towards: str | int | None) -> int | None:
     raise BadInput(f"towards: expected one of the classes {', '.join(map(repr, classes))} or its number, got {towards!r}.")
 
 
-def _perturbed(
-    ids: list[np.ndarray], wanted: list[int], kind: Kind, tokenizer: Any
-) -> tuple[np.ndarray, list[np.ndarray]]:
+def _perturbed(ids: list[np.ndarray], wanted: list[int], kind: Kind, tokenizer: Any) -> tuple[np.ndarray, list[np.ndarray]]:
     """The cells that a perturbation touches, int64 (touched,), and what they become."""
     first, room = getattr(tokenizer, "first_rank", 0), tokenizer.length - len(tokenizer.prefix) - len(tokenizer.suffix)
     touched, after = [], []
@@ -203,7 +202,11 @@ def _perturbed(
 
 
 def _moved(
-    reading: _Reading, ids: list[np.ndarray], touched: np.ndarray, after: list[np.ndarray], before: dict[int, tuple[np.ndarray, float]]
+    reading: _Reading,
+    ids: list[np.ndarray],
+    touched: np.ndarray,
+    after: list[np.ndarray],
+    before: dict[int, tuple[np.ndarray, float]],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Shift and change of probability of each touched cell, (touched,) each; `before` keeps what was read of unperturbed cells."""
     if not len(touched):

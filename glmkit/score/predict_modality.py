@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glmkit.errors import BadInput
-from glmkit.score.batches import BATCH_TOKENS, by_budget, cell_names, encode_cells, evaluating, first_letters, packed
+from glmkit.score.batches import BATCH_TOKENS, by_budget, encode, evaluating, first_letters, packed
+from glmkit.tokens import cell_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +56,7 @@ def predict_modality(model: Any, cells: Any, name: str, *, batch_tokens: int = B
         cells = {modality: adata for modality, adata in cells.items() if modality != name}
         if not cells:
             raise BadInput(f"cells: expected another modality than {name!r}, which is what is to be predicted; got no other.")
-    ids = encode_cells(model, cells)
+    ids = encode(model, cells)
     candidates, wrong, centres = _choices(tokenizer, name)
     here = np.arange(len(panel.features)) + tokenizer.place_of(name)
     result = np.empty((len(ids), len(panel.features)))

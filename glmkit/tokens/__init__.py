@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from glmkit.tokens.base import BaseTokenizer
+from glmkit.tokens.cell_inputs import are_cells, cell_ids, cell_names
 from glmkit.tokens.cells import CellTokenizer
 from glmkit.tokens.kmer import KmerTokenizer, centre_token, complement_kmers, tokens_over_base
 from glmkit.tokens.letters import LetterTokenizer
@@ -31,6 +32,9 @@ __all__ = [
     "RankTokenizer",
     "TokenStore",
     "Tokenizer",
+    "are_cells",
+    "cell_ids",
+    "cell_names",
     "centre_token",
     "complement_kmers",
     "encode_records",

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from glmkit.errors import BadInput
+from glmkit.tokens.cell_inputs import RNA
 from glmkit.tokens.cell_rows import CHUNK
 from glmkit.tokens.letters import number
 from glmkit.tokens.panel import Panel
@@ -21,7 +22,6 @@ from glmkit.tokens.ragged import Ragged
 from glmkit.tokens.rank import RankTokenizer
 from glmkit.tokens.tokenizer import as_ids, canonical_hash, smallest_dtype, write_description
 
-RNA = "rna"
 SPECIAL = ("<pad>", "<mask>", "<cls>", "<eos>")  # where there is no RNA tokenizer to say them
 
 

@@ -1,6 +1,5 @@
 """Verbs that take sequences take cells too: whole, in their order, and refused with their names."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import anndata
@@ -12,7 +11,7 @@ import torch
 from glmkit.errors import BadInput
 from glmkit.models import LanguageModel, TransformerConfig, new_classifier, new_model, pack
 from glmkit.score import class_probabilities, embed
-from glmkit.tokens import BaseTokenizer
+from glmkit.tokens import BaseTokenizer, Ragged
 
 ENTRIES, GENES = 23, 11
 
@@ -26,10 +25,10 @@ class Ranked:
     def __init__(self, around: bool) -> None:
         self.prefix, self.suffix = ((2,), (3,)) if around else ((), ())
 
-    def encode_cells(self, cells: Any) -> Any:
-        counts = (cells["rna"] if isinstance(cells, dict) else cells).X
+    def encode_cells(self, cells: Any) -> Ragged:
+        counts = cells.X
         rows = [np.argsort(-row, kind="stable")[: (row > 0).sum()] + 4 for row in counts]
-        return SimpleNamespace(ids=np.concatenate(rows), offsets=np.cumsum([0, *map(len, rows)]))
+        return Ragged(np.concatenate(rows), np.cumsum([0, *map(len, rows)]))
 
 
 def model_of(around: bool = True, **changes: Any) -> LanguageModel:
@@ -97,5 +96,7 @@ def test_empty_cells_and_readers_of_sequences_are_refused() -> None:
     sequence_model = new_model(TransformerConfig(vocabulary_size=10, width=8, layers=1, heads=2, feedforward=8), BaseTokenizer())
     with pytest.raises(BadInput, match=r"BaseTokenizer\) reads sequences, got cells"):
         embed(sequence_model, given)
+    with pytest.raises(BadInput, match="reads 'rna' alone, got 'protein', 'atac'"):
+        embed(model_of(), {"protein": given, "atac": given})
     with pytest.raises(BadInput, match="got an empty one"):
         embed(model_of(), {})
