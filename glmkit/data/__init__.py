@@ -5,6 +5,7 @@ from glmkit.data.coding import coding_windows
 from glmkit.data.crops import Crops
 from glmkit.data.encoded import EncodedCells, EncodedWindows
 from glmkit.data.frames import FRAMES, OTHER_STRAND, coding_frames
+from glmkit.data.gene_graph import GeneGraph, coexpression_graph
 from glmkit.data.homology import closest, closest_train_neighbour, cluster, split_homology
 from glmkit.data.labelled import LabelledWindows
 from glmkit.data.labelled_crops import LabelledCrops
@@ -23,6 +24,7 @@ __all__ = [
     "Crops",
     "EncodedCells",
     "EncodedWindows",
+    "GeneGraph",
     "LabelledCrops",
     "LabelledWindows",
     "Lost",
@@ -37,6 +39,7 @@ __all__ = [
     "cluster",
     "coding_frames",
     "coding_windows",
+    "coexpression_graph",
     "hide_lost",
     "hold_out",
     "labelled_proteins",

@@ -95,8 +95,8 @@ def encode(model: Any, inputs: Sequence[str | np.ndarray] | Any) -> list[np.ndar
         A single string instead of a list, an input without a token, or cells for a tokenizer of sequences.
     """
     if are_cells(inputs):
-        ids, offsets = cell_ids(model.tokenizer, inputs)
-        return [ids[start:stop] for start, stop in itertools.pairwise(offsets.tolist())]
+        ragged = cell_ids(model.tokenizer, inputs)
+        return [ragged.ids[start:stop] for start, stop in itertools.pairwise(ragged.offsets.tolist())]
     if isinstance(inputs, str):
         raise BadInput("inputs: expected a list of sequences, got one string. Put it in a list: [sequence].")
     ids = [model.tokenizer.encode(item) if isinstance(item, str) else np.asarray(item) for item in inputs]

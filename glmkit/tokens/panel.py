@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from glmkit.errors import BadInput
 from glmkit.tokens.cell_rows import CHUNK, count_blocks
@@ -60,8 +61,8 @@ class Panel:
         name: str,
         features: Sequence[str],
         normalise: Normalise,
-        edges: Sequence[Sequence[float]],
-        centres: Sequence[Sequence[float]],
+        edges: Sequence[ArrayLike],
+        centres: Sequence[ArrayLike],
     ) -> None:
         self.name, self.features, self.normalise = name, tuple(map(str, features)), normalise
         self.edges = tuple(np.asarray(values, np.float64) for values in edges)
@@ -138,7 +139,7 @@ class Panel:
 
     @property
     def bins(self) -> np.ndarray:
-        """int64 (features,): how many bins each has."""
+        """How many bins each feature has: int64 (features,)."""
         return np.diff(self.starts) - 1
 
     def values(self, adata: Any) -> np.ndarray:
