@@ -1,5 +1,6 @@
-"""Strings become ids, and ids become a corpus: tokenizers and the memory-mapped token store."""
+"""Strings and cells become ids, and ids become a corpus: tokenizers and the memory-mapped token store."""
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from glmkit.tokens.base import BaseTokenizer
@@ -19,6 +20,9 @@ from glmkit.tokens.tokenizer import Tokenizer, surround
 
 if TYPE_CHECKING:
     from glmkit.tokens.bpe import BpeTokenizer
+    from glmkit.tokens.cell_tokens import write_cell_tokens
+    from glmkit.tokens.geneformer import rank_tokenizer_from
+    from glmkit.tokens.medians import gene_medians
 
 __all__ = [
     "BaseTokenizer",
@@ -38,18 +42,27 @@ __all__ = [
     "centre_token",
     "complement_kmers",
     "encode_records",
+    "gene_medians",
     "load_tokenizer",
     "make_tokenizer",
     "published",
+    "rank_tokenizer_from",
     "surround",
     "token_runs",
     "tokens_over_base",
+    "write_cell_tokens",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "BpeTokenizer":  # loads the ``tokenizers`` library, so only when it is asked for
-        from glmkit.tokens.bpe import BpeTokenizer
+_HOMES = {  # what loads something heavier, so only when it is asked for
+    "BpeTokenizer": "bpe",
+    "gene_medians": "medians",
+    "rank_tokenizer_from": "geneformer",
+    "write_cell_tokens": "cell_tokens",
+}
 
-        return BpeTokenizer
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,11 +1,13 @@
-"""The rows of an AnnData a block at a time, as canonical CSR, whatever its X is: dense or sparse, in memory or in a file.
+"""Cells as blocks of canonical CSR rows, whatever they lie in.
 
-CSR and dense matrices in a file are read block by block. CSC cannot be: every block of rows would read the whole file again, so
-a CSC matrix is read once and turned into CSR in memory.
+X may be dense or sparse, in memory or in a file. CSR and dense matrices in a file are read block by block. CSC cannot be: every
+block of rows would read the whole file again, so a CSC matrix is read once and turned into CSR in memory.
 """
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -16,6 +18,63 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 CHUNK = 4096
+Cells: TypeAlias = "AnnData | str | Path | Iterable[AnnData | str | Path]"
+
+
+def each_part(source: Cells) -> Iterator[tuple[str, "AnnData"]]:
+    """Every AnnData of a source, one at a time; files are opened backed and closed before the next.
+
+    Parameters
+    ----------
+    source
+        An AnnData, a path of an ``.h5ad`` or ``.zarr``, or any iterable of these, also one that makes them as it goes.
+
+    Yields
+    ------
+    tuple
+        Where it lies, as a note for :func:`noted` (empty for one in memory), and the AnnData, ready to be read.
+
+    Raises
+    ------
+    BadInput
+        Something that is neither a path nor an AnnData, or a file that anndata cannot read.
+    """
+    from anndata import AnnData
+
+    for part in [source] if isinstance(source, AnnData | str | Path) else source:
+        if isinstance(part, AnnData):
+            yield "", part
+            continue
+        if not isinstance(part, str | Path):
+            raise BadInput(f"Expected an AnnData or a path of one, got {type(part).__name__}.")
+        with _opened(Path(part)) as adata:
+            yield f"file {part}", adata
+
+
+@contextmanager
+def noted(where: str) -> Iterator[None]:
+    """Add a note to an error on its way up, if there is something to say."""
+    try:
+        yield
+    except Exception as error:
+        if where:
+            error.add_note(where)
+        raise
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator["AnnData"]:
+    import anndata
+
+    try:
+        adata = anndata.read_zarr(path) if path.suffix == ".zarr" else anndata.read_h5ad(path, backed="r")
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise BadInput(f"{path} cannot be read as an AnnData ({error}). Expected a whole .h5ad or .zarr.") from error
+    try:
+        yield adata
+    finally:
+        if adata.isbacked:
+            adata.file.close()
 
 
 def count_blocks(adata: "AnnData", chunk: int = CHUNK) -> Iterator[tuple[int, "csr_matrix"]]:
