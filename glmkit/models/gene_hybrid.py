@@ -37,8 +37,10 @@ class GeneHybrid(nn.Module):
         What makes the ids: a RankTokenizer or a CellTokenizer.
     card
         Where the model comes from: plain JSON values.
-    width, layers, kind, heads, features, train_network, dropout
+    width, layers, heads, features, train_network, dropout
         As for `glmkit.models.HybridConfig`.
+    messages
+        Its ``kind``: ``gatv2`` or ``sage``.
     most
         Neighbours of a gene that there is room for; 0 for no graph.
 
@@ -65,7 +67,7 @@ class GeneHybrid(nn.Module):
         *,
         width: int = 64,
         layers: int = 2,
-        kind: Layer = "gatv2",
+        messages: Layer = "gatv2",
         heads: int = 4,
         features: Features = "model",
         train_network: bool = False,
@@ -74,20 +76,27 @@ class GeneHybrid(nn.Module):
     ) -> None:
         super().__init__()
         check_classes(classes)
-        shape = {"width": width, "layers": layers, "kind": kind, "heads": heads, "features": features, "dropout": dropout}
+        shape: dict[str, Any] = {
+            "width": width,
+            "layers": layers,
+            "kind": messages,
+            "heads": heads,
+            "features": features,
+            "dropout": dropout,
+        }
         config = HybridConfig(outputs=len(classes), pool="mean", train_network=train_network, **shape)
         self.network, self.tokenizer, self.card, self.classes = network, tokenizer, card or {}, tuple(classes)
-        self.width, self.layers, self.kind, self.heads, self.features = width, layers, kind, heads, features
+        self.width, self.layers, self.messages, self.heads, self.features = width, layers, messages, heads, features
         self.train_network, self.dropout, self.most = train_network, dropout, most
         vocabulary = network.config.vocabulary_size
         self.letters = nn.Embedding(vocabulary, width) if features == "letters" else None
-        self.messages = GraphHead(width if features == "letters" else network.config.width, config)
+        self.passing = GraphHead(width if features == "letters" else network.config.width, config)
         self.register_buffer("neighbours", torch.full((vocabulary, most), -1, dtype=torch.int64))
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return self.messages.out.weight.device
+        return self.passing.out.weight.device
 
     def edges(self, tokens: TokensT, boundaries: BoundariesT) -> Graph:
         """The graph of a batch of cells.
@@ -150,9 +159,9 @@ class GeneHybrid(nn.Module):
         torch.Tensor
             (cells, classes).
         """
-        hidden = self.messages(self.nodes(tokens, boundaries), self.edges(tokens, boundaries))
+        hidden = self.passing(self.nodes(tokens, boundaries), self.edges(tokens, boundaries))
         around = len(self.tokenizer.prefix), len(self.tokenizer.suffix)
-        return self.messages.out(pool_hidden(hidden, boundaries, "mean", around=around))
+        return self.passing.out(pool_hidden(hidden, boundaries, "mean", around=around))
 
     def train(self, mode: bool = True) -> "GeneHybrid":
         """Training mode; a language model that is only measured stays in evaluation mode.
@@ -180,7 +189,7 @@ def new_gene_hybrid(
     *,
     width: int = 64,
     layers: int = 2,
-    kind: Layer = "gatv2",
+    messages: Layer = "gatv2",
     heads: int = 4,
     features: Features = "model",
     train_network: bool = False,
@@ -197,7 +206,9 @@ def new_gene_hybrid(
         Names of the classes.
     graph
         Of the training cells; None for no graph (the ablation).
-    width, layers, kind, heads, features, train_network, dropout
+    messages
+        Its ``kind``: ``gatv2`` or ``sage``.
+    width, layers, heads, features, train_network, dropout
         As for `glmkit.models.HybridConfig`; ``features="letters"`` is the ablation without language model.
     seed
         Of the head's first weights; torch's global random state is left as it was.
@@ -222,7 +233,7 @@ def new_gene_hybrid(
             {**model.card, "classes": list(classes), "graph": graph is not None, "features": features},
             width=width,
             layers=layers,
-            kind=kind,
+            messages=messages,
             heads=heads,
             features=features,
             train_network=train_network,

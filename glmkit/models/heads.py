@@ -37,7 +37,7 @@ HEADS = {
     "token classifier": Head(TokenClassifier, "classes", ("dropout",)),
     "regressor": Head(Regressor, "outputs", ("pool", "hidden", "dropout")),
     "gene hybrid": Head(
-        GeneHybrid, "classes", ("width", "layers", "kind", "heads", "features", "train_network", "dropout", "most")
+        GeneHybrid, "classes", ("width", "layers", "messages", "heads", "features", "train_network", "dropout", "most")
     ),
 }
 

@@ -239,7 +239,10 @@ class Hybrid(nn.Module):
 
 def _message_layer(config: HybridConfig) -> nn.Module:
     """One round of messages; a node always hears itself."""
-    from torch_geometric.nn import GATv2Conv, SAGEConv  # here, for it takes seconds to load and every head's module is loaded at once
+    from torch_geometric.nn import (  # here, for it takes seconds to load and every head's module is loaded at once
+        GATv2Conv,
+        SAGEConv,
+    )
 
     if config.kind == "sage":
         return SAGEConv(config.width, config.width)

@@ -116,12 +116,16 @@ def _from_folder(folder: Path) -> RankTokenizer:
     for part, pattern in _PARTS.items():
         paths = sorted(path for path in folder.iterdir() if re.fullmatch(pattern, path.name))
         if len(paths) > 1:
-            raise BadInput(f"{folder} has {len(paths)} files of one kind: {', '.join(p.name for p in paths)}. Keep those of one version.")
+            raise BadInput(
+                f"{folder} has {len(paths)} files of one kind: {', '.join(p.name for p in paths)}. Keep those of one version."
+            )
         if paths:
             found[part] = paths[0]
     for part in ("token", "median"):
         if part not in found:
-            raise BadInput(f"{folder} has no file like {_PARTS[part].replace('.*', '*').replace(chr(92), '')}. Geneformer publishes it beside its weights.")
+            raise BadInput(
+                f"{folder} has no file like {_PARTS[part].replace('.*', '*').replace(chr(92), '')}. Geneformer publishes it beside its weights."
+            )
     tokens = {gene: _whole(found["token"], gene, value) for gene, value in read_plain_pickle(found["token"]).items()}
     medians = {gene: _number(found["median"], gene, value) for gene, value in read_plain_pickle(found["median"]).items()}
     names = read_plain_pickle(found["name"]) if "name" in found else {}
@@ -152,4 +156,6 @@ def _lines(path: Path) -> list[list[str]]:
     except (OSError, EOFError) as error:
         raise BadInput(f"{path} cannot be read ({error}). Expected a table of genes with tokens and medians.") from error
     except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: not UTF-8 text at byte {error.start}. Expected a table of genes with tokens and medians.") from error
+        raise BadInput(
+            f"{path}: not UTF-8 text at byte {error.start}. Expected a table of genes with tokens and medians."
+        ) from error

@@ -80,7 +80,9 @@ def _genes(source: Path) -> Path | None:
         return source if re.fullmatch(GENES, source.name) else None
     tables = sorted(path for path in source.iterdir() if re.fullmatch(GENES, path.name))
     if len(tables) > 1:
-        raise BadInput(f"{source} has {len(tables)} tables of genes: {', '.join(path.name for path in tables)}. Keep the model's own.")
+        raise BadInput(
+            f"{source} has {len(tables)} tables of genes: {', '.join(path.name for path in tables)}. Keep the model's own."
+        )
     if tables:
         return tables[0]
     return source if any(source.glob(DICTIONARY)) else None

@@ -1,17 +1,21 @@
 """A BERT of Geneformer's shape and vocabulary that `transformers` saved: equal logits and embeddings here, and back again."""
 
-import gzip
+import pickle  # noqa: TID251 (to write files like the published ones)
+import shutil
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
+import anndata
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
+from glmkit.errors import BadInput
 from glmkit.models import LanguageModel, load, pack, save
 from glmkit.score import embed
+from glmkit.tokens import RankTokenizer, rank_tokenizer_from
 
 transformers = pytest.importorskip("transformers")
 
@@ -49,17 +53,13 @@ def theirs(folder: Path) -> Any:
 
 
 @pytest.fixture(scope="module")
-def tokenizer(shared_data: Callable[[str], Path]) -> Any:
-    with gzip.open(shared_data("geneformer_v1_genes.tsv.gz"), "rt") as file:
-        names = [line.split("\t")[0] for line in file][1:]
-    save = lambda folder: (folder / "tokenizer.json").write_text('{"hash": "geneformer"}')  # noqa: E731
-    ids = {"pad_id": 0, "mask_id": 1, "bos_id": 0, "eos_id": 0, "unk_id": 0}
-    return SimpleNamespace(vocabulary=tuple(names), hash="geneformer", prefix=(), suffix=(), save=save, **ids)
+def genes(shared_data: Callable[[str], Path]) -> Path:
+    return shared_data("geneformer_v1_genes.tsv.gz")
 
 
 @pytest.fixture(scope="module")
-def ours(folder: Path, tokenizer: Any) -> LanguageModel:
-    model = load(folder, device="cpu", tokenizer=tokenizer)
+def ours(folder: Path, genes: Path) -> LanguageModel:
+    model = load(folder, device="cpu", tokenizer=rank_tokenizer_from(genes))
     assert isinstance(model, LanguageModel)
     return model
 
@@ -70,6 +70,15 @@ def cells() -> list[np.ndarray]:
     found = [rng.permutation(np.arange(2, ENTRIES))[:length] for length in LENGTHS]
     found[0][[0, 9, 10]] = 1
     return found
+
+
+def counted(tokenizer: RankTokenizer, n: int = 5) -> anndata.AnnData:
+    """Raw counts of 400 genes of the vocabulary and one that it lacks."""
+    rng = np.random.default_rng(8)
+    names = [*(tokenizer.genes[i] for i in rng.permutation(len(tokenizer.genes))[:400]), "not a gene"]
+    counts = rng.poisson(rng.gamma(0.3, 3.0, (n, len(names)))).astype(np.float32)
+    obs = pd.DataFrame(index=[f"cell {i}" for i in range(n)])
+    return anndata.AnnData(counts, obs=obs, var=pd.DataFrame(index=names))
 
 
 def run(model: Any, ids: np.ndarray) -> Any:
@@ -113,3 +122,40 @@ def test_saved_again_it_opens_in_transformers(ours: LanguageModel, theirs: Any, 
     for ids in cells():
         found = differs("Geneformer V1", "saved, then transformers", run(again.eval(), ids).logits, run(theirs, ids).logits)
         assert found <= 1e-6
+
+
+def test_cells_are_embedded_as_transformers_does_it(ours: LanguageModel, theirs: Any, differs: Any) -> None:
+    adata = counted(ours.tokenizer)
+    ranks = ours.tokenizer.encode_cells(adata)
+    assert ranks.lengths.min() > 20
+    given = [ranks.item(i).astype(np.int64) for i in range(adata.n_obs)]
+    expected = torch.stack([run(theirs, ids).hidden_states[-2][0].mean(0) for ids in given])
+    assert differs("Geneformer V1", "embedding of counted cells", torch.from_numpy(embed(ours, adata, -2)), expected) <= 1e-5
+
+
+@pytest.mark.parametrize("dictionaries", [True, False])
+def test_its_dictionaries_beside_the_weights_are_its_tokenizer(
+    folder: Path, genes: Path, ours: LanguageModel, dictionaries: bool, tmp_path: Path
+) -> None:
+    shutil.copytree(folder, tmp_path / "model")
+    with pytest.raises(BadInput, match=r"A Geneformer's dictionaries go beside its weights, or as load"):
+        load(tmp_path / "model", device="cpu")
+    tokenizer = ours.tokenizer
+    if dictionaries:
+        ids = {name: i for i, name in enumerate(tokenizer.vocabulary)}
+        medians = dict(zip(tokenizer.genes, tokenizer.medians.tolist(), strict=True))
+        names = {symbol: gene for gene, symbol in tokenizer.symbols.items()}
+        for name, value in (
+            ("token_dictionary_gc30M", ids),
+            ("gene_median_dictionary_gc30M", medians),
+            ("gene_name_id_dict_gc30M", names),
+        ):
+            (tmp_path / "model" / f"{name}.pkl").write_bytes(pickle.dumps(value))
+    else:
+        shutil.copy(genes, tmp_path / "model")
+    again = load(tmp_path / "model", device="cpu")
+    assert isinstance(again.tokenizer, RankTokenizer)
+    assert again.tokenizer.vocabulary == tokenizer.vocabulary
+    adata = counted(tokenizer)
+    np.testing.assert_array_equal(again.tokenizer.encode_cells(adata).ids, tokenizer.encode_cells(adata).ids)
+    assert load(save(again, tmp_path / "saved"), device="cpu").tokenizer.hash == again.tokenizer.hash

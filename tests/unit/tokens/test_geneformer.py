@@ -16,7 +16,11 @@ V1 = HEAD + "<pad>\t\t0\t\n<mask>\t\t1\t\nENSG3\tTP53\t2\t1.5\nENSG1\t\t3\t0.25\
 
 def write_folder(folder: Path, tokens: dict, medians: dict, names: dict | None = None) -> Path:
     folder.mkdir(exist_ok=True)
-    for name, value in (("token_dictionary_gc104M", tokens), ("gene_median_dictionary_gc104M", medians), ("gene_name_id_dict_gc104M", names)):
+    for name, value in (
+        ("token_dictionary_gc104M", tokens),
+        ("gene_median_dictionary_gc104M", medians),
+        ("gene_name_id_dict_gc104M", names),
+    ):
         if value is not None:
             (folder / f"{name}.pkl").write_bytes(pickle.dumps(value))
     return folder
