@@ -3,14 +3,15 @@
 Every modality shares it. A folder holds ``tokens.bin`` (ids, little-endian), ``offsets.npy`` (where each item starts),
 ``names.json``, ``soft_mask.bin`` and ``soft_mask_offsets.npy`` (runs of soft-masked tokens), ``tokenizer.json`` and
 ``manifest.json`` (sizes and SHA-256 of all of them). Reading an item touches its own pages only, so a training run starts as
-fast on a genome as on a plasmid. Writing keeps one item in memory at a time; what grows is the index, 16 bytes and a name an
-item. The trade-off: a store is written once and never changed in place.
+fast on a genome as on a plasmid; names are read when they are first asked for. Writing keeps one item in memory at a time; what
+grows is the index, 24 bytes an item: two offsets, and a number that finds a name given twice. The trade-off: a store is written once and never changed in place.
 """
 
 import hashlib
 import json
 from array import array
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,6 +19,7 @@ import numpy as np
 
 from glmkit.errors import BadInput
 from glmkit.files import atomic_folder, read_json, recover_folder, sha256
+from glmkit.tokens.names import NamesFile
 from glmkit.tokens.registry import load_tokenizer
 from glmkit.tokens.tokenizer import Tokenizer, as_ids, canonical_hash
 
@@ -39,8 +41,6 @@ class TokenStore:
     ----------
     folder
         Where it lies.
-    names
-        Name of each item, unique.
     offsets
         int64 (n + 1,): item `i` is ``tokens[offsets[i]:offsets[i + 1]]``.
     lengths
@@ -57,16 +57,28 @@ class TokenStore:
         self.folder = folder
         self.hash: str = manifest["hash"]
         self.tokenizer_hash: str = manifest["tokenizer"]
-        self.names: list[str] = read_json(folder / "names.json")
         self.offsets = _load(folder / "offsets.npy")
         self.tokens = _map(folder / "tokens.bin", np.dtype(manifest["dtype"]).newbyteorder("<"))
         self._runs = _map(folder / "soft_mask.bin", np.dtype("<i8")).reshape(-1, 2)
         self._run_offsets = _load(folder / "soft_mask_offsets.npy")
         self.lengths = np.diff(self.offsets)
-        expected = (len(self.names) + 1, manifest["sequences"] + 1, manifest["tokens"], len(self.tokens), len(self._run_offsets))
-        found = (len(self.offsets), len(self.offsets), int(self.offsets[-1]), int(self.offsets[-1]), len(self.offsets))
+        expected = (manifest["sequences"] + 1, manifest["tokens"], len(self.tokens), len(self._run_offsets))
+        found = (len(self.offsets), int(self.offsets[-1]), int(self.offsets[-1]), len(self.offsets))
         if expected != found or self.offsets[0] != 0 or (self.lengths <= 0).any():
-            raise BadInput(f"{folder} contradicts itself: names, offsets and tokens do not fit together. Write the store again.")
+            raise self._contradiction()
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Name of each item, unique; read when it is first asked for, and checked against the number of items."""
+        names: list[str] = read_json(self.folder / "names.json")
+        if len(names) != len(self):
+            raise self._contradiction()
+        return names
+
+    def _contradiction(self) -> BadInput:
+        return BadInput(
+            f"{self.folder} contradicts itself: names, offsets and tokens do not fit together. Write the store again."
+        )
 
     @classmethod
     def write(
@@ -96,11 +108,9 @@ class TokenStore:
             tokenizer.save(temporary)
             dtype = tokenizer.dtype.newbyteorder("<")
             with _Hashed(temporary / "tokens.bin") as tokens, _Hashed(temporary / "soft_mask.bin") as masks:
-                index = _append(items, tokens, masks, dtype, len(tokenizer.vocabulary))
+                with NamesFile(temporary / "names.json") as names:
+                    offsets, run_offsets = _append(items, names, tokens, masks, dtype, len(tokenizer.vocabulary))
             files = {file.path.name: file.entry() for file in (tokens, masks)}
-            names, offsets, run_offsets = index
-            with open(temporary / "names.json", "w", encoding="utf-8") as out:
-                json.dump(names, out, ensure_ascii=False, indent=0)
             np.save(temporary / "offsets.npy", np.frombuffer(offsets, np.int64), allow_pickle=False)
             np.save(temporary / "soft_mask_offsets.npy", np.frombuffer(run_offsets, np.int64), allow_pickle=False)
             for name in ("names.json", "offsets.npy", "soft_mask_offsets.npy", "tokenizer.json"):
@@ -111,7 +121,7 @@ class TokenStore:
                 "version": VERSION,
                 "dtype": tokenizer.dtype.name,
                 "tokens": offsets[-1],
-                "sequences": len(names),
+                "sequences": len(offsets) - 1,
                 "tokenizer": tokenizer.hash,
                 "files": dict(sorted(files.items())),
             }
@@ -155,7 +165,7 @@ class TokenStore:
         return cls(folder, manifest)
 
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self.lengths)
 
     def __getitem__(self, index: int) -> np.ndarray:
         if not -len(self) <= index < len(self):
@@ -228,14 +238,16 @@ class _Hashed:
 
 
 def _append(
-    items: Iterable[tuple[str, np.ndarray, np.ndarray | None]], tokens: _Hashed, masks: _Hashed, dtype: np.dtype, size: int
-) -> tuple[list[str], "array[int]", "array[int]"]:
-    """Write every item; return names, token offsets and run offsets."""
-    names: dict[str, None] = {}
+    items: Iterable[tuple[str, np.ndarray, np.ndarray | None]],
+    names: NamesFile,
+    tokens: _Hashed,
+    masks: _Hashed,
+    dtype: np.dtype,
+    size: int,
+) -> tuple["array[int]", "array[int]"]:
+    """Write every item; return token offsets and run offsets."""
     offsets, run_offsets = array("q", [0]), array("q", [0])
     for name, ids, runs in items:
-        if name in names:
-            raise BadInput(f"The name {name!r} stands for two sequences of the store. Give each its own.")
         try:
             checked = as_ids(ids, size)
             checked_runs = _check_runs(runs, len(checked))
@@ -244,14 +256,14 @@ def _append(
             raise
         if len(checked) == 0:
             raise BadInput(f"The sequence {name!r} has no tokens. Leave it out, or use a tokenizer with shorter tokens.")
-        names[name] = None
+        names.add(name)
         tokens.write(checked.astype(dtype, copy=False))
         masks.write(checked_runs)
         offsets.append(offsets[-1] + len(checked))
         run_offsets.append(run_offsets[-1] + len(checked_runs))
-    if not names:
+    if len(offsets) == 1:
         raise BadInput("No sequences to store: expected at least one, got none. Were all of them filtered out?")
-    return list(names), offsets, run_offsets
+    return offsets, run_offsets
 
 
 def _check_runs(runs: np.ndarray | None, length: int) -> np.ndarray:
