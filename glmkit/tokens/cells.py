@@ -64,6 +64,13 @@ class CellTokenizer:
 
     kind = "cells"
     bases_per_token: float | int | None = None
+    pad_id: int
+    mask_id: int
+    bos_id: int
+    eos_id: int
+    unk_id: int
+    prefix: tuple[int, ...]
+    suffix: tuple[int, ...]
 
     def __init__(self, rna: RankTokenizer | None, panels: Sequence[Panel] = ()) -> None:
         self.rna, self.panels = rna, tuple(panels)
