@@ -143,3 +143,17 @@ def test_what_is_refused(cells: dict[str, Any]) -> None:
     twin = Panel.from_description(tokenizer.panels[0].description() | {"name": "again"})
     with pytest.raises(BadInput, match=r"has 'CD3:\?' twice"):
         CellTokenizer(None, [tokenizer.panels[0], twin])
+
+
+def test_dense_sparse_and_backed_are_the_same(cells: dict[str, Any], tmp_path: Path) -> None:
+    tokenizer = tokenizer_of(cells)
+    expected = tokenizer.encode_cells(cells)
+    for how in (lambda x: x.toarray(), sp.csc_matrix):
+        stored = {name: anndata.AnnData(how(adata.X), obs=adata.obs, var=adata.var) for name, adata in cells.items()}
+        np.testing.assert_array_equal(tokenizer.encode_cells(stored).ids, expected.ids)
+    for name, adata in cells.items():
+        adata.write_h5ad(tmp_path / f"{name}.h5ad")
+    backed = {name: anndata.read_h5ad(tmp_path / f"{name}.h5ad", backed="r") for name in cells}
+    found = tokenizer.encode_cells(backed, chunk=4)
+    np.testing.assert_array_equal(found.ids, expected.ids)
+    np.testing.assert_array_equal(found.offsets, expected.offsets)
