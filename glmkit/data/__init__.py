@@ -1,6 +1,7 @@
 """What a model is given to learn from, and what it is judged by: splits, crops, masks, batches, labelled windows."""
 
 from glmkit.data.batches import token_budget_batches
+from glmkit.data.cell_labels import CellLabels, cell_labels
 from glmkit.data.coding import coding_windows
 from glmkit.data.crops import Crops
 from glmkit.data.encoded import EncodedWindows
@@ -13,12 +14,15 @@ from glmkit.data.masking import Masked, mask_tokens
 from glmkit.data.pieces import Pieces
 from glmkit.data.proteins import labelled_proteins, read_labels
 from glmkit.data.split import Split, hold_out, split_blocks, split_groups
+from glmkit.data.split_cells import CellSplit, split_cells
 from glmkit.data.starts import start_windows
 from glmkit.data.within import bases_of, token_intervals
 
 __all__ = [
     "FRAMES",
     "OTHER_STRAND",
+    "CellLabels",
+    "CellSplit",
     "Crops",
     "EncodedWindows",
     "LabelledCrops",
@@ -27,6 +31,7 @@ __all__ = [
     "Pieces",
     "Split",
     "bases_of",
+    "cell_labels",
     "check_labels",
     "check_stratified",
     "closest",
@@ -39,6 +44,7 @@ __all__ = [
     "mask_tokens",
     "read_labels",
     "split_blocks",
+    "split_cells",
     "split_groups",
     "split_homology",
     "start_windows",

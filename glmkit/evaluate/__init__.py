@@ -14,6 +14,14 @@ from glmkit.evaluate.baselines import (
     standard_baselines,
 )
 from glmkit.evaluate.bootstrap import bootstrap
+from glmkit.evaluate.cell_baselines import (
+    ClassShares,
+    ComponentsLogistic,
+    NearestCells,
+    VariableForest,
+    cell_baselines,
+)
+from glmkit.evaluate.cell_task import cell_task, modality_task
 from glmkit.evaluate.compare import compare
 from glmkit.evaluate.contacts import precision_at_L
 from glmkit.evaluate.few_shot import few_shot
@@ -39,7 +47,9 @@ __all__ = [
     "METRICS",
     "Baseline",
     "BoostedTrees",
+    "ClassShares",
     "CodonUsage",
+    "ComponentsLogistic",
     "CompositionForest",
     "CompositionSVM",
     "DipeptideLinear",
@@ -50,6 +60,7 @@ __all__ = [
     "Majority",
     "MarkovModel",
     "Metric",
+    "NearestCells",
     "NearestRelative",
     "OneHotForest",
     "PositionWeights",
@@ -59,10 +70,14 @@ __all__ = [
     "SiteLinear",
     "Table",
     "Task",
+    "VariableForest",
     "bootstrap",
+    "cell_baselines",
+    "cell_task",
     "compare",
     "few_shot",
     "joined",
+    "modality_task",
     "precision_at_L",
     "protein_baselines",
     "ridge_path",
