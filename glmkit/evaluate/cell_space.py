@@ -187,10 +187,11 @@ def check_counts(adata: "AnnData") -> Any:
     if not adata.obs_names.is_unique:
         twice = adata.obs_names[adata.obs_names.duplicated()][0]
         raise BadInput(f"obs_names: {twice!r} stands there more than once. Call adata.obs_names_make_unique() first.")
-    values = adata.X[:] if adata.isbacked else adata.X
+    values: Any = adata.X[:] if adata.isbacked else adata.X
     if values is None:
         raise BadInput("X is empty: expected raw counts. Read the file with glmkit.bio.read_cells.")
-    stored = np.asarray(values.tocsr().data if sparse.issparse(values) else values)
+    is_sparse = sparse.issparse(values)
+    stored = np.asarray(values.data if is_sparse else values)
     if stored.size and (not np.isfinite(stored).all() or stored.min() < 0 or (stored != np.floor(stored)).any()):
         bad = stored[~np.isfinite(stored) | (stored < 0) | (stored != np.floor(stored))][0]
         raise BadInput(f"X: expected raw counts, got {bad:g}. Take layers['counts'] or raw, or read the file with read_cells.")
