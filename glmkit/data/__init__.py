@@ -1,5 +1,6 @@
 """What a model is given to learn from, and what it is judged by: splits, crops, masks, batches, labelled windows."""
 
+from glmkit.data.annotate import annotate
 from glmkit.data.batches import token_budget_batches
 from glmkit.data.cell_labels import CellLabels, cell_labels
 from glmkit.data.coding import coding_windows
@@ -30,6 +31,7 @@ __all__ = [
     "Masked",
     "Pieces",
     "Split",
+    "annotate",
     "bases_of",
     "cell_labels",
     "check_labels",
