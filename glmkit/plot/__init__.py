@@ -2,8 +2,9 @@
 
 from glmkit.plot.contacts import contact_map
 from glmkit.plot.genomes import genomes
+from glmkit.plot.histograms import log_histogram
 from glmkit.plot.logos import effect_map, logo, logo_pair
-from glmkit.plot.proteins import attention_map, landscape_map, protein_lengths
+from glmkit.plot.proteins import attention_map, landscape_map
 from glmkit.plot.scores import bits_bars, lines_with_bands, roc_curves, score_dots
 from glmkit.plot.training import training_curves
 
@@ -15,9 +16,9 @@ __all__ = [
     "genomes",
     "landscape_map",
     "lines_with_bands",
+    "log_histogram",
     "logo",
     "logo_pair",
-    "protein_lengths",
     "roc_curves",
     "score_dots",
     "training_curves",
