@@ -1,6 +1,8 @@
 """What a model is given to learn from, and what it is judged by: splits, crops, masks, batches, labelled windows."""
 
+from glmkit.data.annotate import annotate
 from glmkit.data.batches import token_budget_batches
+from glmkit.data.cell_labels import CellLabels, cell_labels
 from glmkit.data.cell_store import CellStore
 from glmkit.data.coding import coding_windows
 from glmkit.data.crops import Crops
@@ -16,12 +18,15 @@ from glmkit.data.modalities import Lost, hide_lost, lose_modalities
 from glmkit.data.pieces import Pieces
 from glmkit.data.proteins import labelled_proteins, read_labels
 from glmkit.data.split import Split, hold_out, split_blocks, split_groups
+from glmkit.data.split_cells import CellSplit, split_cells
 from glmkit.data.starts import start_windows
 from glmkit.data.within import bases_of, token_intervals
 
 __all__ = [
     "FRAMES",
     "OTHER_STRAND",
+    "CellLabels",
+    "CellSplit",
     "CellStore",
     "Crops",
     "EncodedCells",
@@ -33,7 +38,9 @@ __all__ = [
     "Masked",
     "Pieces",
     "Split",
+    "annotate",
     "bases_of",
+    "cell_labels",
     "check_labels",
     "check_stratified",
     "closest",
@@ -49,6 +56,7 @@ __all__ = [
     "mask_tokens",
     "read_labels",
     "split_blocks",
+    "split_cells",
     "split_groups",
     "split_homology",
     "start_windows",

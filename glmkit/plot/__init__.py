@@ -1,5 +1,7 @@
 """Figures from arrays and tables, never from models. Each verb returns a matplotlib Figure that pyplot does not know."""
 
+from glmkit.plot.cell_scores import class_dots, output_dots, shift_bars
+from glmkit.plot.cells import confusion_matrix, embedding_scatter
 from glmkit.plot.contacts import contact_map
 from glmkit.plot.genomes import genomes
 from glmkit.plot.histograms import log_histogram
@@ -11,15 +13,20 @@ from glmkit.plot.training import training_curves
 __all__ = [
     "attention_map",
     "bits_bars",
+    "class_dots",
+    "confusion_matrix",
     "contact_map",
     "effect_map",
+    "embedding_scatter",
     "genomes",
     "landscape_map",
     "lines_with_bands",
     "log_histogram",
     "logo",
     "logo_pair",
+    "output_dots",
     "roc_curves",
     "score_dots",
+    "shift_bars",
     "training_curves",
 ]
