@@ -18,6 +18,7 @@ from glmkit.acquire import sample
 ROOT = Path(__file__).parents[1]
 STUDY = "bacterial_genes"
 PROTEIN_STUDY = "protein_location"
+CELL_STUDY, MODALITY_STUDY = "cell_types", "citeseq"
 HELD_OUT = 120_000  # bases
 
 
@@ -66,6 +67,28 @@ def write_proteins(folder: Path, each: int = 45, unlabelled: int = 120) -> dict[
     return {"unlabelled": [str(folder / "unlabelled.fasta")], "labelled": str(folder / "located.fasta")}
 
 
+def write_citeseq(folder: Path, cells: int = 160) -> dict[str, str]:
+    """Write a 10x-like file of some real cells with antibody counts drawn around their genes' own; values for the acquire notebook."""
+    import anndata
+    import numpy as np
+    import pandas as pd
+    from scipy.sparse import csr_matrix, hstack
+
+    rna = anndata.read_h5ad(sample("pbmc68k"))[:cells]
+    genes = {"CD3": "CD3D", "CD8": "CD8A", "CD79b": "CD79B", "CD74": "CD74", "CD11c": "FCER1A"}
+    genes = {name: gene for name, gene in genes.items() if gene in rna.var_names}
+    rng = np.random.default_rng(0)
+    own = np.column_stack([np.asarray(csr_matrix(rna[:, gene].X).todense()).ravel() for gene in genes.values()])
+    antibodies = rng.poisson(5 + 20 * own)
+    names = [*rna.var_names, *genes]
+    types = ["Gene Expression"] * rna.n_vars + ["Antibody Capture"] * len(genes)
+    counts = csr_matrix(hstack([csr_matrix(rna.X), csr_matrix(antibodies)]), dtype=np.float32)
+    path = folder / "citeseq.h5ad"
+    obs = pd.DataFrame(index=rna.obs_names)
+    anndata.AnnData(counts, obs=obs, var=pd.DataFrame({"feature_types": types}, index=names)).write_h5ad(path)
+    return {"cells": str(path)}
+
+
 def make_workspace(folder: Path, values: dict[str, dict[str, Any]], study_name: str = STUDY) -> Path:
     """A workspace with the project's notebooks, one study of which is given `values`: stage, then parameter."""
     shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
@@ -73,7 +96,7 @@ def make_workspace(folder: Path, values: dict[str, dict[str, Any]], study_name: 
     path = folder / f"notebooks/studies/{study_name}.yaml"
     study = yaml.safe_load(path.read_text())
     for stage, parameters in values.items():
-        study["stages"][stage]["with"] = parameters
+        study["stages"][stage]["with"] = study["stages"][stage].get("with", {}) | parameters
     path.write_text(yaml.safe_dump(study, sort_keys=False))
     return folder
 

@@ -1,6 +1,7 @@
 """What glmkit trains and saves, `transformers` opens, with equal logits."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +15,8 @@ SHAPE = {"vocabulary_size": 10, "width": 24, "layers": 3, "heads": 2, "feedforwa
 LENGTHS = [7, 11, 7, 5]
 
 
-def model_of(causal: bool, tied: bool) -> LanguageModel:
-    model = new_model(TransformerConfig(**SHAPE, causal=causal, tie_embeddings=tied), BaseTokenizer(), seed=3)
+def model_of(causal: bool, tied: bool, **options: Any) -> LanguageModel:
+    model = new_model(TransformerConfig(**SHAPE, causal=causal, tie_embeddings=tied, **options), BaseTokenizer(), seed=3)
     with torch.no_grad():  # away from zeros and ones, so that a swapped or forgotten tensor shows
         generator = torch.Generator().manual_seed(5)
         for parameter in model.parameters():
@@ -31,9 +32,23 @@ def sequences() -> list[np.ndarray]:
 @pytest.mark.parametrize("tied", [True, False])
 @pytest.mark.parametrize("causal", [False, True])
 def test_logits_are_equal(tmp_path: Path, causal: bool, tied: bool) -> None:
-    model = model_of(causal, tied)
+    compare(model_of(causal, tied), tmp_path)
+
+
+def test_a_bag_of_tokens_without_positions_too(tmp_path: Path) -> None:
+    model = model_of(causal=False, tied=True, positions="none")
+    compare(model, tmp_path)
+    again = load(tmp_path / "model")
+    assert again.network.config.positions == "none"
+    tokens, boundaries = pack([np.array([4, 5, 6, 7, 4]), np.array([7, 6, 4, 5, 4])])
+    with torch.no_grad():  # the same tokens in another order
+        bag = again.network(tokens, boundaries)
+    torch.testing.assert_close(bag[:4], bag[[7, 8, 6, 5]], atol=1e-5, rtol=1e-5)
+
+
+def compare(model: LanguageModel, tmp_path: Path) -> None:
     save(model, tmp_path / "model")
-    family = transformers.GPTNeoXForCausalLM if causal else transformers.EsmForMaskedLM
+    family = transformers.GPTNeoXForCausalLM if model.causal else transformers.EsmForMaskedLM
     theirs, report = family.from_pretrained(tmp_path / "model", output_loading_info=True)
     missing = {key for key in report["missing_keys"] if "contact_head" not in key and "inv_freq" not in key}
     assert missing == set()

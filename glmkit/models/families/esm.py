@@ -39,22 +39,24 @@ BLOCK = {
 }
 
 
+POSITIONS = {"absolute": "learned", "rotary": "rotary", "none": "none"}  # transformers adds nothing under a name it does not know
 FIRST, SECOND = ("gelu", "all"), ("swiglu", "attention")  # activation and biases of the versions
 
 
 def _shape(config: TransformerConfig) -> tuple[str, str] | None:
     """Activation and biases, if all else is as in this family."""
     plain = (config.norm, config.norm_kind) == ("pre", "layer") and set(config.mixing) == {"global"} and not config.segments
-    return (config.activation, config.biases) if plain and not config.causal and config.positions != "none" else None
+    return (config.activation, config.biases) if plain and not config.causal else None
 
 
 def _read(value: dict[str, Any], where: str) -> dict[str, Any]:
     rope = value.get("rope_parameters") or {}
     refuse(value | {"rope_theta": rope.get("rope_theta", value.get("rope_theta"))}, where, FIXED)
     second = value.get("add_bias_fnn") is False  # the Nucleotide Transformer's second version says so
-    learned = value.get("position_embedding_type", "absolute") == "absolute"
+    positions = POSITIONS.get(str(value.get("position_embedding_type", "absolute")), "none")
+    learned = positions == "learned"
     return {
-        "positions": "learned" if learned else "rotary",
+        "positions": positions,
         "maximum_positions": value.get("max_position_embeddings", 1026) - _offset(value) if learned else 0,
         "embedding_norm": bool(value.get("emb_layer_norm_before")),
         "token_dropout": value.get("mask_token_id") if value.get("token_dropout") else None,
@@ -73,7 +75,7 @@ def _write(config: TransformerConfig, tokenizer: Any) -> dict[str, Any]:
         "hidden_dropout_prob": config.dropout,
         "layer_norm_eps": config.norm_epsilon,
         "rope_theta": ROTARY_BASE,
-        "position_embedding_type": "absolute" if learned else "rotary",
+        "position_embedding_type": next(name for name, kind in POSITIONS.items() if kind == config.positions),
         "max_position_embeddings": config.maximum_positions + tokenizer.pad_id + 1 if learned else MAXIMUM_POSITIONS,
         "emb_layer_norm_before": config.embedding_norm,
         "token_dropout": config.token_dropout is not None,
