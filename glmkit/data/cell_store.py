@@ -273,7 +273,7 @@ class _Writer:
 
     def add(self, block: "csr_matrix", names: Any) -> None:
         """Append the counts of a block of cells."""
-        wrong = ~((block.data >= 0) & (block.data <= 0xFFFFFFFF) & (block.data == np.floor(block.data)))
+        wrong = ~((block.data >= 0) & (block.data < 2.0**32) & (block.data == np.floor(block.data)))
         if wrong.any():
             first = int(wrong.argmax())
             row = int(np.searchsorted(block.indptr, first, "right")) - 1
