@@ -3,6 +3,7 @@
 Nothing here imports PyTorch unless the recurrent baseline is asked for.
 """
 
+from glmkit.evaluate.antibodies import antibody_genes
 from glmkit.evaluate.baselines import (
     BoostedTrees,
     CodonUsage,
@@ -14,12 +15,37 @@ from glmkit.evaluate.baselines import (
     standard_baselines,
 )
 from glmkit.evaluate.bootstrap import bootstrap
+from glmkit.evaluate.cell_baselines import (
+    ClassShares,
+    ComponentsLogistic,
+    NearestCells,
+    VariableForest,
+    cell_baselines,
+)
+from glmkit.evaluate.cell_task import cell_task, modality_task
 from glmkit.evaluate.compare import compare
 from glmkit.evaluate.contacts import precision_at_L
 from glmkit.evaluate.few_shot import few_shot
 from glmkit.evaluate.fitted import Baseline
 from glmkit.evaluate.markov import MarkovModel
 from glmkit.evaluate.metrics import METRICS, Metric
+from glmkit.evaluate.modality_baselines import (
+    ComponentsRidge,
+    MeanOutputs,
+    NearestValues,
+    OwnGene,
+    modality_baselines,
+    modality_values,
+)
+from glmkit.evaluate.perturbation import (
+    Effects,
+    additive,
+    mean_effect,
+    no_change,
+    perturbation_effects,
+    perturbation_scores,
+    perturbation_summary,
+)
 from glmkit.evaluate.positions import split_positions
 from glmkit.evaluate.probe import Probe, joined, ridge_path, stored
 from glmkit.evaluate.protein_baselines import (
@@ -39,19 +65,27 @@ __all__ = [
     "METRICS",
     "Baseline",
     "BoostedTrees",
+    "ClassShares",
     "CodonUsage",
+    "ComponentsLogistic",
+    "ComponentsRidge",
     "CompositionForest",
     "CompositionSVM",
     "DipeptideLinear",
+    "Effects",
     "Estimate",
     "Fold",
     "KmerForest",
     "KmerSVM",
     "Majority",
     "MarkovModel",
+    "MeanOutputs",
     "Metric",
+    "NearestCells",
     "NearestRelative",
+    "NearestValues",
     "OneHotForest",
+    "OwnGene",
     "PositionWeights",
     "Probe",
     "RecurrentNetwork",
@@ -59,10 +93,23 @@ __all__ = [
     "SiteLinear",
     "Table",
     "Task",
+    "VariableForest",
+    "additive",
+    "antibody_genes",
     "bootstrap",
+    "cell_baselines",
+    "cell_task",
     "compare",
     "few_shot",
     "joined",
+    "mean_effect",
+    "modality_baselines",
+    "modality_task",
+    "modality_values",
+    "no_change",
+    "perturbation_effects",
+    "perturbation_scores",
+    "perturbation_summary",
     "precision_at_L",
     "protein_baselines",
     "ridge_path",

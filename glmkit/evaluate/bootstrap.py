@@ -27,9 +27,10 @@ def bootstrap(
         A name in :data:`glmkit.evaluate.METRICS`, such as ``"auroc"`` or ``"spearman"``, computed for all draws at once; or any
         function (labels, scores) -> float, called once a draw (it may return NaN on a draw that does not define it).
     labels
-        0 or 1, or measured values, (n,), as the metric needs. A function of your own may be given any labels.
+        0 or 1, measured values, or class numbers, (n,), or measured values (n, outputs), as the metric needs. A function of your
+        own may be given any labels.
     scores
-        Probability of class 1, or predicted values, (n,).
+        Probability of class 1, or predicted values, (n,); probabilities (n, classes); predicted values (n, outputs).
     groups
         Unit of independence of each item (contig, block, family), (n,). None: items are independent.
     draws
@@ -53,7 +54,7 @@ def bootstrap(
     """
     if isinstance(metric, str):
         chosen = find_metric(metric)
-        y, s = check_scores(np.asarray(labels), np.asarray(scores), chosen.kind)
+        y, s = check_scores(np.asarray(labels), np.asarray(scores), chosen.of(np.asarray(scores)))
         parts = [chosen.drawn(y, s, weights) for weights in item_weights(group_index(groups, len(y)), draws, seed)]
         return interval(chosen.value(y, s), np.concatenate(parts))
     y, s = np.asarray(labels), np.asarray(scores)

@@ -1,6 +1,6 @@
 """Models and baselines on the same splits, with intervals that can be compared.
 
-Every method sees the same training windows and is scored on the same test windows, once a seed. A row's value is the mean of
+Every method sees the same training items and is scored on the same test items, once a seed. A row's value is the mean of
 the metric over seeds. Its interval is a two-level bootstrap: each draw resamples the test groups and, independently, the
 seeds, and takes the mean, so that both the choice of contigs and the luck of training are in it. With three seeds the second
 part is somewhat too small (as any variance from three values taken without Bessel's correction); the spread over seeds
@@ -15,6 +15,7 @@ of them; a method whose scores sit higher in one fold than in another pays for i
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ from glmkit.evaluate.table import Row, Table
 from glmkit.evaluate.task import Fold, Task
 from glmkit.score.estimate import group_index, interval
 
-FitScore = Callable[[Sequence[str], np.ndarray, Sequence[str], int], np.ndarray]
+FitScore = Callable[[Sequence[Any], np.ndarray, Sequence[Any], int], np.ndarray]
 
 
 def compare(
@@ -44,11 +45,11 @@ def compare(
     Parameters
     ----------
     task
-        Sequences, labels, groups and splits.
+        Inputs, labels, groups and splits.
     models
-        Name to a function ``(train sequences, train labels, test sequences, seed) -> scores``, in [0, 1] for classes. A function
-        whose model is already trained may ignore the first two. Its ``description``, or else its docstring's first line, becomes
-        the row's description.
+        Name to a function ``(train inputs, train labels, test inputs, seed) -> scores``: (n,), in [0, 1] for two classes; (n,
+        classes), probabilities, for many; (n, outputs). A function whose model is already trained may ignore the first two. Its
+        ``description``, or else its docstring's first line, becomes the row's description.
     baselines
         Objects with ``fit`` and ``score``; those that draw nothing at random are fitted once, not once a seed.
     splits
@@ -70,7 +71,7 @@ def compare(
     Raises
     ------
     BadInput
-        An unknown split or metric, a name used twice, or scores of the wrong length.
+        An unknown split or metric, a name used twice, or scores of the wrong shape.
     """
     metrics = DEFAULTS[task.kind] if metrics is None else tuple(metrics)
     for metric in metrics:
@@ -145,14 +146,18 @@ def _fold_scores(name: str, function: FitScore, task: Task, folds: Sequence[Fold
     train = folds[0].train
     got = function([task.sequences[i] for i in train], np.asarray(task.labels)[train], once, seed)
     got = np.asarray(got, dtype=np.float64)
-    if got.shape != (len(once),):
-        raise BadInput(f"{name}, seed {seed}: expected one score for each of {len(once)} test windows, got an array {got.shape}.")
-    score = dict(zip(once, got.tolist(), strict=True))
-    return np.split(np.array([score[sequence] for sequence in test]), np.cumsum([len(fold.test) for fold in folds])[:-1])
+    columns = task.columns
+    if got.shape != (len(once), *([len(columns)] if columns else [])):
+        each = f" and {'class' if task.kind == 'multiclass' else 'output'} (of {len(columns)})" if columns else ""
+        raise BadInput(
+            f"{name}, seed {seed}: expected one score for each of {len(once)} test items{each}, got an array {got.shape}."
+        )
+    place = {item: i for i, item in enumerate(once)}
+    return np.split(got[[place[item] for item in test]], np.cumsum([len(fold.test) for fold in folds])[:-1])
 
 
 def _row(task: Task, split: str, scores: np.ndarray, metrics: Sequence[str], draws: int, number: int) -> Row:
-    """Metrics of the scores (seeds, n) of one method, with their draws."""
+    """Metrics of the scores (seeds, n) or (seeds, n, columns) of one method, with their draws."""
     folds = task.folds(split)
     test = np.concatenate([fold.test for fold in folds])
     labels = np.asarray(task.labels)[test]
@@ -179,7 +184,15 @@ def _row(task: Task, split: str, scores: np.ndarray, metrics: Sequence[str], dra
         seen=sum(task.sequences[i] in known for known, fold in zip(train, folds, strict=True) for i in fold.test),
         shared=_shared_groups(task, folds),
         task_kind=task.kind,
+        columns=task.columns,
+        train_sizes=_class_sizes(task, folds) if task.kind == "multiclass" else (),
     )
+
+
+def _class_sizes(task: Task, folds: Sequence[Fold]) -> tuple[int, ...]:
+    """Training items of each class, the mean over folds."""
+    sizes = [np.bincount(np.asarray(task.labels)[fold.train], minlength=len(task.columns)) for fold in folds]
+    return tuple(round(size) for size in np.mean(sizes, axis=0).tolist())
 
 
 def _shared_groups(task: Task, folds: Sequence[Fold]) -> int:

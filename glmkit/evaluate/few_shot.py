@@ -6,6 +6,7 @@ the interval.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -47,7 +48,7 @@ def few_shot(
     Raises
     ------
     BadInput
-        A size below 2, or above the training items there are.
+        A size below 2, below the classes in training, or above the training items there are.
     """
     chosen = list(task.splits) if splits is None else list(splits)
     least = min((len(fold.train) for split in chosen if split in task.splits for fold in task.folds(split)), default=0)
@@ -75,17 +76,17 @@ class _Few:
         self.name, self.description = baseline.name, baseline.description
         self._baseline, self._size, self._kind = baseline, size, kind
 
-    def fit(self, sequences: Sequence[str], labels: np.ndarray, seed: int = 0) -> "_Few":
+    def fit(self, sequences: Sequence[Any], labels: np.ndarray, seed: int = 0) -> "_Few":
         kept = _drawn(labels, self._size, self._kind, seed)
         self._baseline.fit([sequences[i] for i in kept], labels[kept], seed)
         return self
 
-    def score(self, sequences: Sequence[str]) -> np.ndarray:
+    def score(self, sequences: Sequence[Any]) -> np.ndarray:
         return self._baseline.score(sequences)
 
 
 def _on_few(model: FitScore, size: int, kind: Kind) -> FitScore:
-    def fit_score(sequences: Sequence[str], labels: np.ndarray, test: Sequence[str], seed: int) -> np.ndarray:
+    def fit_score(sequences: Sequence[Any], labels: np.ndarray, test: Sequence[Any], seed: int) -> np.ndarray:
         kept = _drawn(labels, size, kind, seed)
         return model([sequences[i] for i in kept], labels[kept], test, seed)
 
@@ -94,9 +95,11 @@ def _on_few(model: FitScore, size: int, kind: Kind) -> FitScore:
 
 
 def _drawn(labels: np.ndarray, size: int, kind: Kind, seed: int) -> np.ndarray:
-    """Items drawn without replacement, smaller sizes being part of larger ones; both classes are there."""
+    """Items drawn without replacement, smaller sizes being part of larger ones; every class is there."""
     order = np.random.default_rng(seed).permutation(len(labels))
-    if kind == "classification":
+    if kind in {"classification", "multiclass"}:
+        if (there := len(np.unique(labels))) > size:
+            raise BadInput(f"sizes: expected at least {there}, a label of each class in training, got {size}.")
         first = np.array([int(np.argmax(labels[order] == value)) for value in np.unique(labels)])
         order = np.r_[order[np.sort(first)], np.delete(order, first)]
     return np.sort(order[:size])

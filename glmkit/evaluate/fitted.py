@@ -27,11 +27,11 @@ class Baseline(Protocol):
     description: str
     random: bool
 
-    def fit(self, sequences: Sequence[str], labels: np.ndarray, seed: int = 0) -> Any:
-        """Learn from sequences and their labels (0 or 1, or measured values)."""
+    def fit(self, sequences: Sequence[Any], labels: np.ndarray, seed: int = 0) -> Any:
+        """Learn from inputs (sequences, names of cells) and their labels (0 or 1, class numbers, or measured values)."""
 
-    def score(self, sequences: Sequence[str]) -> np.ndarray:
-        """One score for each sequence, float64 (n,): in [0, 1] and higher for class 1, or a predicted value."""
+    def score(self, sequences: Sequence[Any]) -> np.ndarray:
+        """One score for each input: float64 (n,) in [0, 1], higher for class 1, or (n, classes), or predicted values."""
 
 
 class Fitted:

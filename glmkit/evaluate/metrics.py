@@ -1,10 +1,10 @@
-"""Metrics of a two-class prediction or of a measured value, each as a plain number and over many resamples at once.
+"""Metrics of a prediction of classes or of measured values, each as a plain number and over many resamples at once.
 
 The number comes from scikit-learn or SciPy. Its resampled form takes a matrix of item weights (draws, n) and returns one value a draw;
 it sorts the scores once instead of once a draw, which is what makes a thousand draws cheap. The tests hold one against the
 other (``sample_weight``). Scores are probabilities of class 1, or anything that ranks: accuracy, F1 and Matthews' coefficient
 cut at 0.5, the other two only use the order. For measured values, a correlation with constant scores is 0: they say nothing of the
-order, as an AUROC of one half says.
+order, as an AUROC of one half says. Those of many classes or many outputs are in :mod:`glmkit.evaluate.many`.
 """
 
 from collections.abc import Callable
@@ -16,9 +16,11 @@ from scipy import stats
 from sklearn import metrics as sklearn_metrics
 
 from glmkit.errors import BadInput
+from glmkit.evaluate import many
+from glmkit.evaluate.resampled import divide, spearman, weighted_correlation
 
 THRESHOLD = 0.5
-Kind = Literal["classification", "regression"]
+Kind = Literal["classification", "regression", "multiclass", "multioutput"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,21 +32,24 @@ class Metric:  # numpydoc ignore=PR02
     title
         For axes and table heads.
     value
-        (labels (n,), scores (n,)) -> float.
+        (labels (n,), scores (n,)) -> float. Of many classes, scores are (n, classes); of many outputs, both are (n, outputs).
     drawn
-        (labels (n,), scores (n,), weights (draws, n)) -> float64 (draws,); NaN where the draw does not define it.
+        (labels, scores, weights (draws, n)) -> float64 (draws,); NaN where the draw does not define it.
     kind
-        Of the task it judges: two classes, or a measured value.
+        Of the task it judges: two classes, a measured value, many classes, or many measured outputs.
+    also
+        Another kind that it judges too.
     """
 
     title: str
     value: Callable[[np.ndarray, np.ndarray], float]
     drawn: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
     kind: Kind = "classification"
+    also: Kind | None = None
 
-
-def _divide(top: np.ndarray, bottom: np.ndarray, empty: float) -> np.ndarray:
-    return np.divide(top, bottom, out=np.full_like(top, empty), where=bottom > 0)
+    def of(self, scores: np.ndarray) -> Kind:
+        """The kind of task that scores of this shape belong to."""
+        return self.also if self.also is not None and np.ndim(scores) == 2 else self.kind
 
 
 def _confusion(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -55,19 +60,21 @@ def _confusion(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> t
 
 
 def _accuracy(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    if scores.ndim == 2:
+        return many.accuracy_drawn(labels, scores, weights)
     hit, over, missed, clear = _confusion(labels, scores, weights)
     return (hit + clear) / (hit + over + missed + clear)
 
 
 def _macro_f1(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
     hit, over, missed, clear = _confusion(labels, scores, weights)
-    return (_divide(2 * hit, 2 * hit + over + missed, 0.0) + _divide(2 * clear, 2 * clear + over + missed, 0.0)) / 2
+    return (divide(2 * hit, 2 * hit + over + missed, 0.0) + divide(2 * clear, 2 * clear + over + missed, 0.0)) / 2
 
 
 def _mcc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
     hit, over, missed, clear = _confusion(labels, scores, weights)
     spread = np.sqrt((hit + over) * (hit + missed) * (clear + over) * (clear + missed))
-    return _divide(hit * clear - over * missed, spread, 0.0)
+    return divide(hit * clear - over * missed, spread, 0.0)
 
 
 def _ranked(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -83,44 +90,19 @@ def _ranked(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> tupl
 def _auroc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
     positive, negative = _ranked(labels, scores, weights)
     above = np.cumsum(positive, axis=1) - positive / 2  # positives ranked above these negatives; ties count half
-    return _divide((above * negative).sum(1), positive.sum(1) * negative.sum(1), np.nan)
+    return divide((above * negative).sum(1), positive.sum(1) * negative.sum(1), np.nan)
 
 
 def _auprc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
     positive, negative = _ranked(labels, scores, weights)
     found = np.cumsum(positive, axis=1)
-    precision = _divide(found, found + np.cumsum(negative, axis=1), 1.0)
-    return _divide((precision * positive).sum(1), found[:, -1], np.nan)
-
-
-def _middle_ranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Rank (from 1, ties share the middle) of each item among the items as often as they were drawn, (draws, n)."""
-    order = np.argsort(values, kind="stable")
-    ordered = values[order]
-    new = np.r_[True, ordered[1:] != ordered[:-1]]
-    size = np.add.reduceat(weights[:, order], np.flatnonzero(new), axis=1)
-    ranks = np.cumsum(size, axis=1) - (size - 1) / 2
-    place = np.empty(len(values), dtype=np.int64)
-    place[order] = np.cumsum(new) - 1
-    return ranks[:, place]
-
-
-def _weighted_correlation(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Pearson's coefficient in each draw; `a` is what was measured, (n,) or (draws, n) as `b` is."""
-    total = weights.sum(1, keepdims=True)
-    a, b = (x - (weights * x).sum(1, keepdims=True) / total for x in (a, b))
-    spread_a, spread_b = (weights * a**2).sum(1), (weights * b**2).sum(1)
-    result = _divide((weights * a * b).sum(1), np.sqrt(spread_a * spread_b), 0.0)
-    return np.where(spread_a > 0, result, np.nan)
-
-
-def _spearman(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    return _weighted_correlation(_middle_ranks(labels, weights), _middle_ranks(scores, weights), weights)
+    precision = divide(found, found + np.cumsum(negative, axis=1), 1.0)
+    return divide((precision * positive).sum(1), found[:, -1], np.nan)
 
 
 def _r2(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
     mean = (weights @ labels / weights.sum(1))[:, None]
-    return 1 - _divide(weights @ (labels - scores) ** 2, (weights * (labels - mean) ** 2).sum(1), np.nan)
+    return 1 - divide(weights @ (labels - scores) ** 2, (weights * (labels - mean) ** 2).sum(1), np.nan)
 
 
 def _unless_constant(function: Callable) -> Callable[[np.ndarray, np.ndarray], float]:
@@ -132,8 +114,11 @@ METRICS: dict[str, Metric] = {
     "auprc": Metric(title="AUPRC", value=sklearn_metrics.average_precision_score, drawn=_auprc),
     "accuracy": Metric(
         title="accuracy",
-        value=lambda labels, scores: sklearn_metrics.accuracy_score(labels, scores >= THRESHOLD),
+        value=lambda labels, scores: sklearn_metrics.accuracy_score(
+            labels, many.called(scores) if scores.ndim == 2 else scores >= THRESHOLD
+        ),
         drawn=_accuracy,
+        also="multiclass",
     ),
     "f1": Metric(
         title="macro F1",
@@ -143,37 +128,65 @@ METRICS: dict[str, Metric] = {
     "mcc": Metric(
         title="MCC", value=lambda labels, scores: sklearn_metrics.matthews_corrcoef(labels, scores >= THRESHOLD), drawn=_mcc
     ),
-    "spearman": Metric(title="Spearman", value=_unless_constant(stats.spearmanr), drawn=_spearman, kind="regression"),
-    "pearson": Metric(title="Pearson", value=_unless_constant(stats.pearsonr), drawn=_weighted_correlation, kind="regression"),
+    "spearman": Metric(title="Spearman", value=_unless_constant(stats.spearmanr), drawn=spearman, kind="regression"),
+    "pearson": Metric(title="Pearson", value=_unless_constant(stats.pearsonr), drawn=weighted_correlation, kind="regression"),
     "r2": Metric(title="R²", value=sklearn_metrics.r2_score, drawn=_r2, kind="regression"),
+    "macro_f1": Metric(title="macro F1", value=many.macro_f1, drawn=many.macro_f1_drawn, kind="multiclass"),
+    "balanced_accuracy": Metric(
+        title="balanced accuracy", value=many.balanced_accuracy, drawn=many.balanced_accuracy_drawn, kind="multiclass"
+    ),
+    "mean_spearman": Metric(title="mean Spearman", value=many.mean_spearman, drawn=many.mean_spearman_drawn, kind="multioutput"),
 }
+KINDS: tuple[Kind, ...] = ("classification", "regression", "multiclass", "multioutput")
 DEFAULTS: dict[Kind, tuple[str, ...]] = {
-    kind: tuple(name for name, metric in METRICS.items() if metric.kind == kind) for kind in ("classification", "regression")
+    kind: tuple(name for name, metric in METRICS.items() if metric.kind == kind) for kind in KINDS
 }  # the first of each is the headline
+DEFAULTS["multiclass"] += ("accuracy",)
 
 
 def find_metric(name: str, kind: Kind | None = None) -> Metric:
     """The metric called `name`, or an error that lists those there are (for a task of that kind)."""
-    fit = [known for known, metric in METRICS.items() if kind in (None, metric.kind)]
+    fit = [known for known, metric in METRICS.items() if kind in (None, metric.kind, metric.also)]
     if name not in fit:
         raise BadInput(f"metric: expected one of {', '.join(fit)}{f' for {kind}' if kind else ''}, got {name!r}.")
     return METRICS[name]
 
 
 def check_scores(labels: np.ndarray, scores: np.ndarray, kind: Kind = "classification") -> tuple[np.ndarray, np.ndarray]:
-    """`labels` as int64 (n,) of 0 and 1, or as float64 for regression, and `scores` as float64 (n,).
+    """`labels` and `scores` in the types that the metrics of a kind take.
+
+    Parameters
+    ----------
+    labels
+        0 and 1, measured values (n,), class numbers (n,), or measured values (n, outputs), as `kind` has it.
+    scores
+        One for each label; of many classes, (n, classes).
+    kind
+        Of the task.
+
+    Returns
+    -------
+    labels : numpy.ndarray
+        int64 of classes, float64 of measured values.
+    scores : numpy.ndarray
+        float64.
 
     Raises
     ------
     BadInput
-        Unequal lengths, a label other than 0 or 1 (not finite, for regression), labels all equal, or a score that is not a
-        number.
+        Shapes that do not fit, a label other than 0 or 1 (no class of that number, not finite), labels all equal, or a score
+        that is not a number.
     """
     labels, scores = np.asarray(labels), np.asarray(scores, dtype=np.float64)
-    if labels.shape != scores.shape or labels.ndim != 1:
+    if kind == "multiclass":
+        if scores.ndim != 2 or len(scores) != len(labels):
+            raise BadInput(f"Expected a score for each item and class, got labels {labels.shape} and scores {scores.shape}.")
+        labels = many.check_many_classes(labels, scores.shape[1])
+    elif labels.shape != scores.shape or labels.ndim != (2 if kind == "multioutput" else 1):
         raise BadInput(f"Expected one score for each label, got labels {labels.shape} and scores {scores.shape}.")
-    labels = check_values(labels) if kind == "regression" else _check_classes(labels)
-    if bad := np.flatnonzero(np.isnan(scores)).tolist():
+    else:
+        labels = {"regression": check_values, "multioutput": many.check_outputs}.get(kind, _check_classes)(labels)
+    if bad := np.flatnonzero(np.isnan(scores).reshape(len(scores), -1).any(1)).tolist():
         raise BadInput(
             f"scores: {len(bad)} of {len(scores)} are not a number, the first at item {bad[0]}. Did the model diverge?"
         )

@@ -1,66 +1,15 @@
 """The result of a comparison: rows with intervals, paired differences, and one sentence that says what came out."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from glmkit.errors import BadInput
+from glmkit.evaluate import per_column
 from glmkit.evaluate.metrics import METRICS
+from glmkit.evaluate.row import Row
 from glmkit.score.estimate import Estimate, interval
-
-
-class Row(NamedTuple):  # numpydoc ignore=PR02
-    """One method on one split.
-
-    Parameters
-    ----------
-    split
-        Name of the split.
-    estimates
-        Metric to its mean over seeds with bounds.
-    spread
-        Metric to its standard deviation over seeds; NaN for one seed.
-    draws
-        Metric to its bootstrap draws, float64 (draws,); the same groups were drawn for every row of the split.
-    scores
-        Float64 (seeds, n).
-    labels
-        Int64 (n,), or float64 (n,) for regression.
-    groups
-        Unit of independence of each test item.
-    n_train
-        Training items; of a cross-validated split, the mean over folds.
-    seen
-        Test sequences that also stand, letter for letter, among the training sequences.
-    shared
-        Groups that stand on both sides, as only a split declared so may have.
-    task_kind
-        ``"classification"`` or ``"regression"``.
-    method, kind, description
-        Name, "model" or "baseline", and how it works in one line.
-    seeds
-        Those used.
-    seconds
-        CPU seconds to fit and score, all seeds.
-    """
-
-    split: str
-    estimates: dict[str, Estimate]
-    spread: dict[str, float]
-    draws: dict[str, np.ndarray]
-    scores: np.ndarray
-    labels: np.ndarray
-    groups: list[str]
-    n_train: int
-    seen: int
-    shared: int = 0
-    task_kind: str = "classification"
-    method: str = ""
-    kind: str = "model"
-    description: str = ""
-    seeds: list[int] = []  # noqa: RUF012 (never changed in place)
-    seconds: float = 0.0
 
 
 class Table:
@@ -99,6 +48,8 @@ class Table:
                 "n_test": len(row.labels),
                 "groups": len(set(row.groups)),
                 **({"positive_rate": float(row.labels.mean())} if row.task_kind == "classification" else {}),
+                **({"classes": len(np.unique(row.labels))} if row.task_kind == "multiclass" else {}),
+                **({"outputs": len(row.columns)} if row.task_kind == "multioutput" else {}),
                 "seen_in_train": row.seen,
                 "groups_in_train": row.shared,
                 "cpu_seconds": row.seconds,
@@ -254,6 +205,68 @@ class Table:
             f"over {len(set(ours.groups))} held-out groups."
         )
 
+    def per_class(self, method: str, split: str | None = None, rare: Sequence[str] | None = None) -> pd.DataFrame:
+        """Precision, recall and F1 of each class, with the rare classes marked.
+
+        Parameters
+        ----------
+        method
+            Its name.
+        split
+            Which; may be left out if there is one.
+        rare
+            Names of the classes to mark; None: those with fewer than 10 test items.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a class, those of most test items first: class, n_train, n_test, precision, recall, f1, f1_low, f1_high, rare.
+        """
+        row = self._columns_of(method, split, "multiclass")
+        return per_column.per_class(row.labels, row.scores, row.groups, row.columns, row.train_sizes, rare)
+
+    def per_output(self, method: str, split: str | None = None) -> pd.DataFrame:
+        """Spearman's coefficient of each output with its interval.
+
+        Parameters
+        ----------
+        method
+            Its name.
+        split
+            Which; may be left out if there is one.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row an output, in the task's order: output, spearman, low, high, n; NaN for one whose test values are all equal.
+        """
+        row = self._columns_of(method, split, "multioutput")
+        return per_column.per_output(row.labels, row.scores, row.groups, row.columns)
+
+    def confusion(self, method: str, split: str | None = None) -> pd.DataFrame:
+        """How often test items of each class (rows) were called each class (columns), the mean over seeds.
+
+        Parameters
+        ----------
+        method
+            Its name.
+        split
+            Which; may be left out if there is one.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Float64 (classes, classes), with the classes' names.
+        """
+        row = self._columns_of(method, split, "multiclass")
+        return per_column.confusion(row.labels, row.scores, row.columns)
+
+    def _columns_of(self, method: str, split: str | None, kind: str) -> Row:
+        row = self.row(method, split)
+        if row.task_kind != kind:
+            raise BadInput(f"{self.task} is a task of kind {row.task_kind}; this table is of tasks of kind {kind}.")
+        return row
+
     def roc(self, split: str | None = None) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Receiver operating curves, averaged over seeds at equal false-positive rates.
 
@@ -270,7 +283,10 @@ class Table:
         from sklearn.metrics import roc_curve
 
         if any(row.task_kind != "classification" for row in self.rows):
-            raise BadInput(f"{self.task} is a regression: there is no receiver operating curve of measured values.")
+            kind = {"regression": "a regression", "multiclass": "a task of many classes"}.get(
+                self.rows[0].task_kind, "of many outputs"
+            )
+            raise BadInput(f"{self.task} is {kind}: there is no receiver operating curve of it, which two classes have.")
         grid = np.linspace(0, 1, 201)
         curves = {}
         for row in sorted(self._of(split), key=lambda row: -METRICS["auroc"].value(row.labels, row.scores.mean(0))):

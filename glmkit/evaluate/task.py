@@ -1,4 +1,4 @@
-"""A task of two classes or of a measured value: labelled sequences, their units of independence, and which are for training in which split."""
+"""A task of classes or of measured values: labelled items, their units of independence, and which are for training in which split."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from glmkit.errors import BadInput
-from glmkit.evaluate.metrics import Kind, check_values
+from glmkit.evaluate.many import check_many_classes, check_outputs
+from glmkit.evaluate.metrics import KINDS, Kind, check_values
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,17 @@ class Fold:  # numpydoc ignore=PR02
 
 @dataclass(frozen=True, kw_only=True)
 class Task:  # numpydoc ignore=PR02
-    """Labelled sequences with the splits they are evaluated on.
+    """Labelled items with the splits they are evaluated on.
 
     Parameters
     ----------
     name
         For tables.
     sequences
-        Inputs as strings, n of them.
+        The inputs, n of them: sequences, or whatever stands for an input and can be a dictionary's key (names of cells).
     labels
-        Int64 (n,), 0 or 1; for regression float64 (n,), higher being more.
+        Int64 (n,), 0 or 1; for regression float64 (n,), higher being more; for many classes int64 (n,), a place in `classes`;
+        for many outputs float64 (n, outputs).
     groups
         Unit of independence of each item: contig, block, family. Intervals are drawn over them, and none may stand on both
         sides of a split.
@@ -46,21 +48,27 @@ class Task:  # numpydoc ignore=PR02
         Name of each split to its fold, or to several folds whose test sides are disjoint (cross-validation): each method is then
         fitted once a fold and judged once, on the scores of all folds together.
     kind
-        ``"classification"`` or ``"regression"``.
+        ``"classification"`` (two classes), ``"regression"``, ``"multiclass"`` or ``"multioutput"``.
+    classes
+        Names of the classes, for ``"multiclass"``. A class may be absent from one side: no method can then be right about it.
+    outputs
+        Names of the outputs (proteins, genes), for ``"multioutput"``.
 
     Raises
     ------
     BadInput
-        Lengths differ, a label is not 0 or 1 (not finite, for regression), a fold's sides overlap or share a group, a side holds
-        one class or value only, or an item is tested in two folds of a split.
+        Lengths differ, a label is not 0 or 1 (not finite, for measured values; no class), a fold's sides overlap or share a group,
+        a side holds one class or value only, or an item is tested in two folds of a split.
     """
 
     name: str
-    sequences: Sequence[str]
+    sequences: Sequence[Any]
     labels: np.ndarray
-    groups: Sequence[str]
+    groups: Sequence[Any]
     splits: Mapping[str, Fold | Sequence[Fold]]
     kind: Kind = "classification"
+    classes: Sequence[str] = ()
+    outputs: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         n, labels = len(self.sequences), np.asarray(self.labels)
@@ -69,12 +77,7 @@ class Task:  # numpydoc ignore=PR02
                 f"Task {self.name!r}: {n} sequences, but {len(labels)} labels and {len(self.groups)} groups. "
                 "Give one of each an item."
             )
-        if self.kind == "regression":
-            check_values(labels)
-        elif self.kind != "classification":
-            raise BadInput(f"Task {self.name!r}: kind must be classification or regression, got {self.kind!r}.")
-        elif not np.isin(labels, [0, 1]).all():
-            raise BadInput(f"Task {self.name!r}: labels must be 0 or 1, got {np.unique(labels)[:5].tolist()}.")
+        self._check_labels(labels)
         for split in self.splits:
             folds = self.folds(split)
             tested = np.concatenate([fold.test for fold in folds])
@@ -83,6 +86,27 @@ class Task:  # numpydoc ignore=PR02
             for number, fold in enumerate(folds):
                 part = f", fold {number}" if len(folds) > 1 else ""
                 self._check_fold(f"Task {self.name!r}, split {split!r}{part}", fold)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns of a score: the classes or outputs, or nothing where a score is one number."""
+        return tuple({"multiclass": self.classes, "multioutput": self.outputs}.get(self.kind, ()))
+
+    def _check_labels(self, labels: np.ndarray) -> None:
+        where, columns = f"Task {self.name!r}", self.columns
+        if self.kind not in KINDS:
+            raise BadInput(f"{where}: kind must be {', '.join(KINDS[:-1])} or {KINDS[-1]}, got {self.kind!r}.")
+        if len(set(columns)) < len(columns):
+            raise BadInput(f"{where}: classes and outputs need names of their own, got {', '.join(map(str, columns))}.")
+        if self.kind == "regression":
+            check_values(labels)
+        elif self.kind == "multiclass":
+            check_many_classes(labels, len(columns))
+        elif self.kind == "multioutput":
+            if check_outputs(labels).shape[1] != len(columns):
+                raise BadInput(f"{where}: labels have {labels.shape[1]} columns, but there are {len(columns)} outputs.")
+        elif not np.isin(labels, [0, 1]).all():
+            raise BadInput(f"{where}: labels must be 0 or 1, got {np.unique(labels)[:5].tolist()}.")
 
     def folds(self, split: str) -> list[Fold]:
         """The folds of a split: one, or those of a cross-validation."""
@@ -93,8 +117,9 @@ class Task:  # numpydoc ignore=PR02
         if shared := np.intersect1d(fold.train, fold.test).tolist():
             raise BadInput(f"{where}: {len(shared)} items are in both train and test, the first is item {shared[0]}.")
         for side, items in (("train", fold.train), ("test", fold.test)):
-            if len(np.unique(np.asarray(self.labels)[items])) < 2:
+            if len(np.unique(np.asarray(self.labels)[items], axis=0)) < 2:
                 one, both = ("class", "Both classes") if self.kind == "classification" else ("value", "Different values")
+                one, both = ("class", "Several classes") if self.kind == "multiclass" else (one, both)
                 raise BadInput(f"{where}: the {side} side holds {len(items)} items of one {one} only. {both} are needed.")
         names = np.asarray(self.groups, dtype=object)
         if not fold.shares_groups and (common := sorted(set(names[fold.train]) & set(names[fold.test]))):

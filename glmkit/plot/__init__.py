@@ -1,24 +1,32 @@
 """Figures from arrays and tables, never from models. Each verb returns a matplotlib Figure that pyplot does not know."""
 
+from glmkit.plot.cell_scores import class_dots, output_dots, shift_bars
+from glmkit.plot.cells import confusion_matrix, embedding_scatter
 from glmkit.plot.contacts import contact_map
 from glmkit.plot.genomes import genomes
+from glmkit.plot.histograms import log_histogram
 from glmkit.plot.logos import effect_map, logo, logo_pair
-from glmkit.plot.proteins import attention_map, landscape_map, protein_lengths
+from glmkit.plot.proteins import attention_map, landscape_map
 from glmkit.plot.scores import bits_bars, lines_with_bands, roc_curves, score_dots
 from glmkit.plot.training import training_curves
 
 __all__ = [
     "attention_map",
     "bits_bars",
+    "class_dots",
+    "confusion_matrix",
     "contact_map",
     "effect_map",
+    "embedding_scatter",
     "genomes",
     "landscape_map",
     "lines_with_bands",
+    "log_histogram",
     "logo",
     "logo_pair",
-    "protein_lengths",
+    "output_dots",
     "roc_curves",
     "score_dots",
+    "shift_bars",
     "training_curves",
 ]

@@ -1,57 +1,15 @@
-"""Proteins at a glance: how long they are, and what every substitution in one of them would do."""
-
-from collections.abc import Mapping, Sequence
+"""A protein at a glance: what every substitution in it would do, and where a model looks."""
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from glmkit.bio import alphabet
 from glmkit.errors import BadInput
-from glmkit.plot.style import CYCLE, GREY, INK, new_figure, title
+from glmkit.plot.style import GREY, INK, new_figure, title
 
 # By chemistry, so that neighbours in the map are alike: hydrophobic, aromatic, small and special, polar, basic, acidic.
 ROWS = "AVILMCFWYGPSTNQHKRDE"
 AMINO_ACIDS = alphabet("protein").letters
-
-
-def protein_lengths(lengths: Mapping[str, Sequence[int]], heading: str = "") -> Figure:
-    """Distribution of lengths in each of some sets, as outlines over one logarithmic axis.
-
-    Parameters
-    ----------
-    lengths
-        Name of a set to its proteins' lengths, residues.
-    heading
-        Title.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Shares of each set, so that sets of different size compare.
-
-    Raises
-    ------
-    BadInput
-        No set, or an empty one.
-    """
-    if not lengths or any(len(some) == 0 for some in lengths.values()):
-        raise BadInput("lengths: expected at least one set, and none empty.")
-    figure, (ax,) = new_figure(2.8)
-    every = np.concatenate([np.asarray(some, dtype=float) for some in lengths.values()])
-    bins = np.geomspace(every.min() * 0.95, every.max() * 1.05, 32).tolist()
-    for (name, some), colour in zip(lengths.items(), CYCLE * len(lengths), strict=False):
-        weights = np.full(len(some), 1 / len(some))
-        label = f"{name} ({len(some):,}, median {np.median(some):,.0f})"
-        ax.hist(some, bins, weights=weights, histtype="stepfilled", color=colour, alpha=0.12)
-        ax.hist(some, bins, weights=weights, histtype="step", color=colour, linewidth=1.5, label=label)
-    ax.set_xscale("log")
-    ticks = [size for size in (20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 30000) if bins[0] <= size <= bins[-1]]
-    ax.set_xticks(ticks, [f"{size:,}" for size in ticks])
-    ax.minorticks_off()
-    ax.set(xlabel="length (residues)", ylabel="share of proteins")
-    ax.legend(frameon=False, fontsize=8, labelcolor=INK, loc="upper right")
-    title(ax, heading)
-    return figure
 
 
 def landscape_map(scores: np.ndarray, sequence: str, heading: str = "", first: int = 1, unit: str = "log-odds, nats") -> Figure:

@@ -10,7 +10,10 @@ from matplotlib.figure import Figure
 from glmkit.errors import BadInput
 from glmkit.plot.style import BLUE, CYCLE, FAINT, GREY, INK, SKY, VERMILION, new_figure, title
 
-_NAMES = {"auroc": "AUROC", "auprc": "AUPRC", "accuracy": "accuracy", "f1": "macro F1", "mcc": "Matthews correlation coefficient"}
+_NAMES = {
+    "auroc": "AUROC", "auprc": "AUPRC", "accuracy": "accuracy", "f1": "macro F1", "mcc": "Matthews correlation coefficient",
+    "macro_f1": "macro F1", "balanced_accuracy": "balanced accuracy", "mean_spearman": "mean Spearman correlation over outputs",
+}  # fmt: skip
 _CHANCE = {"auroc": 0.5, "mcc": 0.0}
 
 

@@ -4,9 +4,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from glmkit.tokens.base import BaseTokenizer
+from glmkit.tokens.cell_inputs import are_cells, cell_ids, cell_names
+from glmkit.tokens.cells import CellTokenizer
 from glmkit.tokens.kmer import KmerTokenizer, centre_token, complement_kmers, tokens_over_base
 from glmkit.tokens.letters import LetterTokenizer
 from glmkit.tokens.nucleotide import NucleotideTokenizer
+from glmkit.tokens.panel import Panel
 from glmkit.tokens.published import published
 from glmkit.tokens.ragged import Ragged
 from glmkit.tokens.rank import RankTokenizer
@@ -24,13 +27,18 @@ if TYPE_CHECKING:
 __all__ = [
     "BaseTokenizer",
     "BpeTokenizer",
+    "CellTokenizer",
     "KmerTokenizer",
     "LetterTokenizer",
     "NucleotideTokenizer",
+    "Panel",
     "Ragged",
     "RankTokenizer",
     "TokenStore",
     "Tokenizer",
+    "are_cells",
+    "cell_ids",
+    "cell_names",
     "centre_token",
     "complement_kmers",
     "encode_records",

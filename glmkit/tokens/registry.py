@@ -11,6 +11,7 @@ from typing import Any
 
 from glmkit.errors import BadInput
 from glmkit.tokens.base import BaseTokenizer
+from glmkit.tokens.cells import CellTokenizer
 from glmkit.tokens.kmer import KmerTokenizer
 from glmkit.tokens.letters import LetterTokenizer
 from glmkit.tokens.nucleotide import NucleotideTokenizer
@@ -83,4 +84,5 @@ _KINDS: dict[str, Callable[[dict[str, Any]], Tokenizer]] = {
     "letter": LetterTokenizer.from_description,
     "nucleotide": NucleotideTokenizer.from_description,
     "rank": RankTokenizer.from_description,
+    "cells": CellTokenizer.from_description,
 }

@@ -140,7 +140,7 @@ def test_what_fits_classes_does_not_fit_measured_values() -> None:
         Task(**parts, labels=np.arange(60), splits={"s": Fold(np.arange(0, 60, 2), np.array([1]))})
     with pytest.raises(BadInput, match="split 's': 30 items are tested in more than one fold"):
         Task(**parts, labels=np.arange(60), splits={"s": [halves, halves]})
-    with pytest.raises(BadInput, match="kind must be classification or regression, got 'ranking'"):
+    with pytest.raises(BadInput, match="kind must be classification, regression, multiclass or multioutput, got 'ranking'"):
         Task(**(parts | {"kind": "ranking"}), labels=np.arange(60), splits={})
 
 
@@ -175,7 +175,7 @@ def test_bad_input_says_what_is_wrong() -> None:
         compare(task, {}, [Majority()], splits=["far"])
     with pytest.raises(BadInput, match="names of their own, got majority, majority"):
         compare(task, {}, [Majority(), Majority()])
-    with pytest.raises(BadInput, match=r"short, seed 0: expected one score for each of \d+ test windows, got an array \(1,\)"):
+    with pytest.raises(BadInput, match=r"short, seed 0: expected one score for each of \d+ test items, got an array \(1,\)"):
         compare(task, {"short": lambda *a: np.ones(1)}, [])
     table = compare(task, {}, [Majority()], draws=20)
     with pytest.raises(BadInput, match="A verdict needs a model and a baseline; the table has majority"):

@@ -4,10 +4,23 @@ from functools import partial
 
 import numpy as np
 import pytest
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 
 from glmkit.errors import BadInput
-from glmkit.evaluate import Majority, Probe, Task, compare, few_shot, joined, ridge_path, split_positions, stored
+from glmkit.evaluate import (
+    METRICS,
+    ClassShares,
+    Fold,
+    Majority,
+    Probe,
+    Task,
+    compare,
+    few_shot,
+    joined,
+    ridge_path,
+    split_positions,
+    stored,
+)
 from glmkit.models import TransformerConfig, new_model
 from glmkit.score import embed
 from glmkit.tokens import LetterTokenizer
@@ -160,3 +173,58 @@ def test_a_probe_reads_a_model_of_ours() -> None:
     lysines = np.array([protein.count("K") / len(protein) for protein in proteins])
     probe = Probe(partial(embed, model, layer=0))
     assert np.corrcoef(probe(proteins[:60], lysines[:60], proteins[60:], 0), lysines[60:])[0, 1] > 0.95
+
+
+def many_classes(n: int = 140, d: int = 7) -> tuple[list[str], np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(2)
+    labels = rng.choice(4, n, p=[0.5, 0.3, 0.19, 0.01])
+    labels[:1] = 3  # a class of hardly any
+    x = rng.normal(size=(n, d)) + 2.5 * np.eye(d)[labels]
+    return [f"cell{i}" for i in range(n)], x, labels
+
+
+def test_a_probe_of_many_classes_is_multinomial_logistic_regression() -> None:
+    names, x, labels = many_classes()
+    probe = Probe(stored(names, x), "multiclass", alphas=(0.1, 1.0, 10.0), classes=5)
+    scores = probe.fit(names[:100], labels[:100], seed=0).score(names[100:])
+    assert scores.shape == (40, 5)
+    assert probe.alpha in (0.1, 1.0, 10.0)
+    scaled = (x - x[:100].mean(0)) / x[:100].std(0)
+    by_hand = LogisticRegression(C=1 / probe.alpha, max_iter=1000).fit(scaled[:100], labels[:100])
+    np.testing.assert_allclose(scores[:, by_hand.classes_], by_hand.predict_proba(scaled[100:]), atol=1e-6)
+    assert (scores[:, 4] == 0).all()
+    assert METRICS["accuracy"].value(labels[100:], scores) > 0.8
+
+
+def test_a_probe_of_many_outputs_is_a_ridge_of_each() -> None:
+    names, x, _ = many_classes()
+    rng = np.random.default_rng(3)
+    y = x @ rng.normal(size=(7, 3)) + rng.normal(size=(140, 3)) + [5.0, 0.0, -2.0]
+    probe = Probe(stored(names, x), "multioutput", alphas=(0.5, 50.0))
+    scores = probe.fit(names[:100], y[:100]).score(names[100:])
+    scaled = (x - x[:100].mean(0)) / x[:100].std(0)
+    for k in range(3):
+        by_hand = Ridge(probe.alpha).fit(scaled[:100], y[:100, k])
+        np.testing.assert_allclose(scores[:, k], by_hand.predict(scaled[100:]), atol=1e-8)
+    with pytest.raises(BadInput, match=r"expected 100 labels of at least two values, got 100 of shape \(100,\)"):
+        probe.fit(names[:100], y[:100, 0])
+
+
+def test_few_labels_of_many_classes_hold_one_of_each() -> None:
+    names, x, labels = many_classes()
+    task = Task(
+        name="types", sequences=names, labels=labels, groups=names, kind="multiclass", classes=("a", "b", "c", "d"),
+        splits={"random": Fold(np.arange(100), np.arange(100, 140))},
+    )  # fmt: skip
+    seen = []
+
+    def model(train, y, test, seed):
+        seen.append(sorted(set(y.tolist())))
+        return Probe(stored(names, x), "multiclass", alphas=(1.0,), classes=4)(train, y, test, seed)
+
+    table = few_shot(task, {"probe": model}, [ClassShares(4)], sizes=(6, 60), seeds=(0, 1), draws=50)
+    assert seen == [[0, 1, 2, 3]] * 4
+    assert table.splits == ["random, 6 labels", "random, 60 labels"]
+    assert len(table.per_class("probe", "random, 60 labels")) == 4
+    with pytest.raises(BadInput, match="sizes: expected at least 4, a label of each class in training, got 3"):
+        few_shot(task, {"probe": model}, [], sizes=(3,))

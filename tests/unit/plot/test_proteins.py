@@ -4,16 +4,7 @@ import numpy as np
 import pytest
 
 from glmkit.errors import BadInput
-from glmkit.plot import attention_map, landscape_map, protein_lengths
-
-
-def test_lengths_say_how_many_and_how_long() -> None:
-    figure = protein_lengths({"one": [30, 100, 170], "two": [50, 4000]}, heading="Lengths")
-    texts = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
-    assert texts == ["one (3, median 100)", "two (2, median 2,025)"]
-    assert figure.axes[0].get_xscale() == "log"
-    with pytest.raises(BadInput, match="none empty"):
-        protein_lengths({"one": []})
+from glmkit.plot import attention_map, landscape_map
 
 
 def test_a_landscape_puts_each_amino_acid_into_its_row() -> None:
