@@ -20,7 +20,7 @@ import numpy as np
 
 from glmkit.errors import BadInput
 from glmkit.files import atomic_folder, read_json, recover_folder
-from glmkit.tokens.cell_rows import CHUNK, Cells, count_blocks, each_part, noted
+from glmkit.tokens.cell_rows import CHUNK, Cells, Read, count_blocks, each_part, noted
 from glmkit.tokens.mapped import HashedFile, changed, check_files, entry_of, load_array, map_array, read_manifest, write_manifest
 from glmkit.tokens.names import NamesFile
 from glmkit.tokens.tokenizer import smallest_dtype
@@ -73,7 +73,7 @@ class CellStore:
         return read_json(self.folder / "features.json")
 
     @classmethod
-    def write(cls, folder: str | Path, cells: Cells, chunk: int = CHUNK) -> "CellStore":
+    def write(cls, folder: str | Path, cells: Cells, chunk: int = CHUNK, *, read: Read | None = None) -> "CellStore":
         """Write cells a block at a time to a temporary folder, then rename it to `folder` whole.
 
         Parameters
@@ -81,10 +81,12 @@ class CellStore:
         folder
             The store's folder; an older one is replaced when, and only when, the new one is complete.
         cells
-            An AnnData with raw counts in X, a path of an ``.h5ad`` (read backed) or ``.zarr``, or any iterable of these. Later parts must
-            have the features of the first, in any order.
+            An AnnData with raw counts in X, a path, or any iterable of these. Later parts must have the features of the first, in
+            any order.
         chunk
             Cells at a time.
+        read
+            Opens a path; ``read_cells(path, "rna", backed=True)`` if None.
 
         Raises
         ------
@@ -96,7 +98,7 @@ class CellStore:
         folder = Path(folder)
         with atomic_folder(folder) as temporary:
             with _Writer(temporary) as writer, NamesFile(temporary / "cells.json", "cells of the store") as names:
-                for where, part in each_part(cells):
+                for where, part in each_part(cells, read):
                     with noted(where):
                         writer.begin(part.var_names)
                         for start, block in count_blocks(part, chunk):
