@@ -162,7 +162,8 @@ class CellStore:
         np.cumsum(self.offsets[chosen + 1] - self.offsets[chosen], out=starts[1:])
         counts, columns = np.empty(starts[-1], np.float32), np.empty(starts[-1], np.int32)
         gather(self._counts, self._columns, self.offsets, chosen, starts, counts, columns)
-        found = csr_matrix((len(chosen), self.shape[1]), dtype=np.float32)
+        shape: Any = (len(chosen), self.shape[1])
+        found = csr_matrix(shape, dtype=np.float32)
         found.data, found.indices, found.indptr = counts, columns, starts  # as (data, indices, indptr) would, without checks
         found.has_canonical_format = True
         return found
@@ -245,7 +246,7 @@ class _Writer:
         self.folder = folder
         self.features: list[str] = []
         self.offsets = array("q", [0])
-        self.count_dtype = np.dtype("<u2")
+        self.count_dtype: np.dtype = np.dtype("<u2")
 
     def __enter__(self) -> "_Writer":
         self.counts = HashedFile(self.folder / "counts.bin").__enter__()

@@ -78,14 +78,15 @@ def count_blocks(adata: "AnnData", chunk: int = CHUNK) -> Iterator[tuple[int, "c
     Yields
     ------
     tuple
-        Row of the first cell, and the counts as canonical ``csr_matrix`` (cells, features): sorted columns, none twice.
+        Row of the first cell, and the counts as canonical ``csr_matrix`` (cells, features): sorted columns, none twice. Read
+        it only: it may share its arrays with X.
 
     Raises
     ------
     BadInput
         No X, or a `chunk` below 1.
     """
-    from scipy.sparse import csr_matrix
+    from scipy.sparse import csr_matrix, issparse
 
     if chunk < 1:
         raise BadInput(f"Expected a chunk of at least 1 cell, got {chunk}.")
@@ -96,9 +97,16 @@ def count_blocks(adata: "AnnData", chunk: int = CHUNK) -> Iterator[tuple[int, "c
             raise BadInput("This AnnData has no X. Put raw counts there: glmkit.bio.read_cells finds them in layers or raw.")
     if getattr(matrix, "format", None) == "csc":
         matrix = (matrix.to_memory() if hasattr(matrix, "to_memory") else matrix).tocsr()
+    in_memory = issparse(matrix)
     for start in range(0, adata.n_obs, chunk):
-        rows = adata[start : start + chunk].X if matrix is None else matrix[start : start + chunk]
-        block = csr_matrix(rows if hasattr(rows, "tocsr") else np.asarray(rows))
+        stop = min(start + chunk, adata.n_obs)
+        if in_memory:  # views of its arrays, not copies
+            first, last = matrix.indptr[start], matrix.indptr[stop]
+            parts = (matrix.data[first:last], matrix.indices[first:last], matrix.indptr[start : stop + 1] - first)
+            block = csr_matrix(parts, shape=(stop - start, adata.n_vars))
+        else:
+            rows = adata[start:stop].X if matrix is None else matrix[start:stop]
+            block = csr_matrix(rows if hasattr(rows, "tocsr") else np.asarray(rows))
         if not block.has_canonical_format:
             block = block.copy()
             block.sum_duplicates()

@@ -78,7 +78,9 @@ def test_errors_name_the_file_and_leave_nothing(tmp_path: Path) -> None:
     adata.obs_names = [f"other{i}" for i in range(7)]
     adata.write_h5ad(tmp_path / "second.h5ad")
     with pytest.raises(BadInput, match=r"got 0.5 \(cell 'other3', gene 'g4'\)") as caught:
-        write_cell_tokens(tmp_path / "store", [tmp_path / "first.h5ad", tmp_path / "second.h5ad"], rank(), 2, read=anndata.read_h5ad)
+        write_cell_tokens(
+            tmp_path / "store", [tmp_path / "first.h5ad", tmp_path / "second.h5ad"], rank(), 2, read=anndata.read_h5ad
+        )
     assert caught.value.__notes__ == [f"file {tmp_path / 'second.h5ad'}"]
     with pytest.raises(BadInput, match="The name 'cell0_0' stands for two sequences"):
         write_cell_tokens(tmp_path / "store", [tmp_path / "first.h5ad"] * 2, rank(), read=AS_IS)
