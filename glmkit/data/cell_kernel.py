@@ -5,7 +5,7 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def gather(counts, columns, offsets, chosen, starts, out_counts, out_columns):  # type: ignore[no-untyped-def]
+def gather(counts, columns, offsets, chosen, starts, out_counts, out_columns):
     """Copy the chosen rows one after another and widen them.
 
     Parameters
@@ -33,7 +33,7 @@ def gather(counts, columns, offsets, chosen, starts, out_counts, out_columns):  
 
 
 @njit(cache=True, nogil=True)
-def scatter(counts, columns, offsets, chosen, out):  # type: ignore[no-untyped-def]
+def scatter(counts, columns, offsets, chosen, out):
     """Write the chosen rows into a dense array.
 
     Parameters

@@ -20,7 +20,7 @@ import numpy as np
 
 from glmkit.errors import BadInput
 from glmkit.files import atomic_folder, read_json, recover_folder
-from glmkit.tokens.cell_rows import CHUNK, Cells, count_blocks, each_part, noted
+from glmkit.tokens.cell_rows import CHUNK, Cells, Read, count_blocks, each_part, noted
 from glmkit.tokens.mapped import HashedFile, changed, check_files, entry_of, load_array, map_array, read_manifest, write_manifest
 from glmkit.tokens.names import NamesFile
 from glmkit.tokens.tokenizer import smallest_dtype
@@ -73,7 +73,7 @@ class CellStore:
         return read_json(self.folder / "features.json")
 
     @classmethod
-    def write(cls, folder: str | Path, cells: Cells, chunk: int = CHUNK) -> "CellStore":
+    def write(cls, folder: str | Path, cells: Cells, chunk: int = CHUNK, *, read: Read | None = None) -> "CellStore":
         """Write cells a block at a time to a temporary folder, then rename it to `folder` whole.
 
         Parameters
@@ -81,10 +81,12 @@ class CellStore:
         folder
             The store's folder; an older one is replaced when, and only when, the new one is complete.
         cells
-            An AnnData with raw counts in X, a path of an ``.h5ad`` (read backed) or ``.zarr``, or any iterable of these. Later parts must
-            have the features of the first, in any order.
+            An AnnData with raw counts in X, a path, or any iterable of these. Later parts must have the features of the first, in
+            any order.
         chunk
             Cells at a time.
+        read
+            Opens a path; ``read_cells(path, "rna", backed=True)`` if None.
 
         Raises
         ------
@@ -96,7 +98,7 @@ class CellStore:
         folder = Path(folder)
         with atomic_folder(folder) as temporary:
             with _Writer(temporary) as writer, NamesFile(temporary / "cells.json", "cells of the store") as names:
-                for where, part in each_part(cells):
+                for where, part in each_part(cells, read):
                     with noted(where):
                         writer.begin(part.var_names)
                         for start, block in count_blocks(part, chunk):
@@ -160,7 +162,8 @@ class CellStore:
         np.cumsum(self.offsets[chosen + 1] - self.offsets[chosen], out=starts[1:])
         counts, columns = np.empty(starts[-1], np.float32), np.empty(starts[-1], np.int32)
         gather(self._counts, self._columns, self.offsets, chosen, starts, counts, columns)
-        found = csr_matrix((len(chosen), self.shape[1]), dtype=np.float32)
+        shape: Any = (len(chosen), self.shape[1])
+        found = csr_matrix(shape, dtype=np.float32)
         found.data, found.indices, found.indptr = counts, columns, starts  # as (data, indices, indptr) would, without checks
         found.has_canonical_format = True
         return found
@@ -243,7 +246,7 @@ class _Writer:
         self.folder = folder
         self.features: list[str] = []
         self.offsets = array("q", [0])
-        self.count_dtype = np.dtype("<u2")
+        self.count_dtype: np.dtype = np.dtype("<u2")
 
     def __enter__(self) -> "_Writer":
         self.counts = HashedFile(self.folder / "counts.bin").__enter__()
@@ -273,7 +276,7 @@ class _Writer:
 
     def add(self, block: "csr_matrix", names: Any) -> None:
         """Append the counts of a block of cells."""
-        wrong = ~((block.data >= 0) & (block.data <= 0xFFFFFFFF) & (block.data == np.floor(block.data)))
+        wrong = ~((block.data >= 0) & (block.data < 2.0**32) & (block.data == np.floor(block.data)))
         if wrong.any():
             first = int(wrong.argmax())
             row = int(np.searchsorted(block.indptr, first, "right")) - 1

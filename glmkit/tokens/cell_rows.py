@@ -4,13 +4,14 @@ X may be dense or sparse, in memory or in a file. CSR and dense matrices in a fi
 block of rows would read the whole file again, so a CSC matrix is read once and turned into CSR in memory.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from glmkit.bio import read_cells
 from glmkit.errors import BadInput
 
 if TYPE_CHECKING:
@@ -19,36 +20,38 @@ if TYPE_CHECKING:
 
 CHUNK = 4096
 Cells: TypeAlias = "AnnData | str | Path | Iterable[AnnData | str | Path]"
+Read: TypeAlias = Callable[[str | Path], Any]
 
 
-def each_part(source: Cells) -> Iterator[tuple[str, "AnnData"]]:
-    """Every AnnData of a source, one at a time; files are opened backed and closed before the next.
+def each_part(source: Cells, read: Read | None = None) -> Iterator[tuple[str, "AnnData"]]:
+    """Every AnnData of a source, one at a time.
 
     Parameters
     ----------
     source
-        An AnnData, a path of an ``.h5ad`` or ``.zarr``, or any iterable of these, also one that makes them as it goes.
+        An AnnData, a path, or any iterable of these, also one that makes them as it goes.
+    read
+        Opens a path; ``read_cells(path, "rna", backed=True)`` if None, which checks the counts and maps names to Ensembl ids.
 
     Yields
     ------
     tuple
-        Where it lies, as a note for :func:`noted` (empty for one in memory), and the AnnData, ready to be read.
+        Where it lies, as a note for :func:`noted` (empty for one in memory), and the AnnData.
 
     Raises
     ------
     BadInput
-        Something that is neither a path nor an AnnData, or a file that anndata cannot read.
+        Something that is neither a path nor an AnnData, or a file that `read` refuses.
     """
     from anndata import AnnData
 
     for part in [source] if isinstance(source, AnnData | str | Path) else source:
         if isinstance(part, AnnData):
             yield "", part
-            continue
-        if not isinstance(part, str | Path):
+        elif isinstance(part, str | Path):
+            yield f"file {part}", read_cells(part, "rna", backed=True) if read is None else read(part)
+        else:
             raise BadInput(f"Expected an AnnData or a path of one, got {type(part).__name__}.")
-        with _opened(Path(part)) as adata:
-            yield f"file {part}", adata
 
 
 @contextmanager
@@ -60,21 +63,6 @@ def noted(where: str) -> Iterator[None]:
         if where:
             error.add_note(where)
         raise
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator["AnnData"]:
-    import anndata
-
-    try:
-        adata = anndata.read_zarr(path) if path.suffix == ".zarr" else anndata.read_h5ad(path, backed="r")
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise BadInput(f"{path} cannot be read as an AnnData ({error}). Expected a whole .h5ad or .zarr.") from error
-    try:
-        yield adata
-    finally:
-        if adata.isbacked:
-            adata.file.close()
 
 
 def count_blocks(adata: "AnnData", chunk: int = CHUNK) -> Iterator[tuple[int, "csr_matrix"]]:
@@ -90,25 +78,35 @@ def count_blocks(adata: "AnnData", chunk: int = CHUNK) -> Iterator[tuple[int, "c
     Yields
     ------
     tuple
-        Row of the first cell, and the counts as canonical ``csr_matrix`` (cells, features): sorted columns, none twice.
+        Row of the first cell, and the counts as canonical ``csr_matrix`` (cells, features): sorted columns, none twice. Read
+        it only: it may share its arrays with X.
 
     Raises
     ------
     BadInput
         No X, or a `chunk` below 1.
     """
-    from scipy.sparse import csr_matrix
+    from scipy.sparse import csr_matrix, issparse
 
     if chunk < 1:
         raise BadInput(f"Expected a chunk of at least 1 cell, got {chunk}.")
-    matrix: Any = adata.X
-    if matrix is None:
-        raise BadInput("This AnnData has no X. Put raw counts there: glmkit.bio.read_cells finds them in layers or raw.")
+    matrix: Any = None
+    if not adata.is_view or getattr(adata[:1].X, "format", None) == "csc":  # X of a selection on disk would be read as a whole
+        matrix = adata.X
+        if matrix is None:
+            raise BadInput("This AnnData has no X. Put raw counts there: glmkit.bio.read_cells finds them in layers or raw.")
     if getattr(matrix, "format", None) == "csc":
         matrix = (matrix.to_memory() if hasattr(matrix, "to_memory") else matrix).tocsr()
+    in_memory = issparse(matrix)
     for start in range(0, adata.n_obs, chunk):
-        rows = matrix[start : start + chunk]
-        block = csr_matrix(rows if hasattr(rows, "tocsr") else np.asarray(rows))
+        stop = min(start + chunk, adata.n_obs)
+        if in_memory:  # views of its arrays, not copies
+            first, last = matrix.indptr[start], matrix.indptr[stop]
+            parts = (matrix.data[first:last], matrix.indices[first:last], matrix.indptr[start : stop + 1] - first)
+            block = csr_matrix(parts, shape=(stop - start, adata.n_vars))
+        else:
+            rows = adata[start:stop].X if matrix is None else matrix[start:stop]
+            block = csr_matrix(rows if hasattr(rows, "tocsr") else np.asarray(rows))
         if not block.has_canonical_format:
             block = block.copy()
             block.sum_duplicates()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glmkit.bio import DataReport
-from glmkit.tokens.cell_rows import CHUNK, Cells, each_part, noted
+from glmkit.tokens.cell_rows import CHUNK, Cells, Read, each_part, noted
 from glmkit.tokens.ragged import Ragged
 from glmkit.tokens.rank import RankTokenizer
 from glmkit.tokens.store import TokenStore
@@ -28,6 +28,7 @@ def write_cell_tokens(
     *,
     total: str | None = None,
     report: DataReport | None = None,
+    read: Read | None = None,
 ) -> TokenStore:
     """Encode cells into a token store, in their order, one item a cell, named by its obs_name.
 
@@ -36,8 +37,8 @@ def write_cell_tokens(
     folder
         The store's folder; an older one is replaced when, and only when, the new one is complete.
     cells
-        An AnnData with raw counts in X (or modalities of the same cells by name, if the tokenizer reads these), a path of an
-        ``.h5ad`` (read backed) or ``.zarr``, or any iterable of AnnData and paths, also one that makes them as it goes.
+        An AnnData with raw counts in X (or modalities of the same cells by name, if the tokenizer reads these), a path, or any
+        iterable of AnnData and paths, also one that makes them as it goes.
     tokenizer
         A :class:`RankTokenizer`, or another with ``encode_cells``.
     chunk
@@ -46,6 +47,8 @@ def write_cell_tokens(
         Column of obs with the counts of each cell, for rank tokens; the sum over all genes of X if None.
     report
         Counts ``cell_without_tokens``.
+    read
+        Opens a path; ``read_cells(path, "rna", backed=True)`` if None.
 
     Raises
     ------
@@ -54,13 +57,18 @@ def write_cell_tokens(
     ResourceError
         The disk is full or `folder` cannot be written; nothing partial is left.
     """
-    return TokenStore.write(folder, _items(cells, tokenizer, chunk, total, report), tokenizer)
+    return TokenStore.write(folder, _items(cells, tokenizer, chunk, total, report, read), tokenizer)
 
 
 def _items(
-    cells: "Cells | Mapping[str, AnnData]", tokenizer: Any, chunk: int, total: str | None, report: DataReport | None
+    cells: "Cells | Mapping[str, AnnData]",
+    tokenizer: Any,
+    chunk: int,
+    total: str | None,
+    report: DataReport | None,
+    read: Read | None,
 ) -> Iterator[tuple[str, np.ndarray, None]]:
-    parts: Any = [("", cells)] if isinstance(cells, Mapping) else each_part(cells)
+    parts: Any = [("", cells)] if isinstance(cells, Mapping) else each_part(cells, read)
     for where, part in parts:
         with noted(where):
             for names, block in _blocks(part, tokenizer, chunk, total):

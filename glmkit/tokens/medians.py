@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glmkit.errors import BadInput
-from glmkit.tokens.cell_rows import CHUNK, Cells, cell_totals, count_blocks, each_part, noted
+from glmkit.tokens.cell_rows import CHUNK, Cells, Read, cell_totals, count_blocks, each_part, noted
 
 if TYPE_CHECKING:
     from pandas import Series
@@ -30,6 +30,7 @@ def gene_medians(
     budget: int = BUDGET,
     error: float = 0.01,
     chunk: int = CHUNK,
+    read: Read | None = None,
 ) -> "Series":
     """Non-zero medians of the genes of a corpus, normalised to 10,000 counts a cell.
 
@@ -48,6 +49,8 @@ def gene_medians(
         Relative error of the sketch.
     chunk
         Cells at a time.
+    read
+        Opens a path; ``read_cells(path, "rna", backed=True)`` if None.
 
     Returns
     -------
@@ -64,7 +67,7 @@ def gene_medians(
     wanted = {gene: place for place, gene in enumerate(genes or ())}
     values = _Values(budget, error)
     seen = 0
-    for where, part in each_part(cells):
+    for where, part in each_part(cells, read):
         with noted(where):
             rows = _rows(part.var_names, wanted, genes is None)
             totals = cell_totals(part, total)

@@ -22,7 +22,7 @@ class Ragged(NamedTuple):
 
     @property
     def lengths(self) -> np.ndarray:
-        """int64 (items,): tokens of each item."""
+        """Tokens of each item, int64 (items,)."""
         return np.diff(self.offsets)
 
     def item(self, index: int) -> np.ndarray:
@@ -41,6 +41,8 @@ class Ragged(NamedTuple):
             Of the ids.
         """
         every = list(parts)
+        if len(every) == 1 and every[0].ids.dtype == dtype:
+            return every[0]
         lengths = [part.lengths for part in every]
         offsets = np.concatenate([[0], *lengths]).astype(np.int64).cumsum()
         return cls(np.concatenate([np.empty(0, dtype), *(part.ids for part in every)]).astype(dtype, copy=False), offsets)

@@ -93,7 +93,8 @@ class RankTokenizer:
         self.pad_id, self.mask_id = 0, 1
         self.unk_id = self.pad_id
         self.bos_id, self.eos_id = ids.get("<cls>", self.pad_id), ids.get("<eos>", self.pad_id)
-        self.prefix, self.suffix = ((2,), (3,)) if layout == "v2" else ((), ())
+        self.prefix: tuple[int, ...] = (2,) if layout == "v2" else ()
+        self.suffix: tuple[int, ...] = (3,) if layout == "v2" else ()
         self.length = LENGTHS[layout] if length is None else int(length)
         if self.length <= len(self.prefix) + len(self.suffix):
             raise BadInput(

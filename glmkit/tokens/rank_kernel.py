@@ -18,7 +18,7 @@ _FEW = 48  # below this many genes insertion alone is quicker
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def rank_rows(data, indices, indptr, totals, gene_of, medians, limit, first, ordered, ids, offsets):  # type: ignore[no-untyped-def]
+def rank_rows(data, indices, indptr, totals, gene_of, medians, limit, first, ordered, ids, offsets):
     """Write the ranked ids of each row of a CSR block to `ids`, and where rows end to `offsets`.
 
     Parameters
@@ -89,7 +89,7 @@ def rank_rows(data, indices, indptr, totals, gene_of, medians, limit, first, ord
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _sum_counts(data):  # type: ignore[no-untyped-def]
+def _sum_counts(data):
     """Sum of raw counts, or -1 if one of them is none; whole numbers, so that no rounding and no order matters."""
     total, wrong = np.int64(0), np.int64(0)
     for place in range(len(data)):
@@ -100,7 +100,7 @@ def _sum_counts(data):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _fault(data):  # type: ignore[no-untyped-def]
+def _fault(data):
     """What is wrong with the first value that is no count, and its place."""
     for place in range(len(data)):
         count = np.float64(data[place])
@@ -112,7 +112,7 @@ def _fault(data):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _order_by_value(keys, genes, other_keys, other_genes, places, n):  # type: ignore[no-untyped-def]
+def _order_by_value(keys, genes, other_keys, other_genes, places, n):
     """Order by descending key; equal keys keep their order."""
     largest, smallest = np.int64(0), np.int64(_HIGHEST)
     for i in range(n):
@@ -135,7 +135,7 @@ def _order_by_value(keys, genes, other_keys, other_genes, places, n):  # type: i
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _two_passes(keys, genes, other_keys, other_genes, places, n, shift, by_gene):  # type: ignore[no-untyped-def]
+def _two_passes(keys, genes, other_keys, other_genes, places, n, shift, by_gene):
     """Order keys and genes, stably, by the 16 bits from `shift` on of the keys, or of the genes."""
     places[:] = 0
     for i in range(n):

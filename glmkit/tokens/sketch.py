@@ -78,7 +78,7 @@ class MedianSketch:
         self.counts += other.counts
 
     def medians(self) -> np.ndarray:
-        """float64 (genes,): the median of each gene, the mean of the two middle values if their number is even; NaN without values."""
+        """Median of each gene, float64 (genes,): the mean of the two middle values if their number is even; NaN without values."""
         middles = 2 * np.exp(self._step * (self._first + np.arange(self.counts.shape[1]))) / (1 + math.exp(self._step))
         found = np.full(len(self.counts), np.nan)
         for gene, row in enumerate(self.counts):
@@ -90,7 +90,7 @@ class MedianSketch:
 
 
 @njit(cache=True, nogil=True)
-def _count(counts, genes, steps, first):  # type: ignore[no-untyped-def]
+def _count(counts, genes, steps, first):
     """Add one to the bin of each value, whose logarithm in steps is given."""
     for i in range(len(genes)):
         counts[genes[i], min(max(int(np.ceil(steps[i])) - first, 0), counts.shape[1] - 1)] += 1

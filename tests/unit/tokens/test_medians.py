@@ -1,5 +1,6 @@
 """Non-zero medians: exact, sketched within the stated error, over files and with genes that differ between them."""
 
+from functools import partial
 from pathlib import Path
 
 import anndata
@@ -7,9 +8,12 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from glmkit.bio import read_cells
 from glmkit.errors import BadInput
 from glmkit.tokens import gene_medians
 from glmkit.tokens.sketch import MedianSketch
+
+AS_IS = partial(read_cells, genes="as_is", backed=True)  # names that are no genes
 
 
 def corpus(n: int, genes: int, seed: int = 0) -> anndata.AnnData:
@@ -65,7 +69,7 @@ def test_files_of_different_genes_are_matched_by_name(tmp_path: Path) -> None:
     for name, column in zip(adata.var_names, dense.T, strict=True):
         expected[name] = np.median(column[column > 0]) if (column > 0).any() else np.nan
     for budget in (10**6, 40):
-        found = gene_medians(iter(paths), total="total", budget=budget, chunk=9)
+        found = gene_medians(iter(paths), total="total", budget=budget, chunk=9, read=AS_IS)
         assert list(found.index) == [f"gene{i}" for i in [*range(6, 12), *range(6)]]
         np.testing.assert_allclose(found, [expected[name] for name in found.index], rtol=0.01)
 
@@ -96,15 +100,14 @@ def test_what_cannot_be_counted_is_named(tmp_path: Path) -> None:
     path = tmp_path / "log.h5ad"
     adata.write_h5ad(path)
     with pytest.raises(BadInput, match=r"got 0.25 \(cell 'cell4'\)") as caught:
-        gene_medians(path, chunk=2)
+        gene_medians(path, chunk=2, read=partial(anndata.read_h5ad, backed="r"))
     assert caught.value.__notes__ == [f"file {path}"]
     with pytest.raises(BadInput, match="Expected cells to take medians of, got none"):
         gene_medians([])
     with pytest.raises(BadInput, match="Expected an AnnData or a path of one, got int"):
         gene_medians([3])
-    (tmp_path / "bad.h5ad").write_text("<html>")
-    with pytest.raises(BadInput, match=r"bad.h5ad cannot be read as an AnnData"):
-        gene_medians(tmp_path / "bad.h5ad")
+    with pytest.raises(BadInput, match=r"log.h5ad: no raw counts"):
+        gene_medians(path)
     adata = corpus(9, 5)
     adata.var_names = ["a", "b", "c", "b", "d"]
     with pytest.raises(BadInput, match="The gene 'b' stands for two columns"):

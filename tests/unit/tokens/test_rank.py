@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from glmkit.bio import read_cells
 from glmkit.errors import BadInput
 from glmkit.tokens import Ragged, RankTokenizer, Tokenizer, load_tokenizer
 
@@ -98,6 +99,20 @@ def test_dense_csr_csc_backed_and_shuffled_columns_give_equal_tokens(tmp_path: P
     shuffled = adata[:, np.random.default_rng(3).permutation(adata.n_vars)]
     assert rows(rank.encode_cells(shuffled)) == expected
     assert rows(rank.encode_cells(adata[[4, 2, 9]])) == [expected[i] for i in (4, 2, 9)]
+
+
+def test_a_selection_of_a_file_is_read_a_block_at_a_time(tmp_path: Path) -> None:
+    adata, rank = cells(), tokenizer()
+    adata.X[[3, 11]] = 0
+    adata.X.eliminate_zeros()
+    adata.var["feature_types"] = ["Peaks" if name.startswith("OTHER") else "Gene Expression" for name in adata.var_names]
+    expected = rank.encode_cells(adata[np.delete(np.arange(23), [3, 11]), [not name.startswith("O") for name in adata.var_names]])
+    for name, form in (("csr", sparse.csr_matrix), ("csc", sparse.csc_matrix), ("dense", lambda x: x.toarray())):
+        path = tmp_path / f"{name}.h5ad"
+        anndata.AnnData(form(adata.X), adata.obs, adata.var).write_h5ad(path)
+        backed = read_cells(path, "rna", genes="as_is", backed=True)
+        assert backed.is_view
+        assert rows(rank.encode_cells(backed, chunk=4)) == rows(expected)
 
 
 def test_entries_of_one_gene_in_pieces_count_together() -> None:
