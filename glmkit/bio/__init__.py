@@ -1,4 +1,10 @@
-"""What biology is before any model: alphabets, records, intervals, sequence verbs and strict readers."""
+"""What biology is before any model: alphabets, records, intervals, sequence verbs and strict readers.
+
+The readers of cells are imported when they are first used, since anndata takes its time.
+"""
+
+import importlib
+from typing import Any
 
 from glmkit.bio.alphabets import Alphabet, alphabet
 from glmkit.bio.coding import protein_of
@@ -12,6 +18,7 @@ from glmkit.bio.records import Feature, Interval, Location, Record
 from glmkit.bio.report import DataReport
 from glmkit.bio.sequence import reverse_complement
 
+_CELLS = ["GeneMap", "cell_report", "map_genes", "read_cells", "read_modalities", "write_cells"]  # from glmkit.bio.cells
 __all__ = [
     "Alphabet",
     "DataReport",
@@ -36,4 +43,15 @@ __all__ = [
     "stop_codons",
     "translate",
     "with_genes",
+    *_CELLS,
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _CELLS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.cells"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

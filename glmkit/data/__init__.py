@@ -3,15 +3,18 @@
 from glmkit.data.annotate import annotate
 from glmkit.data.batches import token_budget_batches
 from glmkit.data.cell_labels import CellLabels, cell_labels
+from glmkit.data.cell_store import CellStore
 from glmkit.data.coding import coding_windows
 from glmkit.data.crops import Crops
-from glmkit.data.encoded import EncodedWindows
+from glmkit.data.encoded import EncodedCells, EncodedWindows
 from glmkit.data.frames import FRAMES, OTHER_STRAND, coding_frames
+from glmkit.data.gene_graph import GeneGraph, coexpression_graph
 from glmkit.data.homology import closest, closest_train_neighbour, cluster, split_homology
 from glmkit.data.labelled import LabelledWindows
 from glmkit.data.labelled_crops import LabelledCrops
 from glmkit.data.labels import check_labels, check_stratified
 from glmkit.data.masking import Masked, mask_tokens
+from glmkit.data.modalities import Lost, hide_lost, lose_modalities
 from glmkit.data.pieces import Pieces
 from glmkit.data.proteins import labelled_proteins, read_labels
 from glmkit.data.split import Split, hold_out, split_blocks, split_groups
@@ -24,10 +27,14 @@ __all__ = [
     "OTHER_STRAND",
     "CellLabels",
     "CellSplit",
+    "CellStore",
     "Crops",
+    "EncodedCells",
     "EncodedWindows",
+    "GeneGraph",
     "LabelledCrops",
     "LabelledWindows",
+    "Lost",
     "Masked",
     "Pieces",
     "Split",
@@ -41,8 +48,11 @@ __all__ = [
     "cluster",
     "coding_frames",
     "coding_windows",
+    "coexpression_graph",
+    "hide_lost",
     "hold_out",
     "labelled_proteins",
+    "lose_modalities",
     "mask_tokens",
     "read_labels",
     "split_blocks",

@@ -5,11 +5,15 @@ Of the tokens that may be hidden, a share `rate` is chosen; of those 80% become 
 it is arithmetic on one packed array with the caller's random generator: nothing depends on a global state, and the same
 generator state gives the same mask after a resume.
 
+A tokenizer of several modalities says more: what each hidden id becomes (``hidden_by``: a hidden gene ``<mask>``, a hidden protein value that protein's own
+``CD4:?``), and which ids may take its place at random (``kin``: another gene, another value of the same protein).
+
 Under overlapping k-mers a base is hidden only if all k tokens over it are, so bases are chosen and the tokens over them hidden
 in one run. A random or true token inside a run would give its bases away: there every hidden token becomes ``<mask>``.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -65,7 +69,7 @@ def mask_tokens(
     ids
         (tokens,) ids; left as they are.
     tokenizer
-        Says which ids may be hidden (``maskable``) and which one is the mask.
+        Says which ids may be hidden (``maskable``) and which one is the mask; ``hidden_by`` and ``kin``, where it has them, say so for each id.
     rng
         The only source of chance.
     rate
@@ -101,7 +105,7 @@ def mask_tokens(
         inputs[positions] = _disguise(ids[positions], tokenizer, rng)
     else:
         positions = _choose_runs(maskable, rng, 1 - (1 - rate) ** (1 / span), run, edges)
-        inputs[positions] = tokenizer.mask_id
+        inputs[positions] = hide(ids[positions], tokenizer)
     scored = np.ones(len(positions), np.float32) if weights is None else np.asarray(weights, np.float32)[positions]
     return Masked(inputs, positions, ids[positions], scored)
 
@@ -118,10 +122,35 @@ def _choose_single(maskable: np.ndarray, rng: np.random.Generator, rate: float, 
 def _disguise(targets: np.ndarray, tokenizer: Tokenizer, rng: np.random.Generator) -> np.ndarray:
     """What the model sees in place of `targets`: the mask, a random letter, or the target itself."""
     fate = rng.random(len(targets))
-    letters = np.flatnonzero(tokenizer.maskable).astype(targets.dtype)
-    hidden = np.where(fate < TO_RANDOM, letters[rng.integers(0, len(letters), len(targets))], targets)
-    hidden[fate < TO_MASK] = tokenizer.mask_id
+    kin = getattr(tokenizer, "kin", None)
+    if kin is None:
+        letters = np.flatnonzero(tokenizer.maskable).astype(targets.dtype)
+        others = letters[rng.integers(0, len(letters), len(targets))]
+    else:
+        others = rng.integers(kin[targets, 0], kin[targets, 1]).astype(targets.dtype)
+    hidden = np.where(fate < TO_RANDOM, others, targets)
+    masked = fate < TO_MASK
+    hidden[masked] = hide(targets[masked], tokenizer)
     return hidden
+
+
+def hide(ids: np.ndarray, tokenizer: Any) -> np.ndarray:
+    """What hidden tokens become.
+
+    Parameters
+    ----------
+    ids
+        (n,).
+    tokenizer
+        Has ``hidden_by``, or one mask for all.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n,), of the same type.
+    """
+    hidden_by = getattr(tokenizer, "hidden_by", None)
+    return np.full_like(ids, tokenizer.mask_id) if hidden_by is None else hidden_by[ids].astype(ids.dtype)
 
 
 def _choose_runs(maskable: np.ndarray, rng: np.random.Generator, share: float, run: int, edges: np.ndarray) -> np.ndarray:

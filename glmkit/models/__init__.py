@@ -15,6 +15,8 @@ _HOMES = {
     "Hybrid": "hybrid",
     "HybridConfig": "hybrid",
     "GraphHead": "hybrid",
+    "GeneHybrid": "gene_hybrid",
+    "new_gene_hybrid": "gene_hybrid",
     "MLSTM": "mlstm",
     "MLSTMConfig": "mlstm",
     "read_unirep": "unirep",

@@ -85,7 +85,7 @@ def extend(network: Transformer | LSTM | MLSTM, tokens: torch.Tensor, cache: Cac
         return hidden
     config = network.config
     place = torch.arange(cache.length, end, device=tokens.device)
-    hidden = network.place(network.embedding(tokens.flatten()), place.repeat(count), end)
+    hidden = network.place(network.embedding(tokens.flatten()), tokens.flatten(), place.repeat(count), end)
     angles = None
     if config.positions == "rotary":
         table = rotary_table(end, config.width // config.heads, tokens.device)

@@ -60,7 +60,7 @@ def save_head(model: nn.Module, folder: str | Path) -> Path:
     Parameters
     ----------
     model
-        A Classifier, TokenClassifier or Regressor.
+        A Classifier, TokenClassifier, Regressor or GeneHybrid.
     folder
         The folder to make, as for `save`.
 
@@ -173,7 +173,7 @@ def load_head(source: str | Path, kind: str | None = None, device: str = "auto",
     source
         The folder.
     kind
-        ``classifier``, ``token classifier`` or ``regressor``: another is refused. None takes what is there.
+        ``classifier``, ``token classifier``, ``regressor`` or ``gene hybrid``: another is refused. None takes what is there.
     device
         ``auto``, ``cpu`` or ``cuda``.
     dtype
@@ -181,7 +181,7 @@ def load_head(source: str | Path, kind: str | None = None, device: str = "auto",
 
     Returns
     -------
-    Classifier, TokenClassifier or Regressor
+    Classifier, TokenClassifier, Regressor or GeneHybrid
         In evaluation mode.
 
     Raises

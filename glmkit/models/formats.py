@@ -12,6 +12,7 @@ from glmkit.models.mlstm import MLSTMConfig
 from glmkit.models.recurrent import LSTMConfig
 from glmkit.models.transformer_config import TransformerConfig
 
+ADDED = {"segment_starts": ()}  # fields younger than the format, and what they are in older files
 OWN: dict[str, Any] = {"glmkit_transformer": TransformerConfig, "glmkit_lstm": LSTMConfig, "glmkit_mlstm": MLSTMConfig}
 
 
@@ -69,6 +70,7 @@ def config_from_disk(value: dict[str, Any], where: str) -> Config:
             f"{where} has model_type {kind!r}; expected {known}, or one that glmkit.models.save writes ({', '.join(OWN)})."
         )
     names = [field.name for field in fields(OWN[kind])]
+    value = ADDED | value
     for name in names:
         if name not in value:
             raise BadInput(f"{where} lacks {name!r}. Was it written by glmkit.models.save?")

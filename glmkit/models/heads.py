@@ -9,6 +9,7 @@ from torch import nn
 
 from glmkit.errors import BadInput
 from glmkit.models.classifier import Classifier
+from glmkit.models.gene_hybrid import GeneHybrid
 from glmkit.models.regressor import Regressor
 from glmkit.models.token_classifier import TokenClassifier
 
@@ -35,6 +36,9 @@ HEADS = {
     "classifier": Head(Classifier, "classes", ("pool", "hidden", "dropout")),
     "token classifier": Head(TokenClassifier, "classes", ("dropout",)),
     "regressor": Head(Regressor, "outputs", ("pool", "hidden", "dropout")),
+    "gene hybrid": Head(
+        GeneHybrid, "classes", ("width", "layers", "messages", "heads", "features", "train_network", "dropout", "most")
+    ),
 }
 
 
@@ -44,7 +48,7 @@ def head_settings(model: nn.Module) -> dict[str, Any]:
     Parameters
     ----------
     model
-        A Classifier, TokenClassifier or Regressor.
+        A Classifier, TokenClassifier, Regressor or GeneHybrid.
 
     Returns
     -------

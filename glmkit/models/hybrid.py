@@ -20,7 +20,6 @@ from typing import Any, Literal, get_args
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch_geometric.nn import GATv2Conv, SAGEConv
 
 from glmkit.axes import BoundariesT, HiddenT, TokensT
 from glmkit.errors import BadInput
@@ -240,6 +239,11 @@ class Hybrid(nn.Module):
 
 def _message_layer(config: HybridConfig) -> nn.Module:
     """One round of messages; a node always hears itself."""
+    from torch_geometric.nn import (  # here, for it takes seconds to load and every head's module is loaded at once
+        GATv2Conv,
+        SAGEConv,
+    )
+
     if config.kind == "sage":
         return SAGEConv(config.width, config.width)
     return GATv2Conv(config.width, config.width // config.heads, heads=config.heads)

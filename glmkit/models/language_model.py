@@ -53,7 +53,7 @@ class LanguageModelHead(nn.Module):
         if self.dense is not None:
             nn.init.zeros_(self.dense.bias)
 
-    def forward(self, hidden: HiddenT, embedding: torch.Tensor) -> torch.Tensor:
+    def forward(self, hidden: HiddenT, embedding: torch.Tensor, candidates: torch.Tensor | None = None) -> torch.Tensor:
         """Logits.
 
         Parameters
@@ -62,16 +62,21 @@ class LanguageModelHead(nn.Module):
             (scored, width).
         embedding
             (vocab, width), used if the head is tied.
+        candidates
+            int64 (scored, choices): the ids to give logits of, which saves the work for the others; the whole vocabulary if None.
 
         Returns
         -------
         torch.Tensor
-            (scored, vocab).
+            (scored, vocab), or (scored, choices).
         """
         if self.dense is not None and self.norm is not None:
             hidden = self.norm(activate(self.dense(hidden), self.activation))
         weight = embedding if self.decoder is None else self.decoder.weight
-        return F.linear(hidden, weight, self.bias)
+        if candidates is None:
+            return F.linear(hidden, weight, self.bias)
+        logits = torch.einsum("sd,scd->sc", hidden, weight[candidates])
+        return logits if self.bias is None else logits + self.bias[candidates]
 
 
 class LanguageModel(nn.Module):

@@ -23,6 +23,7 @@ DOORS = {
     "classifier": "load_classifier",
     "token classifier": "load_token_classifier",
     "regressor": "load_regressor",
+    "gene hybrid": "load_head",
 }
 
 

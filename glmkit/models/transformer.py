@@ -32,12 +32,17 @@ class Transformer(nn.Module):
         The network's shape.
     """
 
+    segment_of: torch.Tensor | None
+
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(config.vocabulary_size, config.width)
         self.positions = nn.Embedding(config.maximum_positions, config.width) if config.positions == "learned" else None
         self.segments = nn.Embedding(config.segments, config.width) if config.segments else None
+        starts = torch.tensor(config.segment_starts, dtype=torch.int64)
+        table = torch.bucketize(torch.arange(config.vocabulary_size), starts, right=True) - 1 if len(starts) else None
+        self.register_buffer("segment_of", table, persistent=False)  # int64 (vocab,): it follows from the configuration
         self.embedding_norm = new_norm(config) if config.embedding_norm else None
         self.layers = nn.ModuleList(Block(config, layer) for layer in range(config.layers))
         self.norm = new_norm(config) if config.norm == "pre" else None
@@ -146,15 +151,17 @@ class Transformer(nn.Module):
         hidden = self.embedding(tokens)
         if config.token_dropout is not None:
             hidden = hidden * mask_scale(tokens == config.token_dropout, layout)[:, None].to(hidden.dtype)
-        return self.place(hidden, layout.place, layout.longest), layout
+        return self.place(hidden, tokens, layout.place, layout.longest), layout
 
-    def place(self, hidden: HiddenT, place: torch.Tensor, longest: int) -> HiddenT:
+    def place(self, hidden: HiddenT, tokens: TokensT, place: torch.Tensor, longest: int) -> HiddenT:
         """Add what tells a token's place and segment to its embedding.
 
         Parameters
         ----------
         hidden
             (tokens, width).
+        tokens
+            int64 (tokens,): the ids, which say the segments.
         place
             int64 (tokens,), from 0.
         longest
@@ -178,7 +185,7 @@ class Transformer(nn.Module):
                 )
             hidden = hidden + self.positions(place)
         if self.segments is not None:
-            hidden = hidden + self.segments.weight[0]
+            hidden = hidden + (self.segments.weight[0] if self.segment_of is None else self.segments(self.segment_of[tokens]))
         if self.embedding_norm is not None:
             hidden = self.embedding_norm(hidden)
         return hidden

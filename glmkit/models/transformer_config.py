@@ -63,7 +63,10 @@ class TransformerConfig:  # numpydoc ignore=PR02
     embedding_norm
         Whether a norm follows the embedding.
     segments
-        Rows of a table of segment vectors (BERT's token types), of which the first is added to every token; 0 for none.
+        Rows of a table of segment vectors (BERT's token types), one of which is added to every token; 0 for none.
+    segment_starts
+        The first id of each segment, rising from 0: ids from ``segment_starts[k]`` on belong to segment `k`, so that a token's id says which
+        modality it is of. Empty: every token belongs to the first.
     token_dropout
         Id of the mask token, if the embedding is to be scaled as in ESM (Rives et al. 2021, doi:10.1073/pnas.2016239118): a masked
         token's is zero, and the others of a sequence are scaled by .88 over the share of it that is not masked. None: no scaling.
@@ -101,6 +104,7 @@ class TransformerConfig:  # numpydoc ignore=PR02
     tie_embeddings: bool = True
     embedding_norm: bool = False
     segments: int = 0
+    segment_starts: tuple[int, ...] = ()
     token_dropout: int | None = None
     mixing: tuple[Mixing, ...] = ("global",)
     window: int = 128
@@ -132,9 +136,19 @@ class TransformerConfig:  # numpydoc ignore=PR02
             raise BadInput(f"TransformerConfig.mixing must list some of {', '.join(get_args(Mixing))}, got {self.mixing!r}.")
         if self.kernel % 2 == 0:
             raise BadInput(f"TransformerConfig.kernel must be odd, so that it has a middle, got {self.kernel}.")
+        self._check_segments()
         if self.token_dropout is not None and not 0 <= self.token_dropout < self.vocabulary_size:
             raise BadInput(
                 f"TransformerConfig.token_dropout is the mask's id, below {self.vocabulary_size}; got {self.token_dropout}."
+            )
+
+    def _check_segments(self) -> None:
+        starts = list(self.segment_starts)
+        rises = starts == sorted(set(starts)) and starts[:1] == [0] and starts[-1] < self.vocabulary_size
+        if starts and not (rises and len(starts) <= self.segments):
+            raise BadInput(
+                f"TransformerConfig.segment_starts must rise from 0, stay below the vocabulary's {self.vocabulary_size} entries and name "
+                f"at most segments={self.segments} starts, got {starts}."
             )
 
     def mixes(self, layer: int) -> Mixing:

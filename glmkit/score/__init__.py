@@ -10,6 +10,9 @@ from glmkit.score.landscape import landscape
 from glmkit.score.likelihood import base_log_likelihood, bits_per_base, describe_method, log_likelihood, token_log_likelihood
 from glmkit.score.mutations import mutations
 from glmkit.score.perplexity import pseudo_perplexity
+from glmkit.score.perturb import perturb
+from glmkit.score.predict_modality import predict_modality
+from glmkit.score.regress import predicted_values
 
 __all__ = [
     "Estimate",
@@ -26,6 +29,9 @@ __all__ = [
     "landscape",
     "log_likelihood",
     "mutations",
+    "perturb",
+    "predict_modality",
+    "predicted_values",
     "pseudo_perplexity",
     "ratio",
     "token_log_likelihood",

@@ -9,10 +9,14 @@ Special tokens: a model family may put tokens before and after every sequence (`
 them to every window, and nothing else in this room does; `context` counts them, everything else speaks of the tokens of the
 input alone, and they are never hidden, scored or pooled.
 
+Cells: an AnnData, or a dictionary of the modalities of the same cells, is as many inputs as it has cells. A cell is read whole, for the
+order of its tokens is that of their ranks, and a window would make a low rank look high.
+
 Batches are filled with windows of similar length up to a budget of tokens. They never change a result beyond rounding
 (float32 sums in another order), since no token sees another sequence.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -20,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from glmkit.errors import BadInput
-from glmkit.tokens import surround
+from glmkit.tokens import are_cells, cell_ids, surround
 
 CONTEXT = 1024
 BATCH_TOKENS = 4096  # with a few thousand tokens a batch the activations of a small model stay in cache
@@ -70,7 +74,7 @@ def windows(length: int, context: int, past_only: bool = False) -> list[Window]:
     return [Window(*parts) for parts in zip(starts, ends, [0, *cuts], [*cuts, length], strict=True)]
 
 
-def encode(model: Any, inputs: Sequence[str | np.ndarray]) -> list[np.ndarray]:
+def encode(model: Any, inputs: Sequence[str | np.ndarray] | Any) -> list[np.ndarray]:
     """Ids of each input by the model's own tokenizer; arrays of ids pass through.
 
     Parameters
@@ -78,7 +82,7 @@ def encode(model: Any, inputs: Sequence[str | np.ndarray]) -> list[np.ndarray]:
     model
         Anything with ``tokenizer``.
     inputs
-        Strings or integer ids.
+        Strings or integer ids; or cells, an AnnData of raw counts or a dictionary of the modalities of the same cells.
 
     Returns
     -------
@@ -88,8 +92,11 @@ def encode(model: Any, inputs: Sequence[str | np.ndarray]) -> list[np.ndarray]:
     Raises
     ------
     BadInput
-        A single string instead of a list, or an input without a token.
+        A single string instead of a list, an input without a token, or cells for a tokenizer of sequences.
     """
+    if are_cells(inputs):
+        ragged = cell_ids(model.tokenizer, inputs)
+        return [ragged.ids[start:stop] for start, stop in itertools.pairwise(ragged.offsets.tolist())]
     if isinstance(inputs, str):
         raise BadInput("inputs: expected a list of sequences, got one string. Put it in a list: [sequence].")
     ids = [model.tokenizer.encode(item) if isinstance(item, str) else np.asarray(item) for item in inputs]

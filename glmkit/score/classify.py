@@ -9,7 +9,7 @@ from glmkit.errors import BadInput
 from glmkit.score.batches import BATCH_TOKENS, by_budget, encode, evaluating, packed
 
 
-def class_logits(classifier: Any, inputs: Sequence[str | np.ndarray], *, batch_tokens: int = BATCH_TOKENS) -> np.ndarray:
+def class_logits(classifier: Any, inputs: Sequence[str | np.ndarray] | Any, *, batch_tokens: int = BATCH_TOKENS) -> np.ndarray:
     """Logits of every class, each input read whole.
 
     Parameters
@@ -17,7 +17,7 @@ def class_logits(classifier: Any, inputs: Sequence[str | np.ndarray], *, batch_t
     classifier
         A Classifier; it is left in the mode it was in.
     inputs
-        Sequences, or arrays of ids made by the classifier's tokenizer.
+        Sequences, or arrays of ids made by the classifier's tokenizer; or cells, as for :func:`glmkit.score.embed`.
     batch_tokens
         Tokens of a batch: memory against speed, never the result.
 
@@ -42,7 +42,9 @@ def class_logits(classifier: Any, inputs: Sequence[str | np.ndarray], *, batch_t
     return result
 
 
-def class_probabilities(classifier: Any, inputs: Sequence[str | np.ndarray], *, batch_tokens: int = BATCH_TOKENS) -> np.ndarray:
+def class_probabilities(
+    classifier: Any, inputs: Sequence[str | np.ndarray] | Any, *, batch_tokens: int = BATCH_TOKENS
+) -> np.ndarray:
     """Softmax of :func:`class_logits`; column 1 is what :func:`glmkit.evaluate.compare` wants of a two-class model.
 
     Parameters

@@ -1,4 +1,4 @@
-"""One vector a sequence, from the hidden states of a model."""
+"""One vector a sequence or cell, from the hidden states of a model."""
 
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
@@ -7,37 +7,48 @@ import numpy as np
 
 from glmkit.axes import Embeddings
 from glmkit.errors import BadInput
-from glmkit.score.batches import BATCH_TOKENS, by_budget, encode, evaluating, first_letters, letters_at_once, packed, windows
-from glmkit.tokens import centre_token, tokens_over_base
+from glmkit.score.batches import (
+    BATCH_TOKENS,
+    by_budget,
+    encode,
+    evaluating,
+    first_letters,
+    letters_at_once,
+    packed,
+    windows,
+)
+from glmkit.tokens import are_cells, centre_token, tokens_over_base
 
-Pool = Literal["mean", "first", "last", "centre"]
+Pool = Literal["mean", "first", "last", "centre", "cls"]
 
 
 def embed(
     model: Any,
-    inputs: Sequence[str | np.ndarray],
+    inputs: Sequence[str | np.ndarray] | Any,
     layer: int = -1,
     pool: Pool = "mean",
     *,
     context: int | None = None,
     batch_tokens: int = BATCH_TOKENS,
 ) -> Embeddings:
-    """Embed sequences.
+    """Embed sequences or cells.
 
     Parameters
     ----------
     model
         A LanguageModel or a Classifier; it is left in the mode it was in.
     inputs
-        Sequences, or arrays of ids made by the model's tokenizer.
+        Sequences, or arrays of ids made by the model's tokenizer; or cells: an AnnData of raw counts, or a dictionary of the modalities
+        of the same cells.
     layer
         0 is the embedding of the letters, ``layers`` (or -1) the last layer.
     pool
         ``"mean"`` over all tokens of the input, special ones left out, or the state at the ``"first"``, ``"last"`` or ``"centre"`` token, the one over the central base
-        (:func:`glmkit.tokens.centre_token`).
+        (:func:`glmkit.tokens.centre_token`), or at ``"cls"``, the special token before the input, which stands for the whole of it in
+        models that were trained so.
     context
         Longest piece that the model reads at once, special tokens included; longer inputs are read in overlapping windows (see
-        :mod:`glmkit.score.batches`). The model's own if None. Choose no more than the model was trained on.
+        :mod:`glmkit.score.batches`). The model's own if None. Choose no more than the model was trained on. Cells are read whole.
     batch_tokens
         Tokens of a batch: memory against speed, never the result.
 
@@ -49,15 +60,22 @@ def embed(
     Raises
     ------
     BadInput
-        No inputs, an empty one, a layer that the model lacks, or an unknown pool.
+        No inputs, an empty one, a layer that the model lacks, or an unknown pool; for ``"cls"`` no special token, or an input that
+        needs several windows.
     """
     if pool not in get_args(Pool):
         raise BadInput(f"pool: expected one of {', '.join(get_args(Pool))}, got {pool!r}.")
+    if pool == "cls" and not model.tokenizer.prefix:
+        raise BadInput("pool='cls': this model puts no special token before its inputs. Take pool='mean'.")
     depth = model.network.config.layers + 1
     if not -depth <= layer < depth:
         raise BadInput(f"layer: expected {-depth} to {depth - 1} (the model has {depth - 1} layers), got {layer}.")
-    longest = letters_at_once(model, context)
     ids, over = encode(model, inputs), tokens_over_base(model.tokenizer)
+    longest = max(map(len, ids), default=2) if are_cells(inputs) else letters_at_once(model, context)
+    if pool == "cls" and any(len(item) > longest for item in ids):
+        raise BadInput(
+            f"pool='cls': an input has more than the {longest} tokens that are read at once, so it has several. Cut it first."
+        )
     pieces = [(i, window) for i, item in enumerate(ids) for window in windows(len(item), longest, _past_only(model))]
     result = np.zeros((len(ids), model.network.config.width), dtype=np.float64)
     with evaluating(model):
@@ -67,7 +85,9 @@ def embed(
             hidden = model.network.hidden_states(tokens, boundaries)[layer].float().cpu().numpy()
             for (i, w), start in zip(chosen, first_letters(model, boundaries), strict=True):
                 kept = hidden[start + w.first - w.start : start + w.last - w.start]
-                if pool == "mean":
+                if pool == "cls":
+                    result[i] = hidden[start - len(model.tokenizer.prefix)]
+                elif pool == "mean":
                     result[i] += kept.sum(0, dtype=np.float64) / len(ids[i])
                 elif w.first <= (place := _place(pool, len(ids[i]), over)) < w.last:
                     result[i] = kept[place - w.first]

@@ -10,8 +10,12 @@ esm      ESM-2, ESM-1b; Nucleotide Transformer           ``vocab.txt``    ``<cls
 bert     AntiBERTy, ProtBert                             ``vocab.txt``    ``[CLS]`` … ``[SEP]``
 roberta  Sapiens and others that fairseq trained         ``dict.txt``     ``<s>`` … ``</s>``
 ======== =============================================== ================ ===========================================
+
+Geneformer is a BERT without such a file. If the dictionaries that it publishes in another folder (``token_dictionary*.pkl`` and
+``gene_median_dictionary*.pkl``), or a table of them (``geneformer*.tsv``), are put beside the weights, they are its tokenizer.
 """
 
+import re
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -27,6 +31,8 @@ SPECIAL_OF = {
     "bert": dict(zip(SPECIAL, ("[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]"), strict=True)),
     "roberta": dict(zip(SPECIAL, ("<s>", "<pad>", "</s>", "<unk>", "<mask>"), strict=True)),
 }
+GENES = r"geneformer.*\.tsv(\.gz)?"
+DICTIONARY = "token_dictionary*.pkl"
 _MOST_BYTES = 10_000_000
 
 
@@ -36,14 +42,14 @@ def published(source: str | Path, family: Family) -> Tokenizer:
     Parameters
     ----------
     source
-        A folder with ``vocab.txt`` or ``dict.txt``, or such a file.
+        A folder with ``vocab.txt``, ``dict.txt`` or Geneformer's dictionaries, or such a file.
     family
         ``"esm"``, ``"bert"`` or ``"roberta"``. An ESM vocabulary that holds 6-mers is the Nucleotide Transformer's.
 
     Returns
     -------
     Tokenizer
-        A LetterTokenizer or a NucleotideTokenizer, its prefix and suffix those of the family.
+        A LetterTokenizer or a NucleotideTokenizer, its prefix and suffix those of the family; a RankTokenizer for Geneformer.
 
     Raises
     ------
@@ -53,6 +59,10 @@ def published(source: str | Path, family: Family) -> Tokenizer:
     """
     if family not in get_args(Family):
         raise BadInput(f"family: expected one of {', '.join(get_args(Family))}, got {family!r}.")
+    if family == "bert" and (genes := _genes(Path(source))) is not None:
+        from glmkit.tokens.geneformer import rank_tokenizer_from
+
+        return rank_tokenizer_from(genes)
     path = _find(Path(source))
     entries = _dictionary(path) if path.name.endswith("dict.txt") else _lines(path)
     try:
@@ -64,6 +74,20 @@ def published(source: str | Path, family: Family) -> Tokenizer:
         raise
 
 
+def _genes(source: Path) -> Path | None:
+    """What lies in a folder that `rank_tokenizer_from` reads: a table, or the folder itself for the dictionaries in it."""
+    if not source.is_dir():
+        return source if re.fullmatch(GENES, source.name) else None
+    tables = sorted(path for path in source.iterdir() if re.fullmatch(GENES, path.name))
+    if len(tables) > 1:
+        raise BadInput(
+            f"{source} has {len(tables)} tables of genes: {', '.join(path.name for path in tables)}. Keep the model's own."
+        )
+    if tables:
+        return tables[0]
+    return source if any(source.glob(DICTIONARY)) else None
+
+
 def _find(source: Path) -> Path:
     if source.is_file():
         return source
@@ -72,7 +96,10 @@ def _find(source: Path) -> Path:
     there = (
         f"it holds {', '.join(sorted(path.name for path in source.iterdir())[:8])}" if source.is_dir() else "it does not exist"
     )
-    raise BadInput(f"{source}: expected a folder with {' or '.join(FILES)}, or such a file; {there}.")
+    raise BadInput(
+        f"{source}: expected a folder with {' or '.join(FILES)}, or such a file; {there}. A Geneformer's dictionaries go beside its "
+        "weights, or as load(..., tokenizer=rank_tokenizer_from(path))."
+    )
 
 
 def _lines(path: Path) -> list[str]:

@@ -11,9 +11,11 @@ from typing import Any
 
 from glmkit.errors import BadInput
 from glmkit.tokens.base import BaseTokenizer
+from glmkit.tokens.cells import CellTokenizer
 from glmkit.tokens.kmer import KmerTokenizer
 from glmkit.tokens.letters import LetterTokenizer
 from glmkit.tokens.nucleotide import NucleotideTokenizer
+from glmkit.tokens.rank import RankTokenizer
 from glmkit.tokens.tokenizer import Tokenizer, read_description
 
 
@@ -81,4 +83,6 @@ _KINDS: dict[str, Callable[[dict[str, Any]], Tokenizer]] = {
     "bpe": _bpe,
     "letter": LetterTokenizer.from_description,
     "nucleotide": NucleotideTokenizer.from_description,
+    "rank": RankTokenizer.from_description,
+    "cells": CellTokenizer.from_description,
 }

@@ -3,29 +3,28 @@
 Every modality shares it. A folder holds ``tokens.bin`` (ids, little-endian), ``offsets.npy`` (where each item starts),
 ``names.json``, ``soft_mask.bin`` and ``soft_mask_offsets.npy`` (runs of soft-masked tokens), ``tokenizer.json`` and
 ``manifest.json`` (sizes and SHA-256 of all of them). Reading an item touches its own pages only, so a training run starts as
-fast on a genome as on a plasmid. Writing keeps one item in memory at a time; what grows is the index, 16 bytes and a name an
-item. The trade-off: a store is written once and never changed in place.
+fast on a genome as on a plasmid; names are read when they are first asked for. Writing keeps one item in memory at a time; what
+grows is the index, 24 bytes an item: two offsets, and a number that finds a name given twice. The trade-off: a store is written once and never changed in place.
 """
 
-import hashlib
-import json
 from array import array
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from glmkit.errors import BadInput
-from glmkit.files import atomic_folder, read_json, recover_folder, sha256
+from glmkit.files import atomic_folder, read_json, recover_folder
+from glmkit.tokens.mapped import HashedFile, changed, check_files, entry_of, load_array, map_array, read_manifest, write_manifest
+from glmkit.tokens.names import NamesFile
 from glmkit.tokens.registry import load_tokenizer
-from glmkit.tokens.tokenizer import Tokenizer, as_ids, canonical_hash
+from glmkit.tokens.tokenizer import Tokenizer, as_ids
 
 FORMAT = "glmkit token store"
 VERSION = 1
-MANIFEST = "manifest.json"
 SOFT_MASK_WEIGHT = np.float32(0.1)  # repeats count less in the loss
-_PIECE = 1 << 24  # bytes written and hashed at a time
 _FILES = {"tokens.bin", "soft_mask.bin", "names.json", "offsets.npy", "soft_mask_offsets.npy", "tokenizer.json"}
 _DTYPES = {"uint8", "uint16", "uint32"}
 
@@ -39,8 +38,6 @@ class TokenStore:
     ----------
     folder
         Where it lies.
-    names
-        Name of each item, unique.
     offsets
         int64 (n + 1,): item `i` is ``tokens[offsets[i]:offsets[i + 1]]``.
     lengths
@@ -57,16 +54,28 @@ class TokenStore:
         self.folder = folder
         self.hash: str = manifest["hash"]
         self.tokenizer_hash: str = manifest["tokenizer"]
-        self.names: list[str] = read_json(folder / "names.json")
-        self.offsets = _load(folder / "offsets.npy")
-        self.tokens = _map(folder / "tokens.bin", np.dtype(manifest["dtype"]).newbyteorder("<"))
-        self._runs = _map(folder / "soft_mask.bin", np.dtype("<i8")).reshape(-1, 2)
-        self._run_offsets = _load(folder / "soft_mask_offsets.npy")
+        self.offsets = load_array(folder / "offsets.npy")
+        self.tokens = map_array(folder / "tokens.bin", np.dtype(manifest["dtype"]).newbyteorder("<"))
+        self._runs = map_array(folder / "soft_mask.bin", np.dtype("<i8")).reshape(-1, 2)
+        self._run_offsets = load_array(folder / "soft_mask_offsets.npy")
         self.lengths = np.diff(self.offsets)
-        expected = (len(self.names) + 1, manifest["sequences"] + 1, manifest["tokens"], len(self.tokens), len(self._run_offsets))
-        found = (len(self.offsets), len(self.offsets), int(self.offsets[-1]), int(self.offsets[-1]), len(self.offsets))
+        expected = (manifest["sequences"] + 1, manifest["tokens"], len(self.tokens), len(self._run_offsets))
+        found = (len(self.offsets), int(self.offsets[-1]), int(self.offsets[-1]), len(self.offsets))
         if expected != found or self.offsets[0] != 0 or (self.lengths <= 0).any():
-            raise BadInput(f"{folder} contradicts itself: names, offsets and tokens do not fit together. Write the store again.")
+            raise self._contradiction()
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Name of each item, unique; read when it is first asked for, and checked against the number of items."""
+        names: list[str] = read_json(self.folder / "names.json")
+        if len(names) != len(self):
+            raise self._contradiction()
+        return names
+
+    def _contradiction(self) -> BadInput:
+        return BadInput(
+            f"{self.folder} contradicts itself: names, offsets and tokens do not fit together. Write the store again."
+        )
 
     @classmethod
     def write(
@@ -95,29 +104,27 @@ class TokenStore:
         with atomic_folder(folder) as temporary:
             tokenizer.save(temporary)
             dtype = tokenizer.dtype.newbyteorder("<")
-            with _Hashed(temporary / "tokens.bin") as tokens, _Hashed(temporary / "soft_mask.bin") as masks:
-                index = _append(items, tokens, masks, dtype, len(tokenizer.vocabulary))
+            with (
+                HashedFile(temporary / "tokens.bin") as tokens,
+                HashedFile(temporary / "soft_mask.bin") as masks,
+                NamesFile(temporary / "names.json") as names,
+            ):
+                offsets, run_offsets = _append(items, names, tokens, masks, dtype, len(tokenizer.vocabulary))
             files = {file.path.name: file.entry() for file in (tokens, masks)}
-            names, offsets, run_offsets = index
-            with open(temporary / "names.json", "w", encoding="utf-8") as out:
-                json.dump(names, out, ensure_ascii=False, indent=0)
             np.save(temporary / "offsets.npy", np.frombuffer(offsets, np.int64), allow_pickle=False)
             np.save(temporary / "soft_mask_offsets.npy", np.frombuffer(run_offsets, np.int64), allow_pickle=False)
             for name in ("names.json", "offsets.npy", "soft_mask_offsets.npy", "tokenizer.json"):
-                path = temporary / name
-                files[name] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
+                files[name] = entry_of(temporary / name)
             body = {
                 "format": FORMAT,
                 "version": VERSION,
                 "dtype": tokenizer.dtype.name,
                 "tokens": offsets[-1],
-                "sequences": len(names),
+                "sequences": len(offsets) - 1,
                 "tokenizer": tokenizer.hash,
                 "files": dict(sorted(files.items())),
             }
-            (temporary / MANIFEST).write_text(
-                json.dumps(body | {"hash": canonical_hash(body)}, indent=2) + "\n", encoding="utf-8"
-            )
+            write_manifest(temporary, body)
         return cls.open(folder)
 
     @classmethod
@@ -138,24 +145,14 @@ class TokenStore:
         """
         folder = Path(folder)
         recover_folder(folder)
-        manifest = _read_manifest(folder)
-        for name, entry in manifest["files"].items():
-            path = folder / name
-            if not path.is_file():
-                raise BadInput(f"{path} is missing. Write the store again.")
-            if path.stat().st_size != entry["bytes"]:
-                raise BadInput(
-                    f"{path} has {path.stat().st_size:,} bytes, the manifest says {entry['bytes']:,}. Write the store again."
-                )
-            if verify and (found := sha256(path)) != entry["sha256"]:
-                raise BadInput(
-                    f"{path} was changed after it was written: SHA-256 {found[:12]}…, the manifest says {entry['sha256'][:12]}…. "
-                    "Write the store again."
-                )
+        manifest = read_manifest(folder, FORMAT, VERSION, "token store")
+        if manifest.get("dtype") not in _DTYPES or set(manifest["files"]) != _FILES:
+            raise changed(folder)
+        check_files(folder, manifest["files"], verify)
         return cls(folder, manifest)
 
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self.lengths)
 
     def __getitem__(self, index: int) -> np.ndarray:
         if not -len(self) <= index < len(self):
@@ -198,44 +195,17 @@ class TokenStore:
         return f"TokenStore({str(self.folder)!r}: {len(self):,} sequences, {len(self.tokens):,} tokens)"
 
 
-class _Hashed:
-    """A binary file that is hashed while it is written, so that nothing has to be read twice."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._hash = hashlib.sha256()
-        self._bytes = 0
-
-    def __enter__(self) -> "_Hashed":
-        self._file: BinaryIO = open(self.path, "wb")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def write(self, values: np.ndarray) -> None:
-        if values.size == 0:
-            return
-        view = np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
-        for start in range(0, len(view), _PIECE):
-            piece = view[start : start + _PIECE]
-            self._file.write(piece)
-            self._hash.update(piece)
-        self._bytes += len(view)
-
-    def entry(self) -> dict[str, int | str]:
-        return {"bytes": self._bytes, "sha256": self._hash.hexdigest()}
-
-
 def _append(
-    items: Iterable[tuple[str, np.ndarray, np.ndarray | None]], tokens: _Hashed, masks: _Hashed, dtype: np.dtype, size: int
-) -> tuple[list[str], "array[int]", "array[int]"]:
-    """Write every item; return names, token offsets and run offsets."""
-    names: dict[str, None] = {}
+    items: Iterable[tuple[str, np.ndarray, np.ndarray | None]],
+    names: NamesFile,
+    tokens: HashedFile,
+    masks: HashedFile,
+    dtype: np.dtype,
+    size: int,
+) -> tuple["array[int]", "array[int]"]:
+    """Write every item; return token offsets and run offsets."""
     offsets, run_offsets = array("q", [0]), array("q", [0])
     for name, ids, runs in items:
-        if name in names:
-            raise BadInput(f"The name {name!r} stands for two sequences of the store. Give each its own.")
         try:
             checked = as_ids(ids, size)
             checked_runs = _check_runs(runs, len(checked))
@@ -244,14 +214,14 @@ def _append(
             raise
         if len(checked) == 0:
             raise BadInput(f"The sequence {name!r} has no tokens. Leave it out, or use a tokenizer with shorter tokens.")
-        names[name] = None
+        names.add(name)
         tokens.write(checked.astype(dtype, copy=False))
         masks.write(checked_runs)
         offsets.append(offsets[-1] + len(checked))
         run_offsets.append(run_offsets[-1] + len(checked_runs))
-    if not names:
+    if len(offsets) == 1:
         raise BadInput("No sequences to store: expected at least one, got none. Were all of them filtered out?")
-    return list(names), offsets, run_offsets
+    return offsets, run_offsets
 
 
 def _check_runs(runs: np.ndarray | None, length: int) -> np.ndarray:
@@ -260,34 +230,3 @@ def _check_runs(runs: np.ndarray | None, length: int) -> np.ndarray:
     if len(flat) and (flat[0] < 0 or flat[-1] > length or (np.diff(flat) < 0).any() or (array_[:, 0] == array_[:, 1]).any()):
         raise BadInput(f"Soft-masked runs must be sorted, apart, non-empty and inside 0..{length}; got {array_[:3].tolist()}…")
     return array_
-
-
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    path = folder / MANIFEST
-    if not path.is_file():
-        raise BadInput(f"{folder} is not a token store: it has no {MANIFEST}. Write one with TokenStore.write.")
-    manifest = read_json(path)
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise BadInput(f'{path} is not a token store\'s: expected "format": {FORMAT!r}.')
-    if manifest.get("version") != VERSION:
-        raise BadInput(
-            f"{path} has format version {manifest.get('version')!r}; this glmkit reads {VERSION}. Install the one that wrote it."
-        )
-    body = {key: value for key, value in manifest.items() if key != "hash"}
-    whole = manifest.get("dtype") in _DTYPES and set(manifest.get("files", ())) == _FILES
-    if not whole or canonical_hash(body) != manifest.get("hash"):
-        raise BadInput(f"{path} was changed after it was written: its hash does not fit. Write the store again.")
-    return manifest
-
-
-def _load(path: Path) -> np.ndarray:
-    try:
-        return np.load(path, allow_pickle=False)
-    except ValueError as error:
-        raise BadInput(f"{path} is not an array that NumPy reads ({error}). Write the store again.") from error
-
-
-def _map(path: Path, dtype: np.dtype) -> np.ndarray:
-    if path.stat().st_size == 0:
-        return np.empty(0, dtype)
-    return np.asarray(np.memmap(path, dtype, mode="r"))

@@ -25,12 +25,12 @@ LAST = "<mask>"  # the last id of every tokenizer here
 
 @runtime_checkable
 class Tokenizer(Protocol):
-    """Strings to ids and back.
+    """Strings to ids and back; for cells, counts to ids.
 
     Attributes
     ----------
     kind
-        Name of the rule: ``base``, ``kmer``, ``bpe``, ``letter``, ``nucleotide``.
+        Name of the rule: ``base``, ``kmer``, ``bpe``, ``letter``, ``nucleotide``, ``rank``, ``cells``.
     vocabulary
         Entry of each id, in order.
     hash
@@ -63,8 +63,8 @@ class Tokenizer(Protocol):
     prefix: tuple[int, ...]
     suffix: tuple[int, ...]
 
-    def encode(self, sequence: str) -> np.ndarray:
-        """Ids (length,) of a sequence; no special tokens are added."""
+    def encode(self, item: Any, /) -> np.ndarray:
+        """Ids (length,) of a sequence, or of a cell's counts; no special tokens are added."""
 
     def decode(self, ids: np.ndarray) -> str:
         """The sequence of ids; ``<cls>``, ``<pad>`` and ``<eos>`` are left out."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from glmkit.data import mask_tokens
+from glmkit.data import hide_lost, lose_modalities, mask_tokens
 from glmkit.errors import BadInput
 from glmkit.train.feed import Batch
 from glmkit.train.language import LanguageObjective
@@ -26,26 +26,47 @@ class MaskedLanguageModel(LanguageObjective):
         Hide runs of so many tokens (bases under overlapping k-mers) instead of single ones; a run becomes masks only.
     reverse_complement
         Read each sequence on a random strand. For DNA in single bases or overlapping k-mers.
+    missing
+        Probability that a cell of several modalities loses a whole one, in validation too, in [0, 1): see `glmkit.data.lose_modalities`.
 
     Raises
     ------
     BadInput
-        The rate or the span is out of range.
+        The rate, the span or the probability is out of range.
     """
 
     name = "masked"
     causal = False
 
-    def __init__(self, rate: float = 0.15, *, span: int = 1, reverse_complement: bool = False) -> None:
+    def __init__(self, rate: float = 0.15, *, span: int = 1, reverse_complement: bool = False, missing: float = 0.0) -> None:
         if not 0 < rate <= 1:
             raise BadInput(f"The masking rate must lie in (0, 1], got {rate!r}.")
         if span < 1:
             raise BadInput(f"The span of a hidden run must be 1 or more, got {span!r}.")
-        self.rate, self.span, self.reverse_complement = rate, span, reverse_complement
+        if not 0 <= missing < 1:
+            raise BadInput(f"The probability that a modality is missing must lie in [0, 1), got {missing!r}.")
+        self.rate, self.span, self.reverse_complement, self.missing = rate, span, reverse_complement, missing
 
     def settings(self) -> dict[str, Any]:
-        """Rate, span and strands."""
-        return {"rate": self.rate, "span": self.span, "reverse_complement": self.reverse_complement}
+        """Rate, span and strands, and the probability of a missing modality where there is one."""
+        missing = {"missing": self.missing} if self.missing else {}
+        return {"rate": self.rate, "span": self.span, "reverse_complement": self.reverse_complement} | missing
+
+    def suits(self, model: Any, store: Any) -> None:
+        """Raise BadInput if the model is none, reads the other way, or has no modality to lose.
+
+        Parameters
+        ----------
+        model
+            A LanguageModel.
+        store
+            The corpus.
+        """
+        super().suits(model, store)
+        if self.missing and not hasattr(model.tokenizer, "modality"):
+            raise BadInput(
+                f"missing={self.missing} is for cells of several modalities; a {type(model.tokenizer).__name__} has one. Take missing=0."
+            )
 
     def prepare(self, model: Any, batch: Batch, rng: np.random.Generator) -> Examples:
         """Choose strands and hide tokens.
@@ -65,5 +86,14 @@ class MaskedLanguageModel(LanguageObjective):
             Scored at the hidden positions.
         """
         batch = self.strands(model, batch, rng)
-        masked = mask_tokens(batch.tokens, model.tokenizer, rng, self.rate, batch.weights, batch.boundaries, self.span)
-        return Examples(masked.inputs, batch.boundaries, masked.targets, masked.weights, masked.positions)
+        ids, boundaries, weights = batch.tokens, batch.boundaries, batch.weights
+        hidden = None
+        if self.missing:
+            lost = lose_modalities(ids, boundaries, model.tokenizer, rng, self.missing)
+            boundaries = np.concatenate([[0], np.cumsum(lost.kept)])[boundaries]
+            ids, hidden = ids[lost.kept], lost.hidden[lost.kept]
+            weights = None if weights is None else weights[lost.kept]
+        masked = mask_tokens(ids, model.tokenizer, rng, self.rate, weights, boundaries, self.span)
+        if hidden is not None:
+            masked = hide_lost(masked, ids, hidden, model.tokenizer, weights)
+        return Examples(masked.inputs, boundaries, masked.targets, masked.weights, masked.positions)

@@ -28,6 +28,11 @@ def test_no_room_imports_torch_before_a_model_is_touched(room: str) -> None:
     assert "torch" not in loaded(f"import glmkit.{room}")
 
 
+@pytest.mark.parametrize("statement", ["import glmkit.bio", "import glmkit.bio.cells", "from glmkit.bio import map_genes"])
+def test_bio_imports_no_reader_of_cells_before_it_is_used(statement: str) -> None:
+    assert loaded(statement) & {"anndata", "scanpy", "h5py", "mudata", "zarr", "pandas"} == set()
+
+
 def test_the_platform_never_imports_torch() -> None:
     names = "signature, study, stage, engine, job, workflow, report, status, tracking"
     assert "torch" not in loaded(f"from glmkit.studies import {names}")

@@ -3,6 +3,9 @@
 BERT: Devlin et al. 2019, arXiv:1810.04805; Geneformer (Theodoris et al. 2023, doi:10.1038/s41586-023-06139-9) and AntiBERTy (Ruffolo et al.
 2021, arXiv:2112.07782) are of this family. RoBERTa: Liu et al. 2019, arXiv:1907.11692; Sapiens (Prihoda et al. 2022,
 doi:10.1080/19420862.2021.2020203) is of that one. They differ in where the table of positions starts and in names.
+
+`transformers` is told a token's segment by ``token_type_ids``; here the id says it, if the file has ``segment_starts``, a key of our own which
+`transformers` keeps and does not use. Published models have none: all their tokens belong to segment 0, as there by default.
 """
 
 from typing import Any
@@ -60,17 +63,23 @@ def _table(name: str) -> Family:
             "dropout": value.get("hidden_dropout_prob", 0.1),
             "embedding_norm": True,
             "segments": value.get("type_vocab_size", 2),
+            "segment_starts": tuple(value.get("segment_starts", ())),
         }
 
     def write(config: TransformerConfig, tokenizer: Any) -> dict[str, Any]:
-        return FIXED | {
-            "hidden_act": ACTIVATIONS[config.activation],
-            "attention_probs_dropout_prob": 0.0,
-            "hidden_dropout_prob": config.dropout,
-            "layer_norm_eps": config.norm_epsilon,
-            "max_position_embeddings": config.maximum_positions + offset({"pad_token_id": tokenizer.pad_id}),
-            "type_vocab_size": config.segments,
-        }
+        starts = {"segment_starts": list(config.segment_starts)} if config.segment_starts else {}
+        return (
+            FIXED
+            | starts
+            | {
+                "hidden_act": ACTIVATIONS[config.activation],
+                "attention_probs_dropout_prob": 0.0,
+                "hidden_dropout_prob": config.dropout,
+                "layer_norm_eps": config.norm_epsilon,
+                "max_position_embeddings": config.maximum_positions + offset({"pad_token_id": tokenizer.pad_id}),
+                "type_vocab_size": config.segments,
+            }
+        )
 
     title = {"bert": "Bert", "roberta": "Roberta"}[name]
     embeddings = {

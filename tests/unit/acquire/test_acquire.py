@@ -25,6 +25,7 @@ def test_samples_are_complete_and_small() -> None:
         "protein_locations",
         "protein_locations_labels",
         "human_proteins_3k",
+        "pbmc68k",
     ]
     for card in cards:
         assert sha256(card.path) == card.sha256

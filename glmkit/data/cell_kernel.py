@@ -1,0 +1,49 @@
+"""Rows out of a memory-mapped CSR matrix, compiled."""
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, nogil=True)
+def gather(counts, columns, offsets, chosen, starts, out_counts, out_columns):  # type: ignore[no-untyped-def]
+    """Copy the chosen rows one after another and widen them.
+
+    Parameters
+    ----------
+    counts, columns
+        (non-zeros,): the whole matrix.
+    offsets
+        int64 (rows + 1,): where its rows start.
+    chosen
+        int64 (n,): rows.
+    starts
+        int32 (n + 1,): where they start in the result.
+    out_counts, out_columns
+        (non-zeros of the chosen rows,): to be filled.
+    """
+    for row in range(len(chosen)):
+        start, stop = offsets[chosen[row]], offsets[chosen[row] + 1]
+        to = np.int64(starts[row])
+        from_counts, from_columns = counts[start:stop], columns[start:stop]
+        to_counts, to_columns = out_counts[to : to + stop - start], out_columns[to : to + stop - start]
+        for place in range(len(from_counts)):
+            to_counts[place] = from_counts[place]
+        for place in range(len(from_counts)):
+            to_columns[place] = from_columns[place]
+
+
+@njit(cache=True, nogil=True)
+def scatter(counts, columns, offsets, chosen, out):  # type: ignore[no-untyped-def]
+    """Write the chosen rows into a dense array.
+
+    Parameters
+    ----------
+    counts, columns, offsets, chosen
+        As in :func:`gather`.
+    out
+        float32 (n, columns), to be filled.
+    """
+    out[:] = 0
+    for row in range(len(chosen)):
+        for place in range(offsets[chosen[row]], offsets[chosen[row] + 1]):
+            out[row, columns[place]] = counts[place]

@@ -1,0 +1,139 @@
+"""Folders of plain arrays with a manifest: what the stores of tokens and of cells share.
+
+An array is a file of bytes that is mapped into memory, so opening costs the same for any size and reading touches only the pages that
+are read. The manifest holds the size and SHA-256 of every file, and its own hash: sizes are compared whenever a store is
+opened, contents on request.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from glmkit.errors import BadInput
+from glmkit.files import read_json, sha256
+from glmkit.tokens.tokenizer import canonical_hash
+
+MANIFEST = "manifest.json"
+_PIECE = 1 << 24  # bytes written and hashed at a time
+
+
+class HashedFile:
+    """A binary file that is hashed while it is written, so that nothing has to be read twice."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._hash = hashlib.sha256()
+        self._bytes = 0
+
+    def __enter__(self) -> "HashedFile":
+        self._file: BinaryIO = open(self.path, "wb")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, values: np.ndarray) -> None:
+        """Append the bytes of an array."""
+        if values.size == 0:
+            return
+        view = np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
+        for start in range(0, len(view), _PIECE):
+            piece = view[start : start + _PIECE]
+            self._file.write(piece)
+            self._hash.update(piece)
+        self._bytes += len(view)
+
+    def entry(self) -> dict[str, int | str]:
+        """Size and SHA-256 of what was written, as they stand in a manifest."""
+        return {"bytes": self._bytes, "sha256": self._hash.hexdigest()}
+
+
+def entry_of(path: Path) -> dict[str, int | str]:
+    """Size and SHA-256 of a file, as they stand in a manifest."""
+    return {"bytes": path.stat().st_size, "sha256": sha256(path)}
+
+
+def write_manifest(folder: Path, body: dict[str, Any]) -> None:
+    """Write ``manifest.json`` with the hash of `body`."""
+    text = json.dumps(body | {"hash": canonical_hash(body)}, indent=2)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def read_manifest(folder: Path, form: str, version: int, what: str) -> dict[str, Any]:
+    """The manifest of a store.
+
+    Parameters
+    ----------
+    folder
+        The store.
+    form, version
+        The format that is read, and its version.
+    what
+        What kind of store is expected, for messages.
+
+    Raises
+    ------
+    BadInput
+        Not such a store, a future version, or a manifest whose hash does not fit.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        maker = "".join(word.capitalize() for word in what.split())
+        raise BadInput(f"{folder} is not a {what}: it has no {MANIFEST}. Write one with {maker}.write.")
+    manifest = read_json(path)
+    if not isinstance(manifest, dict) or manifest.get("format") != form:
+        raise BadInput(f'{path} is not a {what}\'s: expected "format": {form!r}.')
+    if manifest.get("version") != version:
+        raise BadInput(
+            f"{path} has format version {manifest.get('version')!r}; this glmkit reads {version}. Install the one that wrote it."
+        )
+    body = {key: value for key, value in manifest.items() if key != "hash"}
+    if not isinstance(manifest.get("files"), dict) or canonical_hash(body) != manifest.get("hash"):
+        raise changed(folder)
+    return manifest
+
+
+def changed(folder: Path) -> BadInput:
+    """The error of a manifest that is not as it was written."""
+    return BadInput(f"{folder / MANIFEST} was changed after it was written: its hash does not fit. Write the store again.")
+
+
+def check_files(folder: Path, files: dict[str, dict[str, Any]], verify: bool) -> None:
+    """Compare sizes, and with `verify` contents, with the manifest's entries.
+
+    Raises
+    ------
+    BadInput
+        A file is missing, cut, grown or (with `verify`) changed.
+    """
+    for name, entry in files.items():
+        path = folder / name
+        if not path.is_file():
+            raise BadInput(f"{path} is missing. Write the store again.")
+        if path.stat().st_size != entry["bytes"]:
+            raise BadInput(
+                f"{path} has {path.stat().st_size:,} bytes, the manifest says {entry['bytes']:,}. Write the store again."
+            )
+        if verify and (found := sha256(path)) != entry["sha256"]:
+            raise BadInput(
+                f"{path} was changed after it was written: SHA-256 {found[:12]}…, the manifest says {entry['sha256'][:12]}…. "
+                "Write the store again."
+            )
+
+
+def load_array(path: Path) -> np.ndarray:
+    """An ``.npy`` file in memory; nothing but plain numbers is read."""
+    try:
+        return np.load(path, allow_pickle=False)
+    except ValueError as error:
+        raise BadInput(f"{path} is not an array that NumPy reads ({error}). Write the store again.") from error
+
+
+def map_array(path: Path, dtype: np.dtype) -> np.ndarray:
+    """A file of numbers as a read-only array that is mapped, not read; (numbers,)."""
+    if path.stat().st_size == 0:
+        return np.empty(0, dtype)
+    return np.asarray(np.memmap(path, dtype, mode="r"))
