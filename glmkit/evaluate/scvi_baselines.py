@@ -70,8 +70,8 @@ class _Joint:
         """Train on all rows and predict `target` where it is not known."""
         raise NotImplementedError
 
-    def _train(self, model: Any) -> None:
-        model.train(max_epochs=self.epochs, early_stopping=False, enable_progress_bar=False)
+    def _train(self, model: Any, **settings: Any) -> None:
+        model.train(max_epochs=self.epochs, early_stopping=False, enable_progress_bar=False, **settings)
 
 
 class TotalVI(_Joint):
@@ -127,18 +127,28 @@ class MultiVI(_Joint):
         Most variable features of `source` to use.
     epochs
         Of training.
+    rate, batch
+        Learning rate and cells of a step. The package's own (0.0001 and 128) are for tens of thousands of cells; on hundreds they leave
+        the network as it began.
     """
 
     name = "MultiVI"
 
     def __init__(
-        self, source: "AnnData", target: "AnnData", to: Literal["atac", "rna"] = "atac", features: int = 4000, epochs: int = 500
+        self,
+        source: "AnnData",
+        target: "AnnData",
+        to: Literal["atac", "rna"] = "atac",
+        features: int = 4000,
+        epochs: int = 200,
+        rate: float = 2e-3,
+        batch: int = 64,
     ) -> None:
         if to not in {"atac", "rna"}:
             raise BadInput(f"to: expected atac or rna, got {to!r}.")
         super().__init__(source, target, features, epochs)
-        self.to = to
-        self.description = f"MultiVI, {epochs} epochs on training cells and the input of test cells"
+        self.to, self.rate, self.batch = to, rate, batch
+        self.description = f"MultiVI, {epochs} epochs at rate {rate:g} on training cells and the input of test cells"
 
     def predict(self, source: Any, target: Any, known: np.ndarray) -> np.ndarray:
         """Train on all rows and predict `target` where it is not known."""
@@ -153,7 +163,7 @@ class MultiVI(_Joint):
         joint = mudata.MuData(parts)
         multivi.setup_mudata(joint, modalities={"rna_layer": "rna", "atac_layer": "atac"})  # a row of zeros is a missing modality
         model = multivi(joint, n_genes=genes.shape[1], n_regions=peaks.shape[1])
-        self._train(model)
+        self._train(model, lr=self.rate, batch_size=self.batch)
         wanted = np.flatnonzero(~known)
         if self.to == "atac":
             return np.asarray(model.get_normalized_accessibility(indices=wanted, return_numpy=True), dtype=np.float64)
