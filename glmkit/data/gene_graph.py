@@ -1,8 +1,9 @@
 """Which genes go together: the nearest genes of each by the correlation of their expression over cells.
 
-A graph over genes says what the ranks of one cell cannot: which genes rose and fell together in all of them. It is made from the *training* cells alone, or
-the test cells would have a say in the model that they judge. Counts are normalised to 10,000 a cell and logged, as scanpy does it; a gene's neighbours are
-those of highest Pearson correlation, and only positive ones. Correlation in sparse counts is weak for rare genes, so genes seen in few cells have none.
+A graph over genes says what the ranks of one cell cannot: which genes rose and fell together in all of them. It is made from
+the *training* cells alone, or the test cells would have a say in the model that they judge. Counts are normalised to 10,000 a
+cell and logged, as scanpy does it; a gene's neighbours are those of highest Pearson correlation, and only positive ones.
+Correlation in sparse counts is weak for rare genes, so genes seen in few cells have none.
 """
 
 from dataclasses import dataclass

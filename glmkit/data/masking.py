@@ -5,8 +5,9 @@ Of the tokens that may be hidden, a share `rate` is chosen; of those 80% become 
 it is arithmetic on one packed array with the caller's random generator: nothing depends on a global state, and the same
 generator state gives the same mask after a resume.
 
-A tokenizer of several modalities says more: what each hidden id becomes (``hidden_by``: a hidden gene ``<mask>``, a hidden protein value that protein's own
-``CD4:?``), and which ids may take its place at random (``kin``: another gene, another value of the same protein).
+A tokenizer of several modalities says more: what each hidden id becomes (``hidden_by``: a hidden gene ``<mask>``, a hidden
+protein value that protein's own ``CD4:?``), and which ids may take its place at random (``kin``: another gene, another value of
+the same protein).
 
 Under overlapping k-mers a base is hidden only if all k tokens over it are, so bases are chosen and the tokens over them hidden
 in one run. A random or true token inside a run would give its bases away: there every hidden token becomes ``<mask>``.
@@ -69,7 +70,8 @@ def mask_tokens(
     ids
         (tokens,) ids; left as they are.
     tokenizer
-        Says which ids may be hidden (``maskable``) and which one is the mask; ``hidden_by`` and ``kin``, where it has them, say so for each id.
+        Says which ids may be hidden (``maskable``) and which one is the mask; ``hidden_by`` and ``kin``, where it has them, say
+        so for each id.
     rng
         The only source of chance.
     rate

@@ -1,8 +1,9 @@
 """Cells that lose a whole modality while a model is trained, so that it learns to do without any one of them.
 
-A cell whose proteins were not measured is as common as one whose were, and the question worth asking of a model is what it would say of those that
-were not. So with some probability a cell of two modalities or more loses one of them, drawn evenly: of a panel all values become unknown and are
-to be predicted; of RNA all ranks are taken out, so that the other modalities have to do alone. A cell never loses all.
+A cell whose proteins were not measured is as common as one whose were, and the question worth asking of a model is what it
+would say of those that were not. So with some probability a cell of two modalities or more loses one of them, drawn evenly: of
+a panel all values become unknown and are to be predicted; of RNA all ranks are taken out, so that the other modalities have to
+do alone. A cell never loses all.
 """
 
 from typing import Any, NamedTuple

@@ -1,9 +1,10 @@
 """A classifier of cells in which genes that go together hear each other: a language model's states on a graph over genes.
 
-The Transformer reads a cell as a list of ranked genes; the graph, made from the training cells (`glmkit.data.coexpression_graph`), joins those of a cell's genes that rise and fall
-together. Message passing is that of `glmkit.models.hybrid`; the mean over the cell's tokens becomes class logits. Whether graph or language model is worth having is a question
-for ablation: ``graph=None`` leaves every gene alone with itself, ``features="letters"`` replaces the states by an embedding of the genes that is learnt with the
-head. Report both beside the whole; all three have the same head.
+The Transformer reads a cell as a list of ranked genes; the graph, made from the training cells
+(`glmkit.data.coexpression_graph`), joins those of a cell's genes that rise and fall together. Message passing is that of
+`glmkit.models.hybrid`; the mean over the cell's tokens becomes class logits. Whether graph or language model is worth having is
+a question for ablation: ``graph=None`` leaves every gene alone with itself, ``features="letters"`` replaces the states by an
+embedding of the genes that is learnt with the head. Report both beside the whole; all three have the same head.
 
 It has a Classifier's face, so `glmkit.train.Classification` trains it and `glmkit.score.class_probabilities` asks it.
 """

@@ -50,8 +50,8 @@ class TransformerConfig:  # numpydoc ignore=PR02
     norm_epsilon
         What every norm adds to the variance.
     activation
-        Of the feed-forward part: exact ``gelu``, its ``gelu_tanh`` approximation, ``relu``, ``silu``, or ``swiglu`` (Shazeer 2020,
-        arXiv:2002.05202), which has a second matrix for its gate.
+        Of the feed-forward part: exact ``gelu``, its ``gelu_tanh`` approximation, ``relu``, ``silu``, or ``swiglu`` (Shazeer
+        2020, arXiv:2002.05202), which has a second matrix for its gate.
     biases
         Which linear layers have one: ``all``, those of ``attention`` only, or ``none``.
     causal
@@ -65,15 +65,16 @@ class TransformerConfig:  # numpydoc ignore=PR02
     segments
         Rows of a table of segment vectors (BERT's token types), one of which is added to every token; 0 for none.
     segment_starts
-        The first id of each segment, rising from 0: ids from ``segment_starts[k]`` on belong to segment `k`, so that a token's id says which
-        modality it is of. Empty: every token belongs to the first.
+        The first id of each segment, rising from 0: ids from ``segment_starts[k]`` on belong to segment `k`, so that a token's
+        id says which modality it is of. Empty: every token belongs to the first.
     token_dropout
-        Id of the mask token, if the embedding is to be scaled as in ESM (Rives et al. 2021, doi:10.1073/pnas.2016239118): a masked
-        token's is zero, and the others of a sequence are scaled by .88 over the share of it that is not masked. None: no scaling.
+        Id of the mask token, if the embedding is to be scaled as in ESM (Rives et al. 2021, doi:10.1073/pnas.2016239118): a
+        masked token's is zero, and the others of a sequence are scaled by .88 over the share of it that is not masked. None: no
+        scaling.
     mixing
-        What each block mixes tokens by, repeated over the blocks: ``global`` attention, ``local`` attention within `window` tokens on
-        either side (Beltagy et al. 2020, arXiv:2004.05150), or a gated ``convolution``. The latter two cost the same a token at
-        any length, so ``("local", "local", "global")`` costs about a third of full attention on long DNA.
+        What each block mixes tokens by, repeated over the blocks: ``global`` attention, ``local`` attention within `window`
+        tokens on either side (Beltagy et al. 2020, arXiv:2004.05150), or a gated ``convolution``. The latter two cost the same
+        a token at any length, so ``("local", "local", "global")`` costs about a third of full attention on long DNA.
     window
         Reach of local attention, tokens on either side.
     kernel

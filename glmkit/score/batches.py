@@ -5,12 +5,12 @@ A token's result is taken from one window only. Where both sides are read, that 
 an edge; where only the past is read, the first window in which at least half a window of past is available. An input that
 fits is one window, so nothing changes for short inputs.
 
-Special tokens: a model family may put tokens before and after every sequence (``tokenizer.prefix`` and ``suffix``). :func:`packed` adds
-them to every window, and nothing else in this room does; `context` counts them, everything else speaks of the tokens of the
-input alone, and they are never hidden, scored or pooled.
+Special tokens: a model family may put tokens before and after every sequence (``tokenizer.prefix`` and ``suffix``).
+:func:`packed` adds them to every window, and nothing else in this room does; `context` counts them, everything else speaks of
+the tokens of the input alone, and they are never hidden, scored or pooled.
 
-Cells: an AnnData, or a dictionary of the modalities of the same cells, is as many inputs as it has cells. A cell is read whole, for the
-order of its tokens is that of their ranks, and a window would make a low rank look high.
+Cells: an AnnData, or a dictionary of the modalities of the same cells, is as many inputs as it has cells. A cell is read whole,
+for the order of its tokens is that of their ranks, and a window would make a low rank look high.
 
 Batches are filled with windows of similar length up to a budget of tokens. They never change a result beyond rounding
 (float32 sums in another order), since no token sees another sequence.

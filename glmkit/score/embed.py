@@ -38,14 +38,14 @@ def embed(
     model
         A LanguageModel or a Classifier; it is left in the mode it was in.
     inputs
-        Sequences, or arrays of ids made by the model's tokenizer; or cells: an AnnData of raw counts, or a dictionary of the modalities
-        of the same cells.
+        Sequences, or arrays of ids made by the model's tokenizer; or cells: an AnnData of raw counts, or a dictionary of the
+        modalities of the same cells.
     layer
         0 is the embedding of the letters, ``layers`` (or -1) the last layer.
     pool
-        ``"mean"`` over all tokens of the input, special ones left out, or the state at the ``"first"``, ``"last"`` or ``"centre"`` token, the one over the central base
-        (:func:`glmkit.tokens.centre_token`), or at ``"cls"``, the special token before the input, which stands for the whole of it in
-        models that were trained so.
+        ``"mean"`` over all tokens of the input, special ones left out, or the state at the ``"first"``, ``"last"`` or
+        ``"centre"`` token, the one over the central base (:func:`glmkit.tokens.centre_token`), or at ``"cls"``, the special
+        token before the input, which stands for the whole of it in models that were trained so.
     context
         Longest piece that the model reads at once, special tokens included; longer inputs are read in overlapping windows (see
         :mod:`glmkit.score.batches`). The model's own if None. Choose no more than the model was trained on. Cells are read whole.
@@ -60,8 +60,8 @@ def embed(
     Raises
     ------
     BadInput
-        No inputs, an empty one, a layer that the model lacks, or an unknown pool; for ``"cls"`` no special token, or an input that
-        needs several windows.
+        No inputs, an empty one, a layer that the model lacks, or an unknown pool; for ``"cls"`` no special token, or an input
+        that needs several windows.
     """
     if pool not in get_args(Pool):
         raise BadInput(f"pool: expected one of {', '.join(get_args(Pool))}, got {pool!r}.")

@@ -1,11 +1,12 @@
 """In-silico perturbation: what a gene's absence, or its presence above all others, does to what a model makes of a cell.
 
-Geneformer (Theodoris et al. 2023, doi:10.1038/s41586-023-06139-9) takes a gene's token out of a cell, or moves it to the first rank, and asks how far the cell's
-embedding turns: the shift is one minus the cosine between the two. It ranks genes by how much the model leans on them; it is no measured effect, and the
-size of a shift means something only beside other genes' shifts in the same cells. With a classifier the change of a class's probability says more.
+Geneformer (Theodoris et al. 2023, doi:10.1038/s41586-023-06139-9) takes a gene's token out of a cell, or moves it to the first
+rank, and asks how far the cell's embedding turns: the shift is one minus the cosine between the two. It ranks genes by how much
+the model leans on them; it is no measured effect, and the size of a shift means something only beside other genes' shifts in
+the same cells. With a classifier the change of a class's probability says more.
 
-The shift is that of the whole embedding, to which the perturbed token itself belongs: in a short cell every token weighs more. The interval is over
-cells, or over whole groups of them (donors).
+The shift is that of the whole embedding, to which the perturbed token itself belongs: in a short cell every token weighs more.
+The interval is over cells, or over whole groups of them (donors).
 """
 
 import difflib
@@ -76,7 +77,8 @@ def perturb(
     genes
         Ids of genes as the tokenizer has them, or symbols where it knows them.
     kind
-        ``delete`` takes the gene's token out of the cells that express it; ``overexpress`` puts it at the first rank of every cell.
+        ``delete`` takes the gene's token out of the cells that express it; ``overexpress`` puts it at the first rank of every
+        cell.
     combine
         Perturb all genes at once, and not one after another. Cells that express one of them or more are counted in a deletion.
     towards
@@ -95,9 +97,10 @@ def perturb(
     Returns
     -------
     pandas.DataFrame
-        One row a gene, indexed by the names that were given (joined by ``+`` if combined): ``cells`` that were perturbed, mean ``shift`` in [0, 2] with
-        ``low`` and ``high``, its 95% interval (NaN with fewer than two cells or groups); with `towards` also ``change`` of the probability, ``change_low``
-        and ``change_high``. With `per_cell` columns ``gene``, ``cell``, ``shift`` and, with `towards`, ``change``.
+        One row a gene, indexed by the names that were given (joined by ``+`` if combined): ``cells`` that were perturbed, mean
+        ``shift`` in [0, 2] with ``low`` and ``high``, its 95% interval (NaN with fewer than two cells or groups); with
+        `towards` also ``change`` of the probability, ``change_low`` and ``change_high``. With `per_cell` columns ``gene``,
+        ``cell``, ``shift`` and, with `towards`, ``change``.
 
     Raises
     ------
@@ -147,7 +150,8 @@ def gene_tokens(tokenizer: Any, genes: Sequence[str]) -> list[int]:
     Raises
     ------
     BadInput
-        The tokenizer has no genes, none or one name instead of a list was given, a gene stands twice, or is unknown, or a symbol is that of several.
+        The tokenizer has no genes, none or one name instead of a list was given, a gene stands twice, or is unknown, or a
+        symbol is that of several.
     """
     known = getattr(tokenizer, "token_of", None)
     if not known:

@@ -1,8 +1,10 @@
 """What a model of cells expects a modality to be where it was not measured: proteins or peaks from the rest of the cell.
 
-The panel's values are all hidden at once, so that none helps to guess another, and at each feature's unknown token the model's distribution is read
-over that feature's own bins alone. The expected value is the mean of the bins' centres under it, in the units of the panel's normalised values: it orders
-cells as well as a regression would, and needs no training beyond the language model's. For the most accurate numbers fine-tune a Regressor.
+The panel's values are all hidden at once, so that none helps to guess another, and at each feature's unknown token the model's
+distribution is read over that feature's own bins alone. The expected value is the mean of the bins' centres under it, in the
+units of the panel's normalised values. It needs no training beyond the language model's, which must have seen cells without the
+panel (``MaskedLanguageModel(missing=...)``); a Regressor fine-tuned on the values is another way, and ridge regression on
+principal components the floor that both must pass, which on a few hundred cells they may not.
 """
 
 from collections.abc import Mapping
@@ -26,7 +28,8 @@ def predict_modality(model: Any, cells: Any, name: str, *, batch_tokens: int = B
     model
         A masked LanguageModel over a CellTokenizer; it is left in the mode it was in.
     cells
-        An AnnData of raw counts, or a dictionary of the modalities of the same cells. If the panel's own is among them, it is not looked at.
+        An AnnData of raw counts, or a dictionary of the modalities of the same cells. If the panel's own is among them, it is
+        not looked at.
     name
         Of the panel, such as ``protein``.
     batch_tokens

@@ -1,10 +1,12 @@
 """Cells of several modalities as one sequence: the values of each panel, then the genes in the order of their ranks.
 
-Ids are ordered by modality, so a token's id says what it is of: special tokens and genes first, each panel behind. That is what the segments of a
-Transformer are taken from (`CellTokenizer.segment_starts`), what a hidden token becomes (`hidden_by`: a hidden gene is the mask, a hidden value its
-feature's own unknown token) and what may stand in for it (`kin`: any gene for a gene, a bin of the same feature for a value).
+Ids are ordered by modality, so a token's id says what it is of: special tokens and genes first, each panel behind. That is what
+the segments of a Transformer are taken from (`CellTokenizer.segment_starts`), what a hidden token becomes (`hidden_by`: a
+hidden gene is the mask, a hidden value its feature's own unknown token) and what may stand in for it (`kin`: any gene for a
+gene, a bin of the same feature for a value).
 
-A cell in which a panel was not measured has unknown tokens, as many as ever; a cell without RNA has no ranks. Either way it is still a cell.
+A cell in which a panel was not measured has unknown tokens, as many as ever; a cell without RNA has no ranks. Either way it is
+still a cell.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +33,8 @@ class CellTokenizer:
     Parameters
     ----------
     rna
-        The genes, their medians and the special tokens; None for cells without RNA, whose sequences begin with ``<cls>`` and end with ``<eos>``.
+        The genes, their medians and the special tokens; None for cells without RNA, whose sequences begin with ``<cls>`` and
+        end with ``<eos>``.
     panels
         One for each further modality, in the order in which a cell says them.
 
@@ -188,8 +191,8 @@ class CellTokenizer:
         Parameters
         ----------
         cells
-            A dictionary from the names of modalities to AnnData of raw counts, of the same cells in the same order; or one AnnData, which is RNA.
-            Modalities that the tokenizer does not know are not looked at.
+            A dictionary from the names of modalities to AnnData of raw counts, of the same cells in the same order; or one
+            AnnData, which is RNA. Modalities that the tokenizer does not know are not looked at.
         chunk
             Cells that are worked on at a time.
 
@@ -245,8 +248,8 @@ class CellTokenizer:
         Parameters
         ----------
         cell
-            From the names of modalities to counts: of the genes of the RNA tokenizer, of the features of a panel, in their order. A modality that is
-            not there is unknown.
+            From the names of modalities to counts: of the genes of the RNA tokenizer, of the features of a panel, in their
+            order. A modality that is not there is unknown.
 
         Returns
         -------

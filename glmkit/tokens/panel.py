@@ -1,15 +1,16 @@
 """Measured values as tokens: each feature of a panel (a protein, a peak) says in which of a few bins its value lies.
 
-A Transformer over tokens has no number line, so a value becomes one of a feature's own tokens ``CD4:0`` … ``CD4:7``, from low to high, or
-``CD4:?`` where nobody knows it. Bins cost resolution (the expected value over them gives most of it back) and buy what language models are
-good at: hiding a value, predicting a distribution over it, and living without it.
+A Transformer over tokens has no number line, so a value becomes one of a feature's own tokens ``CD4:0`` … ``CD4:7``, from low
+to high, or ``CD4:?`` where nobody knows it. Bins cost resolution (the expected value over them gives most of it back) and buy
+what language models are good at: hiding a value, predicting a distribution over it, and living without it.
 
-Edges are quantiles of the training cells, feature by feature, and are values that occurred, so that no bin is empty. Many features are zero in
-most cells: where a bin's share of cells or more tie at the least value, that value is a bin of its own and the others divide the rest.
-A feature that never varied has a single bin.
+Edges are quantiles of the training cells, feature by feature, and are values that occurred, so that no bin is empty. Many
+features are zero in most cells: where a bin's share of cells or more tie at the least value, that value is a bin of its own and
+the others divide the rest. A feature that never varied has a single bin.
 
-Counts are made comparable between cells first: ``clr``, the centred log-ratio over the panel's features of a cell, for surface proteins (Stoeckius et al.
-2017, doi:10.1038/nmeth.4380); ``binary``, open or closed, for peaks; ``log1p`` of counts per 10,000 of the panel's counts in the cell.
+Counts are made comparable between cells first: ``clr``, the centred log-ratio over the panel's features of a cell, for surface
+proteins (Stoeckius et al. 2017, doi:10.1038/nmeth.4380); ``binary``, open or closed, for peaks; ``log1p`` of counts per 10,000
+of the panel's counts in the cell.
 """
 
 from collections.abc import Iterator, Sequence
@@ -46,7 +47,8 @@ class Panel:
     Attributes
     ----------
     starts
-        int64 (features + 1,): where each feature's tokens begin among the panel's; the first is the unknown value, the others are bins.
+        int64 (features + 1,): where each feature's tokens begin among the panel's; the first is the unknown value, the others
+        are bins.
     tokens
         Names of all tokens, in order.
 

@@ -27,7 +27,8 @@ class MaskedLanguageModel(LanguageObjective):
     reverse_complement
         Read each sequence on a random strand. For DNA in single bases or overlapping k-mers.
     missing
-        Probability that a cell of several modalities loses a whole one, in validation too, in [0, 1): see `glmkit.data.lose_modalities`.
+        Probability that a cell of several modalities loses a whole one, in validation too, in [0, 1): see
+        `glmkit.data.lose_modalities`.
 
     Raises
     ------

@@ -14,8 +14,7 @@ from scipy import sparse
 from glmkit.bio.cells.source import Source
 from glmkit.errors import BadInput
 
-VALUES = 4_000_000  # of a dense block
-ROWS = 8192  # of a sparse block
+VALUES = 4_000_000  # of a block
 LOOK = 64  # rows or columns of the first look
 LAYERS = ("counts", "raw_counts", "count", "raw", "umi", "umis")
 
@@ -126,9 +125,8 @@ def checked_blocks(source: Source, name: str, columns: np.ndarray, names: np.nda
     n_rows, n_columns = matrix.shape
     whole = columns.size == n_columns
     by_column = getattr(matrix, "format", "") == "csc"
-    stored_sparse = hasattr(matrix, "format")
     across = columns.size if by_column else n_rows
-    step = ROWS if stored_sparse else max(1, VALUES // max(1, n_columns))
+    step = max(1, VALUES * (n_columns if by_column else n_rows) // max(1, _stored(matrix)))
     for start in range(0, across, step):
         stop = min(start + step, across)
         if by_column:
@@ -168,6 +166,13 @@ def load_counts(source: Source, name: str, columns: np.ndarray, names: np.ndarra
     counts.eliminate_zeros()
     counts.sort_indices()
     return counts
+
+
+def _stored(matrix: Any) -> int:
+    """How many values a matrix stores, on disk or in memory."""
+    if not hasattr(matrix, "format"):
+        return int(np.prod(matrix.shape))
+    return int(matrix.group["indices"].shape[0] if hasattr(matrix, "group") else matrix.nnz)
 
 
 def _first(where: np.ndarray) -> int:

@@ -50,15 +50,13 @@ def open_cells(path: str | Path) -> list[Source]:
 @contextmanager
 def damage_named(path: Path) -> Iterator[None]:
     """Turn what readers raise at damaged content into a :class:`BadInput` that names the file and keeps the cause."""
-    from anndata._io.utils import AnnDataReadError
-
     try:
         yield
     except GlmkitError:
         raise
     except PermissionError:
         raise BadInput(f"{path} may not be read by this user. Change its permissions or copy it.") from None
-    except (OSError, EOFError, KeyError, ValueError, TypeError, RuntimeError, IndexError, zlib.error, AnnDataReadError) as error:
+    except (OSError, EOFError, KeyError, ValueError, TypeError, RuntimeError, IndexError, zlib.error) as error:
         said = str(error).strip().splitlines()
         raise BadInput(
             f"{path} cannot be read: it is cut, damaged or not of its format ({type(error).__name__}: "

@@ -62,7 +62,8 @@ def read_cells(
         Columns that ``obs`` must have.
     backed
         Leave the counts on disk, for files larger than memory. They are checked all the same, in blocks. ``adata[a:b].X`` then
-        reads some cells; ``adata.X`` of a selection reads them all.
+        reads some cells; ``adata.X`` of a selection reads them all. Of a file stored by feature (CSC) each such slice reads the
+        whole matrix: read it in memory once and write it with :func:`glmkit.bio.write_cells`.
     report
         Counts the remarks too: empty cells, unknown genes, features added up, missing zarr chunks.
 

@@ -1,11 +1,12 @@
 """BERT and RoBERTa: post-norm, learned positions, segments.
 
-BERT: Devlin et al. 2019, arXiv:1810.04805; Geneformer (Theodoris et al. 2023, doi:10.1038/s41586-023-06139-9) and AntiBERTy (Ruffolo et al.
-2021, arXiv:2112.07782) are of this family. RoBERTa: Liu et al. 2019, arXiv:1907.11692; Sapiens (Prihoda et al. 2022,
-doi:10.1080/19420862.2021.2020203) is of that one. They differ in where the table of positions starts and in names.
+BERT: Devlin et al. 2019, arXiv:1810.04805; Geneformer (Theodoris et al. 2023, doi:10.1038/s41586-023-06139-9) and AntiBERTy
+(Ruffolo et al. 2021, arXiv:2112.07782) are of this family. RoBERTa: Liu et al. 2019, arXiv:1907.11692; Sapiens (Prihoda et al.
+2022, doi:10.1080/19420862.2021.2020203) is of that one. They differ in where the table of positions starts and in names.
 
-`transformers` is told a token's segment by ``token_type_ids``; here the id says it, if the file has ``segment_starts``, a key of our own which
-`transformers` keeps and does not use. Published models have none: all their tokens belong to segment 0, as there by default.
+`transformers` is told a token's segment by ``token_type_ids``; here the id says it, if the file has ``segment_starts``, a key
+of our own which `transformers` keeps and does not use. Published models have none: all their tokens belong to segment 0, as
+there by default.
 """
 
 from typing import Any

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from scipy import io, sparse
 
-from glmkit.acquire import sample
+from glmkit.acquire import acquire, sample
 from glmkit.bio import cell_report, map_genes, read_cells, read_modalities, write_cells
 from glmkit.errors import BadInput
 
@@ -264,8 +264,12 @@ def test_RNA_and_peaks_for_real(shared_data: Callable[[str], Path]) -> None:
     assert cells["atac"].var_names[0].startswith("chr1-")
 
 
-def test_the_sample_is_counts_with_labels() -> None:
-    cells = read_cells(sample("pbmc68k"), required_obs=["bulk_labels", "louvain", "percent_mito", "total_counts_all_genes"])
+def test_the_sample_is_counts_with_labels(tmp_path: Path) -> None:
+    card = acquire("sample:pbmc68k", tmp_path)
+    assert "Zheng et al. 2017" in card.source
+    assert "BSD-3-Clause" in card.licence
+    assert (tmp_path / "pbmc68k.h5ad.card.json").is_file()
+    cells = read_cells(card.path, required_obs=["bulk_labels", "louvain", "percent_mito", "total_counts_all_genes"])
     assert cells.shape == (700, 765)
     assert cells.obs["bulk_labels"].value_counts().iloc[[0, -1]].to_dict() == {"Dendritic": 240, "CD4+/CD45RA+/CD25- Naive T": 8}
     totals = np.asarray(cells.X.sum(axis=1)).ravel()
