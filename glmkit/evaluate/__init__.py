@@ -27,6 +27,7 @@ from glmkit.evaluate.compare import compare
 from glmkit.evaluate.contacts import precision_at_L
 from glmkit.evaluate.few_shot import few_shot
 from glmkit.evaluate.fitted import Baseline
+from glmkit.evaluate.integration import integration_metrics
 from glmkit.evaluate.markov import MarkovModel
 from glmkit.evaluate.metrics import METRICS, Metric
 from glmkit.evaluate.modality_baselines import (
@@ -57,6 +58,7 @@ from glmkit.evaluate.protein_baselines import (
     protein_baselines,
 )
 from glmkit.evaluate.recurrent import RecurrentNetwork
+from glmkit.evaluate.scvi_baselines import MultiVI, TotalVI
 from glmkit.evaluate.table import Row, Table
 from glmkit.evaluate.task import Fold, Task
 from glmkit.score.estimate import Estimate
@@ -81,6 +83,7 @@ __all__ = [
     "MarkovModel",
     "MeanOutputs",
     "Metric",
+    "MultiVI",
     "NearestCells",
     "NearestRelative",
     "NearestValues",
@@ -93,6 +96,7 @@ __all__ = [
     "SiteLinear",
     "Table",
     "Task",
+    "TotalVI",
     "VariableForest",
     "additive",
     "antibody_genes",
@@ -101,6 +105,7 @@ __all__ = [
     "cell_task",
     "compare",
     "few_shot",
+    "integration_metrics",
     "joined",
     "mean_effect",
     "modality_baselines",

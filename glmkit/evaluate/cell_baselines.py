@@ -14,7 +14,6 @@ import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from glmkit.errors import BadInput
@@ -101,7 +100,10 @@ class ClassShares:
 
 
 class ComponentsLogistic(_CellClassifier):
-    """Logistic regression on principal components, standardised.
+    """Logistic regression on principal components, each class weighing the same.
+
+    Equal weights are for macro metrics: without them few labels of a rare class are outvoted. The components keep their relative
+    spreads, in units of the first one's, so that the penalty falls on the small ones, which are mostly noise.
 
     Parameters
     ----------
@@ -121,21 +123,21 @@ class ComponentsLogistic(_CellClassifier):
         super().__init__(classes)
         self.space, self.cost = Components(cells, genes, size), cost
         self.description = (
-            f"logistic regression (L2, C={cost:g}) on {size} principal components of log-normalised, scaled genes "
+            f"logistic regression (L2, C={cost:g}, classes of equal weight) on {size} principal components of log-normalised, scaled genes "
             f"(up to {genes}, the most variable), learnt on training cells"
         )
 
     def prepare(self, names: Sequence[Any]) -> None:
         """Learn what the features need from the training cells."""
-        self._scaler = StandardScaler().fit(self.space.fit(names).transform(names))
+        self._unit = float(self.space.fit(names).transform(names)[:, 0].std()) or 1.0
 
     def features(self, names: Sequence[Any]) -> np.ndarray:
         """What the estimator sees, one row a cell."""
-        return self._scaler.transform(self.space.transform(names))
+        return self.space.transform(names) / self._unit
 
     def estimator(self, seed: int, n: int) -> Any:
         """The scikit-learn estimator, not yet fitted."""
-        return LogisticRegression(C=self.cost, max_iter=1000)
+        return LogisticRegression(C=self.cost, class_weight="balanced", max_iter=1000)
 
 
 class VariableForest(_CellClassifier):
@@ -192,7 +194,7 @@ class NearestCells(_CellClassifier):
     name = "k-NN label transfer"
 
     def __init__(
-        self, cells: CellRows, classes: int | None = None, neighbours: int = 15, genes: int = 2000, size: int = 50
+        self, cells: CellRows, classes: int | None = None, neighbours: int = 5, genes: int = 2000, size: int = 50
     ) -> None:
         super().__init__(classes)
         self.space, self.neighbours = Components(cells, genes, size), neighbours

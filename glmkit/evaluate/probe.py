@@ -39,7 +39,7 @@ class Probe:
         Sequences to an array (n, d): ``functools.partial(glmkit.score.embed, model)``, or :func:`stored`.
     kind
         ``"regression"``, ``"multioutput"``: ridge regression; ``"classification"``, ``"multiclass"``: logistic regression with
-        squared penalty, multinomial for many classes.
+        squared penalty; for many classes multinomial, each class weighing the same, as in a macro metric.
     groups
         Unit of independence of each sequence, for choosing the penalty; None if sequences are independent.
     alphas
@@ -153,7 +153,7 @@ class Probe:
     def _choose(self, x: np.ndarray, y: np.ndarray, folds: list[tuple[np.ndarray, np.ndarray]]) -> float:
         """The penalty whose predictions for all inner folds are best; the middle one if there are too few items to tell.
 
-        Best is the ranking; of many classes the mean log-probability of the right one, which has no ties between penalties.
+        Best is the ranking; of many classes the log-probability of the right one, averaged over classes, which has no ties.
         """
         width = (self._width,) if self.kind == "multiclass" else y.shape[1:]
         out = np.full((len(self.alphas), len(y), *width), np.nan)
@@ -165,8 +165,8 @@ class Probe:
         if len(np.unique(y[known])) < 2:
             return self.alphas[len(self.alphas) // 2]
         if self.kind == "multiclass":
-            right = out[:, known][:, np.arange(known.sum()), y[known]]
-            return self.alphas[int(np.argmax(np.log(np.maximum(right, LEAST)).mean(1)))]
+            right = np.log(np.maximum(out[:, known][:, np.arange(known.sum()), y[known]], LEAST))
+            return self.alphas[int(np.argmax(np.average(right, axis=1, weights=1 / np.bincount(y[known])[y[known]])))]
         metric = METRICS[_JUDGED_BY[self.kind]]
         return self.alphas[int(np.argmax([metric.value(y[known], row[known]) for row in out]))]
 
@@ -174,7 +174,8 @@ class Probe:
         """A prediction function for each penalty."""
         if self.kind not in _CLASSES:
             return [lambda z, c=c, b=b: z @ c + b for c, b in ridge_path(x, y, alphas)]  # type: ignore[misc]
-        fitted = (LogisticRegression(C=1 / alpha, max_iter=1000).fit(x, y) for alpha in alphas)
+        weight = "balanced" if self.kind == "multiclass" else None
+        fitted = (LogisticRegression(C=1 / alpha, class_weight=weight, max_iter=1000).fit(x, y) for alpha in alphas)
         if self.kind == "multiclass":
             return [lambda z, m=m: self._spread(m.predict_proba(z), m.classes_) for m in fitted]  # type: ignore[misc]
         return [lambda z, m=m: m.predict_proba(z)[:, 1] for m in fitted]  # type: ignore[misc]

@@ -32,7 +32,7 @@ def test_baselines_tell_planted_types_apart_and_the_majority_does_not() -> None:
     values = {row.method: row.estimates["macro_f1"].value for row in table.rows}
     assert list(values) == ["majority", "PCA + logistic regression", "HVG + random forest", "k-NN label transfer"]
     assert values["majority"] < 0.3
-    assert min(value for name, value in values.items() if name != "majority") > 0.8
+    assert min(value for name, value in values.items() if name != "majority") > 0.7
     assert table.splits == ["by donor"]
     assert set(table.rows[0].groups) <= set(adata.obs["donor"])
 

@@ -190,7 +190,7 @@ def test_a_probe_of_many_classes_is_multinomial_logistic_regression() -> None:
     assert scores.shape == (40, 5)
     assert probe.alpha in (0.1, 1.0, 10.0)
     scaled = (x - x[:100].mean(0)) / x[:100].std(0)
-    by_hand = LogisticRegression(C=1 / probe.alpha, max_iter=1000).fit(scaled[:100], labels[:100])
+    by_hand = LogisticRegression(C=1 / probe.alpha, class_weight="balanced", max_iter=1000).fit(scaled[:100], labels[:100])
     np.testing.assert_allclose(scores[:, by_hand.classes_], by_hand.predict_proba(scaled[100:]), atol=1e-6)
     assert (scores[:, 4] == 0).all()
     assert METRICS["accuracy"].value(labels[100:], scores) > 0.8
