@@ -104,7 +104,9 @@ def test_deletions_have_a_control(types: Path) -> None:
 def test_proteins_are_predicted_from_rna_beside_ridge_and_the_own_gene(citeseq: Path) -> None:
     assert finished(citeseq) == dict.fromkeys(["acquire", "preprocess", "pretrain", "finetune", "evaluate"], "FINISHED")
     result = table(citeseq, "evaluate", "results").set_index("method").mean_spearman
-    assert {"language model, masked", "pretrained, fine-tuned", "same network from scratch", "ridge on PCA", "own RNA"} <= set(result.index)
+    assert {"language model, masked", "pretrained, fine-tuned", "same network from scratch", "ridge on PCA", "own RNA"} <= set(
+        result.index
+    )
     assert result["own RNA"] > 0.5  # the antibodies were drawn around it
     features = table(citeseq, "evaluate", "features")
     assert features.groupby("output").method.nunique().min() == 5
