@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from glmkit.errors import BadInput
 from glmkit.plot.style import CYCLE, INK, new_figure, title
 
-TICKS = [step * 10**power for power in range(9) for step in (1, 2, 5)]
+STEPS = (1, 2, 5)  # of a decade; all nine where the values span less than one
 
 
 def log_histogram(values: Mapping[str, Sequence[float] | np.ndarray], quantity: str, items: str, heading: str = "") -> Figure:
@@ -48,12 +48,19 @@ def log_histogram(values: Mapping[str, Sequence[float] | np.ndarray], quantity: 
         ax.hist(some, bins, weights=weights, histtype="stepfilled", color=colour, alpha=0.12)
         ax.hist(some, bins, weights=weights, histtype="step", color=colour, linewidth=1.5, label=label)
     ax.set_xscale("log")
-    inside = [tick for tick in TICKS if bins[0] <= tick <= bins[-1]]
-    if len(inside) > 10:
-        inside = [tick for tick in inside if str(tick).startswith("1")]
+    inside = _ticks(bins[0], bins[-1])
     ax.set_xticks(inside, [f"{tick:,}" for tick in inside])
     ax.minorticks_off()
     ax.set(xlabel=quantity, ylabel=f"share of {items}")
     ax.legend(frameon=False, fontsize=8, labelcolor=INK, loc="upper right")
     title(ax, heading)
     return figure
+
+
+def _ticks(low: float, high: float) -> list[int]:
+    """Round numbers between two ends, about three to ten of them."""
+    for steps in ((1,), STEPS, range(1, 10)):
+        inside = [step * 10**power for power in range(12) for step in steps if low <= step * 10**power <= high]
+        if len(inside) > 3:
+            return inside
+    return inside
