@@ -62,9 +62,25 @@ def _write(cells: Any, path: Path, ending: str, needed: int) -> None:
         with mudata.set_options(pull_on_update=False):
             mudata.MuData(dict(cells)).write_h5mu(path)
     elif ending == ".zarr":
-        cells.write_zarr(path)
+        try:
+            cells.write_zarr(path)
+        except BaseException:
+            _wait_for_zarr()
+            raise
     else:
         _write_h5ad(cells, path)
+
+
+def _wait_for_zarr() -> None:
+    """Let the other chunks of a failed write end: zarr leaves them running, into a folder that is about to be deleted."""
+    import asyncio
+
+    from zarr.core.sync import sync  # the loop that zarr itself writes on; it has no public name
+
+    async def others() -> None:
+        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
+
+    sync(others())
 
 
 class _PatientFile(io.FileIO):
