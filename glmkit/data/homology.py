@@ -13,10 +13,6 @@ Steinegger M, Söding J (2017). MMseqs2 enables sensitive protein sequence searc
 Nature Biotechnology 35, 1026-1028.
 """
 
-import os
-import shutil
-import signal
-import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -27,10 +23,10 @@ import pandas as pd
 
 from glmkit.bio.alphabets import PROTEIN
 from glmkit.data.split import split_groups
-from glmkit.errors import BadInput, ResourceError
+from glmkit.errors import BadInput
 from glmkit.files import disk_errors
+from glmkit.programs import SECONDS, run_program
 
-SECONDS = 3600.0
 _ONE_STEP = 20_000  # sequences up to which all pairs are searched in one pass; beyond, MMseqs2's cascade
 _LETTERS = frozenset(PROTEIN.letters + PROTEIN.codes + PROTEIN.unknown)
 _FIELDS = "query,target,fident,qcov,tcov"
@@ -243,35 +239,5 @@ def _write(path: Path, sequences: Sequence[str]) -> None:
 
 
 def _mmseqs(argv: Sequence[str], folder: str, threads: int, seconds: float) -> None:
-    """Run MMseqs2 in `folder` without its log; none of the processes that it starts outlives this call."""
-    program = shutil.which("mmseqs")
-    if program is None:
-        raise BadInput(
-            "The program mmseqs (MMseqs2) is not installed: run 'apt install mmseqs2', 'conda install -c conda-forge -c bioconda "
-            "mmseqs2' or 'brew install mmseqs2'."
-        )
-    process = subprocess.Popen(
-        [program, *argv, "--dbtype", "1", "--threads", str(threads), "-v", "1"],
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
-    try:
-        said, _ = process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        raise ResourceError(
-            f"mmseqs {argv[0]} was not done after {seconds:g} s. Allow more with seconds=, or threads=."
-        ) from None
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-    if process.returncode:
-        tail = " | ".join([line for line in said.splitlines() if line.strip()][-5:]) or "it said nothing"
-        raise ResourceError(
-            f"mmseqs {argv[0]} ended with status {process.returncode}: {tail}. Is the disk full, or memory short?"
-        )
+    """Run MMseqs2 on proteins in `folder`, without its log."""
+    run_program("mmseqs", [*argv, "--dbtype", "1", "--threads", str(threads), "-v", "1"], folder, seconds)
