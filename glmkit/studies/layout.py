@@ -12,6 +12,7 @@ RUN_LOCK = ".lock"
 DONE = ".done"
 NOTEBOOK = "notebook.ipynb"
 LOG = "log.txt"
+JOB = "glmkit.studies.job"  # the module that runs one stage
 SWEEP = "sweep"  # a sweep's points are folders in it
 
 

@@ -208,23 +208,14 @@ def make_plan(study: Study, name: str | None = None, settings: Sequence[tuple[st
         planned.append(_plan_stage(stage, signature, given, names, run, problems))
         signatures[stage.name], givens[stage.name] = signature, given
     stages = _order(planned, study, problems)
-    sweep, points = study.sweep, ()
-    if sweep is not None:
-        sweep = replace(sweep, axes=checked_axes(sweep, signatures, givens, problems))
+    sweep = study.sweep and replace(study.sweep, axes=checked_axes(study.sweep, signatures, givens, problems))
     if problems:
         raise BadInput("\n".join(problems))
-    if sweep is not None:
-        stages, points = fan_out(stages, sweep.axes, run)
-    return Plan(
-        study=study.name,
-        source=str(study.path),
-        name=run,
-        root=str(workspace()),
-        kernel=study.kernel,
-        stages=stages,
-        sweep=sweep,
-        points=points,
-    )
+    plan = Plan(study=study.name, source=str(study.path), name=run, root=str(workspace()), kernel=study.kernel, stages=stages)
+    if sweep is None:
+        return plan
+    stages, points = fan_out(stages, sweep.axes, run)
+    return replace(plan, stages=stages, sweep=sweep, points=points)
 
 
 def _plan_stage(

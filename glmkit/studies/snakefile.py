@@ -56,7 +56,7 @@ def render(plan: Plan) -> str:
     rules = [f"\nrule all:\n    input:\n        {everything!r},\n"]
     share = plan.sweep.side_by_side if plan.sweep else 1
     for number, stage in enumerate(plan.stages):
-        words = [sys.executable, "-P", "-m", "glmkit.studies.job", ".", stage.name]
+        words = [sys.executable, "-P", "-m", layout.JOB, ".", stage.name]
         needs = ", ".join(f"{name}={amount}" for name, amount in stage.resources.items())
         rules.append(
             _RULE.format(

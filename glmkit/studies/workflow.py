@@ -28,7 +28,6 @@ from glmkit.studies.plan import Plan
 from glmkit.studies.snakefile import command, write_workflow
 
 PATIENCE = 9.0  # seconds that jobs have to end after a signal
-_JOB = "glmkit.studies.job"
 
 
 class StageFailed(GlmkitError):
@@ -229,7 +228,7 @@ def _pass_on(tree: psutil.Process, number: int) -> None:
 
 def _is_job(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.Error):
-        return _JOB in process.cmdline()
+        return layout.JOB in process.cmdline()
     return False
 
 
