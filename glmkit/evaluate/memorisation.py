@@ -1,4 +1,4 @@
-"""Does a language model remember its training sequences, or has it learned what they have in common?
+"""Memorisation: whether a language model remembers its training sequences, or has learned what they have in common.
 
 A model that memorises finds exact copies of its training sequences more probable than held-out ones. The raw difference is not
 evidence, since training sequences may simply be of easier composition. So each sequence stands beside shuffled copies of itself,
@@ -17,7 +17,7 @@ Yeom S et al. (2018). Privacy risk in machine learning: analyzing the connection
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,7 @@ from glmkit.errors import BadInput
 from glmkit.evaluate.bootstrap import bootstrap
 from glmkit.score.estimate import Estimate, draw_groups, group_index, interval
 
+Passes = int | Literal["auto"] | None
 Shuffle = Callable[[str, np.random.Generator], str]
 
 
@@ -81,7 +82,7 @@ def memorisation(
     most: int = 200,
     copies: int = 2,
     shuffle: Shuffle | None = None,
-    passes: int | str | None = "auto",
+    passes: Passes = "auto",
     draws: int = 1000,
 ) -> Memorisation:
     """Likelihood of exact training sequences beside held-out ones and shuffled copies of both.
@@ -128,7 +129,7 @@ def memorisation(
     if copies < 1 or most < 2:
         raise BadInput(f"copies and most: expected at least 1 and 2, got {copies} and {most}.")
     rng = np.random.default_rng(seed)
-    options = {"copies": copies, "shuffle": shuffle or _permuted, "passes": passes}
+    options: dict[str, Any] = {"copies": copies, "shuffle": shuffle or _permuted, "passes": passes}
     sides = {
         "training": _side(model, "train_sequences", train_sequences, train_groups, most, rng, **options),
         "held-out": _side(model, "held_out", held_out, held_out_groups, most, rng, **options),
@@ -160,7 +161,7 @@ def _side(
     *,
     copies: int,
     shuffle: Shuffle,
-    passes: int | str | None,
+    passes: Passes,
 ) -> _Side:
     """Score a sample of one set and of its shuffles."""
     from glmkit.score import log_likelihood
@@ -173,7 +174,7 @@ def _side(
     chosen = np.sort(rng.permutation(len(sequences))[:most])
     some = [sequences[i] for i in chosen]
     twisted = [shuffle(sequence, rng) for sequence in some for _ in range(copies)]
-    nats = log_likelihood(model, [*some, *twisted], passes=passes)  # type: ignore[arg-type]
+    nats = log_likelihood(model, [*some, *twisted], passes=passes)
     return _Side(
         nats=nats[: len(some)],
         shuffled=nats[len(some) :].reshape(len(some), copies).mean(1),

@@ -18,6 +18,7 @@ from glmkit.studies.given_files import broken_files
 from glmkit.studies.ipynb import code_cells, read_notebook, suggest
 from glmkit.studies.kernel import check_kernel
 from glmkit.studies.points import Point, checked_axes, fan_out
+from glmkit.studies.redact import redact
 from glmkit.studies.signature import Signature, read_signature
 from glmkit.studies.study import Stage, Study, check_name
 from glmkit.studies.sweep import Sweep
@@ -143,7 +144,7 @@ class Plan:  # numpydoc ignore=PR02
         """What ``run.json`` says of the sweep; None if nothing is swept."""
         if self.sweep is None:
             return None
-        return self.sweep.as_dict() | {"points": [point.as_dict() for point in self.points]}
+        return dict(redact(self.sweep.as_dict() | {"points": [point.as_dict() for point in self.points]}))
 
 
 def parse_settings(texts: Sequence[str]) -> list[tuple[str, str, str]]:

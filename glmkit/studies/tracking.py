@@ -52,8 +52,9 @@ def open_child(parent_id: str, stage: str, parameters: dict[str, Any], point: di
     if parent is None:
         return ""
     tags = {"mlflow.parentRunId": parent_id, "glmkit.stage": stage}
-    tags |= {f"sweep.{axis}": value for axis, value in redact(point or {}).items()}
-    name = " ".join([stage, *(f"{axis.partition('.')[2]}={value}" for axis, value in (point or {}).items())])
+    swept = redact(point or {})
+    tags |= {f"sweep.{axis}": value for axis, value in swept.items()}
+    name = " ".join([stage, *(f"{axis.partition('.')[2]}={value}" for axis, value in swept.items())])
     return _open(None, name[:250], tags, parameters, parent.info.experiment_id)
 
 
