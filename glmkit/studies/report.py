@@ -142,7 +142,12 @@ def _sweep(folder: Path, run: dict[str, Any]) -> dict[str, Any]:
         if place.is_dir():
             write_report(place)
     return {
-        "table": {"caption": "A row a point.", "headline": True, "view": view(folder / TABLE, _SWEEP_ROWS), "file": TABLE},
+        "table": {
+            "caption": "A row a point; its intervals are those of the stage it comes from.",
+            "headline": True,
+            "view": view(folder / TABLE, _SWEEP_ROWS),
+            "file": TABLE,
+        },
         "notes": notes,
     }
 

@@ -28,6 +28,8 @@ class Chosen:  # numpydoc ignore=PR02
 
     Parameters
     ----------
+    stage
+        Which gives it.
     title
         What it is.
     lowest
@@ -36,6 +38,7 @@ class Chosen:  # numpydoc ignore=PR02
         One a point; None where the point gave none.
     """
 
+    stage: str
     title: str
     lowest: bool
     values: list[float | None]
@@ -143,11 +146,11 @@ def _validation(points: Sequence[PointState], choose: dict[str, Any], notes: lis
                     f"{choose['stage']}: the table {choose['table']!r} has no column {column!r}; it has {', '.join(row)}."
                 )
             values.append(_number(row.get(column)))
-        return Chosen(title=column, lowest=choose["is"] == "lowest", values=values)
+        return Chosen(stage=str(choose["stage"]), title=column, lowest=choose["is"] == "lowest", values=values)
     for stage in reversed(list(points[0].stages)):
         values = [_last_loss(point.stages[stage][0]) if point.stages[stage][2] == "FINISHED" else None for point in points]
         if any(value is not None for value in values):
-            return Chosen(title=f"{stage}: validation loss", lowest=True, values=values)
+            return Chosen(stage=stage, title="validation loss", lowest=True, values=values)
     return None
 
 
@@ -177,7 +180,7 @@ def _best(points: Sequence[PointState], chosen: Chosen | None) -> tuple[set[int]
     seeds = len(settings[first])
     over = f", mean of {seeds} points" if seeds > 1 else ""
     says = (
-        f"Best of {len(settings)} settings on validation ({'lowest' if chosen.lowest else 'highest'} {chosen.title}{over}): "
+        f"Best of {len(settings)} settings on validation ({'lowest' if chosen.lowest else 'highest'} {chosen.title} of {chosen.stage}{over}): "
         f"{', '.join(first)} with {show_number(means[first])}; the other end is {', '.join(last)} with {show_number(means[last])}. "
         "The other columns took no part in this choice."
     )

@@ -186,12 +186,12 @@ def test_the_table_has_a_row_a_point_and_marks_the_best_setting_on_validation(ru
     table = rows(run)
     assert [row["status"] for row in table] == ["FINISHED", "FAILED", "FINISHED", "FINISHED", "WAITING", "FINISHED"]
     assert [row["best"] for row in table] == ["", "", "best", "best", "", ""]
-    losses = [row["second: validation loss"] for row in table]
+    losses = [row["validation loss"] for row in table]
     assert [loss and round(float(loss), 6) for loss in losses] == [1.0, "", 0.8, 0.8, "", 0.9]
     assert (table[0]["dropout"], table[1]["seeds"], table[0]["method"], table[0]["auroc_low"]) == ("0.0", "1+2", "ours", "0.5")
     assert table[1]["auroc"] == ""
     assert notes == [
-        "Best of 3 settings on validation (lowest second: validation loss, mean of 2 points): dropout=0.1 with 0.800; "
+        "Best of 3 settings on validation (lowest validation loss of second, mean of 2 points): dropout=0.1 with 0.800; "
         "the other end is dropout=0.0 with 1. The other columns took no part in this choice.",
         "1 of 6 points failed: dropout=0.0,seeds=1+2.",
         "1 of 6 points did not run: dropout=0.3,seeds=0.",
