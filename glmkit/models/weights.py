@@ -100,7 +100,7 @@ def check_layout(path: Path) -> None:
             )
         if 8 + length > size:
             raise BadInput(f"{path} is cut: its header alone takes {8 + length:,} bytes, the file has {size:,}. Copy it again.")
-        text = file.read(length)
+        text = brace + file.read(length - 1)
     try:
         header = json.loads(text)
         ends = [int(entry["data_offsets"][1]) for name, entry in header.items() if name != "__metadata__"]

@@ -101,7 +101,7 @@ def test_errors_say_what_to_change(model: LanguageModel) -> None:
         FineTuned(model).fit(["ACD"] * 4, np.array([0, 1, 0, 1]))
     with pytest.raises(BadInput, match="fine-tuning here is for classification, multiclass, regression"):
         FineTuned(model, "multioutput")
-    with pytest.raises(BadInput, match="validation must lie between 0 and 0.9"):
+    with pytest.raises(BadInput, match=r"validation must lie between 0 and 0\.9"):
         FineTuning(validation=0)
     with pytest.raises(BadInput, match="has not been fitted"):
         FineTuned(model).score(["ACD"])
