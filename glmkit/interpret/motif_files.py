@@ -1,5 +1,8 @@
 """Motif files: JASPAR's and MEME's text formats, read by Biopython; MEME's minimal format written.
 
+Biopython rounds MEME's probabilities to whole sites, which leaves a motif of 5 sites five levels. It is therefore told that every
+motif has a million sites; how many the file says is read from its lines.
+
 References
 ----------
 Rauluseviciute I et al. (2024). JASPAR 2024. NAR 52, D174-D182.
@@ -7,6 +10,7 @@ Bailey TL et al. (2015). The MEME Suite. NAR 43, W39-W49.
 """
 
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +20,9 @@ from glmkit.errors import BadInput
 from glmkit.files import atomic_path
 from glmkit.interpret.motif import Motif
 from glmkit.interpret.mutagenesis import LETTERS
+
+_MATRIX = re.compile(r"^letter-probability matrix:.*$", re.MULTILINE)
+_SITES = re.compile(r"nsites=\s*([0-9.eE+]+)")
 
 
 def read_motifs(path: str | Path) -> list[Motif]:
@@ -47,6 +54,8 @@ def read_motifs(path: str | Path) -> list[Motif]:
         start = lines[0][:40] if lines else "nothing"
         raise BadInput(f"{path}: expected JASPAR ('>MA0001.1 NAME') or MEME ('MEME version 4') motifs, got {start!r}.")
     kind = "jaspar" if lines[0].startswith(">") else "minimal"
+    stated = [_SITES.search(line) for line in _MATRIX.findall(text)]
+    text = _MATRIX.sub(lambda line: _SITES.sub("", line.group()) + " nsites= 1000000", text)
     try:
         found = list(biopython.parse(io.StringIO(text), kind))
     except (ValueError, IndexError, KeyError, AttributeError, AssertionError, TypeError) as error:
@@ -54,10 +63,13 @@ def read_motifs(path: str | Path) -> list[Motif]:
     heads = [line for line in lines if line.startswith(">" if kind == "jaspar" else "MOTIF")]
     if len(found) != len(heads):
         raise BadInput(f"{path}: {len(heads)} motifs begin, but {len(found)} are complete. Is the file cut off?")
-    return [_converted(path, motif, head) for motif, head in zip(found, heads, strict=True)]
+    if kind == "jaspar":
+        return [_converted(path, motif, head, None) for motif, head in zip(found, heads, strict=True)]
+    sites = [int(float(match.group(1))) if match else 0 for match in stated]
+    return [_converted(path, motif, head, n) for motif, head, n in zip(found, heads, sites, strict=True)]
 
 
-def _converted(path: Path, motif: object, head: str) -> Motif:
+def _converted(path: Path, motif: object, head: str, sites: int | None) -> Motif:
     counts = getattr(motif, "counts", None) or {}
     if sorted(counts) != sorted(LETTERS):
         raise BadInput(f"{path}: {head!r}: expected a motif of A, C, G and T, got {''.join(counts)!r}.")
@@ -66,8 +78,11 @@ def _converted(path: Path, motif: object, head: str) -> Motif:
     if not len(table) or not (table >= 0).all() or not (totals > 0).all():
         raise BadInput(f"{path}: {head!r}: expected counts of 0 or more, with a sum above 0 in each position.")
     words = [word for word in head.removeprefix("MOTIF").lstrip(">").split() if word]
-    sites = getattr(motif, "num_occurrences", None) if head.startswith("MOTIF") else round(totals.max())
-    return Motif(name=" ".join(dict.fromkeys(words[:2])), frequencies=table / totals[:, None], n=int(sites or 0))
+    return Motif(
+        name=" ".join(dict.fromkeys(words[:2])),
+        frequencies=table / totals[:, None],
+        n=round(totals.max()) if sites is None else sites,
+    )
 
 
 def write_motifs(motifs: Sequence[Motif], path: str | Path, background: Sequence[float] = (0.25, 0.25, 0.25, 0.25)) -> Path:

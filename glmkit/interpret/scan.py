@@ -70,7 +70,7 @@ def scan(
         scores = _scores(weights, codes)
         known = scores > np.iinfo(np.int32).min // 2
         chance = np.where(known, rarer[np.where(known, scores - lowest, 0)], 1.0)
-        starts = np.flatnonzero(chance <= p)
+        starts = np.flatnonzero(known & (chance <= p))
         which = np.searchsorted(offsets, starts, side="right") - 1
         columns = {"sequence": which, "start": starts - offsets[which], "strand": strand, "score": scores[starts] / _STEPS}
         found.append(pd.DataFrame({**columns, "p": chance[starts]}))

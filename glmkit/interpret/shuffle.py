@@ -11,6 +11,7 @@ preserves dinucleotide and codon usage. Mol Biol Evol 2, 526-538.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -48,7 +49,7 @@ def _walk(sequence: str, rng: np.random.Generator) -> str:
     if len(sequence) < 3:
         return sequence
     followers: dict[str, list[str]] = {}
-    for here, after in zip(sequence, sequence[1:], strict=False):
+    for here, after in pairwise(sequence):
         followers.setdefault(here, []).append(after)
     end = sequence[-1]
     while True:
