@@ -75,7 +75,7 @@ def gene_importance(
     for name, symbol, number in chosen:
         having = reader.having(number)
         worth = before[having] - reader.score_without(number, having) if len(having) else np.zeros(0)
-        inside = None if groups is None else [groups[i] for i in having]
+        inside = None if groups is None else [groups[i] for i in having.tolist()]
         rows.append((name, symbol, len(having), *_mean(worth, inside, draws, seed)))
     table = pd.DataFrame(rows, columns=["gene", "symbol", "cells", "importance", "low", "high"])
     return table.sort_values("importance", key=lambda column: -column.abs(), kind="stable", ignore_index=True)
@@ -121,7 +121,7 @@ def importance_table(
     rows = []
     for name, column in zip(names, table.T, strict=True):
         held = np.flatnonzero(~np.isnan(column))
-        inside = None if groups is None else [groups[i] for i in held]
+        inside = None if groups is None else [groups[i] for i in held.tolist()]
         mean = float(column[held].mean()) if len(held) else np.nan
         rows.append((name, len(held), *_mean(np.abs(column[held]), inside, draws, seed), mean))
     found = pd.DataFrame(rows, columns=["name", "items", "importance", "low", "high", "mean"])

@@ -126,7 +126,7 @@ def enrichment(
     for motif in motifs:
         own, chance = (scan(motif, each, p=p, background=background)["sequence"].nunique() for each in (sequences, copies))
         share, expected = own / len(sequences), chance / len(copies)
-        table = [[own, len(sequences) - own], [chance, len(copies) - chance]]
+        table = np.array([[own, len(sequences) - own], [chance, len(copies) - chance]])
         fold = share / expected if expected else (np.inf if own else np.nan)
         rows.append((motif.name, own, share, expected, fold, float(fisher_exact(table, alternative="greater").pvalue)))
     result = pd.DataFrame(rows, columns=["motif", "sequences", "share", "expected", "fold", "p"])

@@ -3,7 +3,8 @@
 Attributions are summed over every window of `width` letters, and the windows that are highest among those they overlap are kept.
 What chance makes is measured, not assumed: each sequence's attributions are shuffled along it, which keeps their sizes and
 breaks their runs, and the same search on the shuffled ones gives the share of false finds at every height. The trade-off: a
-model that uses single letters far apart has no runs, and nothing is found; look at :func:`glmkit.interpret.importance` then.
+model that uses single letters far apart has no runs, and nothing is found; look at :func:`glmkit.interpret.importance` then. And
+attributions that are smooth for another reason make runs too: what such stretches have in common decides, not their number.
 
 References
 ----------

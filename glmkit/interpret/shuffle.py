@@ -56,12 +56,12 @@ def _walk(sequence: str, rng: np.random.Generator) -> str:
         exits = {letter: after[int(rng.integers(len(after)))] for letter, after in followers.items() if letter != end}
         if all(_arrives(letter, exits, end) for letter in exits):
             break
-    order = {}
-    for letter, after in followers.items():
-        rest = list(after)
-        if letter in exits:
-            rest.remove(exits[letter])
-        order[letter] = [rest[i] for i in rng.permutation(len(rest))] + ([exits[letter]] if letter in exits else [])
+    order: dict[str, list[str]] = {}
+    for letter, options in followers.items():
+        rest, last = list(options), [exits[letter]] if letter in exits else []
+        for leaving in last:
+            rest.remove(leaving)
+        order[letter] = [rest[i] for i in rng.permutation(len(rest))] + last
     places, walk = dict.fromkeys(order, 0), [sequence[0]]
     for _ in range(len(sequence) - 1):
         here = walk[-1]

@@ -13,8 +13,10 @@ from glmkit.interpret import (
     Motif,
     dinucleotide_shuffle,
     enrichment,
+    importance,
     match_motifs,
     motifs,
+    mutagenesis,
     read_motifs,
     scan,
     seqlets,
@@ -119,6 +121,26 @@ def test_motifs_against_the_class_keep_their_sign(data: Any) -> None:
     assert against[0].contributions is not None
     assert against[0].contributions.min() < -0.7
     assert (against[0].positions["worth"] < 0).all()
+
+
+def test_mutagenesis_of_a_model_that_reads_a_motif_gives_the_motif() -> None:
+    word, rng = np.frombuffer(b"GATAAGGT", np.uint8), np.random.default_rng(5)
+
+    def score(sequences: list[str]) -> np.ndarray:
+        """Letters of the best place on either strand, squared: what a convolution with a maximum over places would see."""
+        grid = np.array([np.frombuffer(s.encode(), np.uint8) for s in sequences])
+        windows = np.lib.stride_tricks.sliding_window_view(grid, len(word), axis=1)
+        other = np.frombuffer(turned("GATAAGGT").encode(), np.uint8)
+        return np.maximum((windows == word).sum(2), (windows == other).sum(2)).max(1).astype(float) ** 2
+
+    windows = ["".join(letters) for letters in rng.choice(list("ACGT"), (24, 41))]
+    starts = rng.integers(0, 33, 24)
+    windows = [w[:a] + ("GATAAGGT" if a % 2 else "ACCTTATC") + w[a + 8 :] for w, a in zip(windows, starts, strict=True)]
+    (motif,) = motifs(importance(mutagenesis(score, windows)), windows)
+    assert motif.n == 24
+    assert motif.consensus in ("GATAAGGT", "ACCTTATC")
+    assert motif.positions is not None
+    assert motif.positions["start"].tolist() == starts.tolist()
 
 
 def test_seqlets_by_hand() -> None:
