@@ -202,6 +202,7 @@ def _begin(plan: Plan, folder: Path, stage: PlannedStage) -> None:
         process=processes.identity(),
         pid=os.getpid(),
         host=processes.identity()["host"],
+        job=os.environ.get("SLURM_JOB_ID", ""),
         versions=record.versions(),
         git=tracking.git_commit(),
     )
