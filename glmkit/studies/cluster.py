@@ -61,14 +61,26 @@ class JobError:  # numpydoc ignore=PR02
     text: str
 
 
-def require(profile: Profile) -> None:
+def require(profile: Profile, folder: Path) -> None:
     """Check that jobs can be submitted from here.
+
+    Parameters
+    ----------
+    profile
+        From :func:`glmkit.studies.executors.load_profile`.
+    folder
+        The run folder.
 
     Raises
     ------
     BadInput
-        A program of Slurm is missing.
+        A program of Slurm is missing, or a shell on the other side would not take the folder's name as it stands.
     """
+    if profile.remote and (odd := sorted(set(str(folder)) & set('$`"\\\n'))):
+        raise BadInput(
+            f"--profile {profile.name}: the folder {folder} has {' '.join(map(repr, odd))} in its name, which a job's shell would "
+            "not take as it stands. Rename it, or leave --profile out to run here."
+        )
     missing = [name for name in ("sbatch", "squeue", "scancel") if profile.executor == "slurm" and shutil.which(name) is None]
     if missing:
         raise BadInput(

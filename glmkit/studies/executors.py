@@ -18,7 +18,10 @@ from glmkit.studies.strict_yaml import read_yaml
 
 LOCAL = "local"
 SHIPPED = Path(__file__).parent / "profiles"
-PLUGINS = {"slurm": "snakemake-executor-plugin-slurm", "kubernetes": "snakemake-executor-plugin-kubernetes"}
+PLUGINS = {
+    "slurm": ("snakemake-executor-plugin-slurm",),
+    "kubernetes": ("snakemake-executor-plugin-kubernetes", "snakemake-storage-plugin-fs"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,16 +81,16 @@ def load_profile(name: str = LOCAL) -> Profile:
     executor = settings.get("executor") if isinstance(settings, dict) else None
     if not isinstance(executor, str) or executor not in (LOCAL, *PLUGINS):
         raise BadInput(f"{folder / 'config.yaml'}: executor is {executor!r}, expected one of {', '.join((LOCAL, *PLUGINS))}.")
-    package = PLUGINS.get(executor)
-    if package and importlib.util.find_spec(package.replace("-", "_")) is None:
+    absent = [package for package in PLUGINS.get(executor, ()) if importlib.util.find_spec(package.replace("-", "_")) is None]
+    if absent:
         raise BadInput(
             f"--profile {name} needs Snakemake's executor for {executor}, which is not installed: "
-            f"run 'pip install \"glmkit[cluster]\"' or 'pip install {package}'."
+            f"run 'pip install \"glmkit[cluster]\"' or 'pip install {' '.join(absent)}'."
         )
     return Profile(name=name, executor=executor, folder=folder.resolve(), settings=settings)
 
 
-def options(profile: Profile, cores: int | None, root: str) -> list[str]:
+def options(profile: Profile, cores: int | None, root: str, folder: Path) -> list[str]:
     """The words for Snakemake's command line that a profile decides.
 
     Parameters
@@ -98,6 +101,9 @@ def options(profile: Profile, cores: int | None, root: str) -> list[str]:
         How many stages may run at once; None for the profile's own number of jobs.
     root
         The workspace; a Kubernetes job mounts the volume claim ``glmkit`` there, unless the profile names volumes of its own.
+    folder
+        The run folder. Snakemake's executor for Kubernetes takes it that nothing is shared and carries every file through a
+        storage: the one named here is that folder itself, so that a job sees the run as it is.
 
     Returns
     -------
@@ -108,6 +114,8 @@ def options(profile: Profile, cores: int | None, root: str) -> list[str]:
     if not profile.remote:
         return [*words, "--cores", str(cores)]
     words += ["--jobs", str(cores)] if cores else []
-    if profile.executor == "kubernetes" and "kubernetes-persistent-volumes" not in profile.settings:
-        words += ["--kubernetes-persistent-volumes", f"glmkit:{root}"]
+    if profile.executor == "kubernetes":
+        words += ["--default-storage-provider", "fs", "--default-storage-prefix", str(folder)]
+        if "kubernetes-persistent-volumes" not in profile.settings:
+            words += ["--kubernetes-persistent-volumes", f"glmkit:{root}"]
     return words

@@ -62,7 +62,6 @@ def render(plan: Plan, profile: Profile | None = None) -> str:
     rules = [f"\nrule all:\n    input:\n        {everything!r},\n"]
     share = plan.sweep.side_by_side if plan.sweep else 1
     for number, stage in enumerate(plan.stages):
-        words = [profile.python, "-P", "-m", layout.JOB, ".", stage.name]
         asked = for_snakemake(stage.resources, stage.minutes)
         needs = ", ".join(f"{name}={amount!r}" for name, amount in asked.items())
         rules.append(
@@ -76,7 +75,7 @@ def render(plan: Plan, profile: Profile | None = None) -> str:
                 priority=len(plan.stages) - number,  # points in the order of the axes
                 threads=_threads(stage, profile, share),
                 resources=f"    resources: {needs}\n" if needs else "",
-                command=f"exec {shlex.join(words)}".replace("{", "{{").replace("}", "}}"),
+                command=_shell(plan, stage, profile),
             )
         )
     return _HEAD + "".join(rules)
@@ -85,6 +84,16 @@ def render(plan: Plan, profile: Profile | None = None) -> str:
 def rule_name(number: int, stage: PlannedStage) -> str:
     """The name of a stage's rule; `number` is its place in the plan."""
     return f"point{number}_{stage.stage}" if stage.point else f"stage_{stage.name}"
+
+
+def _shell(plan: Plan, stage: PlannedStage, profile: Profile) -> str:
+    """What a job runs. In a container the run folder is on a volume, and Snakemake looks for the output where it works itself."""
+    folder = str(plan.folder) if profile.executor == "kubernetes" else "."
+    words = shlex.join([profile.python, "-P", "-m", layout.JOB, folder, stage.name]).replace("{", "{{").replace("}", "}}")
+    if profile.executor != "kubernetes":
+        return f"exec {words}"
+    done = shlex.quote(f"{folder}/{stage.name}/{layout.DONE}").replace("{", "{{").replace("}", "}}")
+    return f"{words} && cp {done} {{output:q}}"
 
 
 def _threads(stage: PlannedStage, profile: Profile, share: int) -> str:
@@ -101,7 +110,7 @@ def command(
     """The argument list that runs Snakemake on a plan's run folder, by the local profile unless another is given."""
     profile = profile or load_profile()
     words = [sys.executable, "-P", "-m", "snakemake", "--snakefile", layout.SNAKEFILE, "--directory", str(plan.folder)]
-    words += [*options(profile, cores, plan.root), "--nolock", "--rerun-incomplete", "--keep-going", "--nocolor"]
+    words += [*options(profile, cores, plan.root, plan.folder), "--nolock", "--rerun-incomplete", "--keep-going", "--nocolor"]
     words += ["--rerun-triggers", "mtime", "params", "input"]
     if not profile.remote and any("gpu" in stage.resources for stage in plan.stages):
         words += ["--resources", f"gpu={max(1, devices.cuda_count())}"]

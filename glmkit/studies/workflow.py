@@ -76,7 +76,7 @@ def run_plan(
     for name in (*until, *force):
         plan.named(name)
     where = load_profile(profile)
-    cluster.require(where)
+    cluster.require(where, plan.folder)
     cores = cores or (None if where.remote else len(os.sched_getaffinity(0)))
     with _only_run(plan.folder):
         cluster.settle_jobs(plan.folder)
