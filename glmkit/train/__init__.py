@@ -11,6 +11,8 @@ _HOMES = {
     "fit": "loop",
     "FitResult": "loop",
     "fit_distributed": "launch",
+    "Rendezvous": "rendezvous",
+    "slurm_rendezvous": "rendezvous",
     "Objective": "objectives",
     "MaskedLanguageModel": "masked",
     "CausalLanguageModel": "causal",
