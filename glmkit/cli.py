@@ -79,7 +79,12 @@ def make_parser() -> argparse.ArgumentParser:
     run = verbs.add_parser("run", parents=[settings, shared], help="run what a study still needs", description=_RUN)
     run.add_argument("--until", action="append", default=[], metavar="STAGE", help="stop after this stage; repeatable")
     run.add_argument("--force", action="append", default=[], metavar="STAGE", help="run this stage again; repeatable")
-    run.add_argument("--cores", type=_positive, metavar="N", help="stages that may run side by side (default: all cores; of a cluster, as the profile says)")
+    run.add_argument(
+        "--cores",
+        type=_positive,
+        metavar="N",
+        help="stages that may run side by side (default: all cores; of a cluster, as the profile says)",
+    )
     run.add_argument("--profile", default="local", metavar="NAME", help=_PROFILE)
     run.add_argument("--dry-run", action="store_true", help="say which stages would run, with what, and run none")
     run.set_defaults(call=_run)

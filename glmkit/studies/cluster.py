@@ -179,7 +179,17 @@ def _one_line(text: str) -> str:
 def _last_line(log: Path) -> str:
     """The last line of a job's log that Snakemake did not write about itself."""
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()[-60:]]
-    own = ("srun: error", "Error in rule", "Exiting because", "Complete log", "WorkflowError", "Storing", "[", "(command", "At least")
+    own = (
+        "srun: error",
+        "Error in rule",
+        "Exiting because",
+        "Complete log",
+        "WorkflowError",
+        "Storing",
+        "[",
+        "(command",
+        "At least",
+    )
     said = [line for line in lines if line and not line.startswith(own)]
     return said[-1][:300] if said else ""
 

@@ -96,6 +96,8 @@ def for_snakemake(resources: Mapping[str, int | str], minutes: float | None = No
             found["mem_mb"] = megabytes(str(amount))
         elif name != "cores":
             found[_AS_SNAKEMAKE.get(name, name)] = amount
+    if resources.get("nodes", 1) != 1 and not resources.get("gpu"):
+        found["tasks"] = resources["nodes"]  # Slurm gives a job of one task one node
     if minutes and "runtime" not in found:
         found["runtime"] = int(minutes + 0.999) + MARGIN_MINUTES
     return found

@@ -167,9 +167,7 @@ def launch_words(job: Path, ranks: int, restarts: int, device: str, where: Rende
 
 
 @contextmanager
-def _launched(
-    job: Path, ranks: int, restarts: int, device: str, where: Rendezvous | None
-) -> Iterator[subprocess.Popen[bytes]]:
+def _launched(job: Path, ranks: int, restarts: int, device: str, where: Rendezvous | None) -> Iterator[subprocess.Popen[bytes]]:
     """The launcher as a process group of its own; nothing of it is left when the block ends."""
     command = launch_words(job, ranks, restarts, device, where)
     here = where.share(ranks) if where else ranks

@@ -17,6 +17,7 @@ from glmkit.studies import executors, layout, record
 from tests.faults.notebooks import notebook
 from tests.slurm import standin
 
+pytestmark = pytest.mark.slow
 PARAMETERS = 'out: str = "runs/many/{name}"  # folder this stage writes\n'
 STUDY = """\
 name: many
@@ -70,7 +71,9 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> "tuple[Path, subprocess.C
 
 def test_stages_are_jobs_with_what_they_ask_for(ended: "tuple[Path, subprocess.CompletedProcess[str]]") -> None:
     root, _ = ended
-    jobs = {about["comment"]: about for path in (root.parent / "queue").glob("*/job.json") for about in [json.loads(path.read_text())]}
+    jobs = {
+        about["comment"]: about for path in (root.parent / "queue").glob("*/job.json") for about in [json.loads(path.read_text())]
+    }
     assert {name: about["state"] for name, about in jobs.items()} == {
         "rule_stage_fine": "COMPLETED",
         "rule_stage_wrong": "FAILED",

@@ -52,12 +52,21 @@ def sbatch(words: list[str]) -> int:
         number += 1
     job = ROOT / str(number)
     (job / "script").write_text(Path("/dev/stdin").read_text())
-    about = {"words": words, "name": value(words, "--job-name"), "comment": value(words, "--comment"), "folder": value(words, "-D")}
+    about = {
+        "words": words,
+        "name": value(words, "--job-name"),
+        "comment": value(words, "--comment"),
+        "folder": value(words, "-D"),
+    }
     log = Path(about["folder"]) / value(words, "--output").replace("%j", str(number))
     write(job, **about, log=str(log), state="PENDING")
     with open(os.devnull, "r+b") as nothing:
         subprocess.Popen(
-            [sys.executable, __file__, "start", str(number)], stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True
+            [sys.executable, __file__, "start", str(number)],
+            stdin=nothing,
+            stdout=nothing,
+            stderr=nothing,
+            start_new_session=True,
         )
     print(number)
     return 0

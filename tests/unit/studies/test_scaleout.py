@@ -42,6 +42,8 @@ def test_resources_in_the_words_of_the_executors(plan: Plan) -> None:
     first = plan.stage("first")
     wanted = {"gpu": 2, "mem_mb": 16_000, "runtime": 120, "slurm_partition": "long"}
     assert for_snakemake(first.resources, first.minutes) == wanted
+    assert for_snakemake({"nodes": 3}) == {"nodes": 3, "tasks": 3}
+    assert for_snakemake({"nodes": 3, "gpu": 6}) == {"nodes": 3, "gpu": 6}
     assert for_snakemake({}, 90.5)["runtime"] == 101  # the stage's own limit, rounded up, and ten minutes
 
 
@@ -94,7 +96,7 @@ def test_a_folder_that_a_jobs_shell_would_change_is_refused() -> None:
 
 def test_without_slurms_programs_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(BadInput, match="sbatch, squeue, scancel not found. Call glmkit run where jobs are submitted"):
+    with pytest.raises(BadInput, match=r"sbatch, squeue, scancel not found\. Call glmkit run where jobs are submitted"):
         cluster.require(profile("slurm"), tmp_path)
     cluster.require(profile("local"), tmp_path / "$HOME")
 

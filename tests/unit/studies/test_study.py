@@ -85,8 +85,14 @@ def test_yaml_reads_numbers_and_texts_as_they_look(study: Path) -> None:
             "first.after names 'frist', which is no stage. Did you mean 'first'?",
         ),
         ("stages: {first: {notebook: first.ipynb, minutes: 0}}", "first.minutes must be a number above 0, got 0"),
-        ("stages: {first: {notebook: first.ipynb, resources: {gpu: one}}}", "first.resources.gpu must be a whole number of 0 or more, got 'one'"),
-        ("stages: {first: {notebook: first.ipynb, resources: {gpus: 1}}}", "first.resources.gpus is unknown. Did you mean 'gpu'?"),
+        (
+            "stages: {first: {notebook: first.ipynb, resources: {gpu: one}}}",
+            "first.resources.gpu must be a whole number of 0 or more, got 'one'",
+        ),
+        (
+            "stages: {first: {notebook: first.ipynb, resources: {gpus: 1}}}",
+            "first.resources.gpus is unknown. Did you mean 'gpu'?",
+        ),
         (
             "stages: {first: {notebook: first.ipynb, resources: {memory: 16}}}",
             "first.resources.memory must be a size such as 16G or 900M, got 16",

@@ -61,7 +61,9 @@ def test_one_launcher_a_node_with_its_share_of_processes(tmp_path: Path) -> None
         "--kill-on-bad-exit=1",
         "--gpus-per-node=4",
     ]
-    assert {"--nnodes=3", "--nproc-per-node=4", f"--rdzv-endpoint=gpu07:{FIRST_PORT + 4711}", "--rdzv-id=glmkit-4711"} <= set(words)
+    assert {"--nnodes=3", "--nproc-per-node=4", f"--rdzv-endpoint=gpu07:{FIRST_PORT + 4711}", "--rdzv-id=glmkit-4711"} <= set(
+        words
+    )
     alone = launch_words(tmp_path, 12, 2, "cpu", None)
     assert alone[0] == sys.executable
     assert {"--nnodes=1", "--nproc-per-node=12", "--local-addr=127.0.0.1"} <= set(alone)
