@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(os.environ.get("FAKE_SLURM", "/nowhere"))
-LIVE = ("PENDING", "RUNNING")
+LIVE = ("PENDING", "RUNNING", "COMPLETING")
 
 
 def write(job: Path, **changes: object) -> dict:
@@ -96,6 +96,7 @@ def start(words: list[str]) -> int:
 def scancel(words: list[str]) -> int:
     for number, about in jobs():
         if number in words and about["state"] in LIVE:
+            write(ROOT / number, state="COMPLETING")
             with contextlib.suppress(KeyError, ProcessLookupError):
                 os.killpg(about["pid"], signal.SIGTERM)
                 for _ in range(100):
