@@ -14,6 +14,7 @@ from glmkit.evaluate.baselines import (
     PositionWeights,
     standard_baselines,
 )
+from glmkit.evaluate.blast import BlastNeighbour, blast_hits
 from glmkit.evaluate.bootstrap import bootstrap
 from glmkit.evaluate.cell_baselines import (
     ClassShares,
@@ -28,6 +29,7 @@ from glmkit.evaluate.contacts import precision_at_L
 from glmkit.evaluate.few_shot import few_shot
 from glmkit.evaluate.fitted import Baseline
 from glmkit.evaluate.integration import integration_metrics
+from glmkit.evaluate.kmer_linear import KmerLinear
 from glmkit.evaluate.markov import MarkovModel
 from glmkit.evaluate.metrics import METRICS, Metric
 from glmkit.evaluate.modality_baselines import (
@@ -50,15 +52,16 @@ from glmkit.evaluate.perturbation import (
 from glmkit.evaluate.positions import split_positions
 from glmkit.evaluate.probe import Probe, joined, ridge_path, stored
 from glmkit.evaluate.protein_baselines import (
+    CompositionBoosting,
     CompositionForest,
     CompositionSVM,
     DipeptideLinear,
     NearestRelative,
-    SiteLinear,
     protein_baselines,
 )
 from glmkit.evaluate.recurrent import RecurrentNetwork
 from glmkit.evaluate.scvi_baselines import MultiVI, TotalVI
+from glmkit.evaluate.sites import SiteForest, SiteLinear
 from glmkit.evaluate.table import Row, Table
 from glmkit.evaluate.task import Fold, Task
 from glmkit.score.estimate import Estimate
@@ -66,11 +69,13 @@ from glmkit.score.estimate import Estimate
 __all__ = [
     "METRICS",
     "Baseline",
+    "BlastNeighbour",
     "BoostedTrees",
     "ClassShares",
     "CodonUsage",
     "ComponentsLogistic",
     "ComponentsRidge",
+    "CompositionBoosting",
     "CompositionForest",
     "CompositionSVM",
     "DipeptideLinear",
@@ -78,6 +83,7 @@ __all__ = [
     "Estimate",
     "Fold",
     "KmerForest",
+    "KmerLinear",
     "KmerSVM",
     "Majority",
     "MarkovModel",
@@ -93,6 +99,7 @@ __all__ = [
     "Probe",
     "RecurrentNetwork",
     "Row",
+    "SiteForest",
     "SiteLinear",
     "Table",
     "Task",
@@ -100,6 +107,7 @@ __all__ = [
     "VariableForest",
     "additive",
     "antibody_genes",
+    "blast_hits",
     "bootstrap",
     "cell_baselines",
     "cell_task",
