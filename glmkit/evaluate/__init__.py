@@ -3,6 +3,8 @@
 Nothing here imports PyTorch unless the recurrent baseline is asked for.
 """
 
+from glmkit.evaluate.alignment import add_to_alignment, align
+from glmkit.evaluate.alignment_sites import AlignmentSites, pwm_baselines
 from glmkit.evaluate.antibodies import antibody_genes
 from glmkit.evaluate.baselines import (
     BoostedTrees,
@@ -64,12 +66,15 @@ from glmkit.evaluate.scvi_baselines import MultiVI, TotalVI
 from glmkit.evaluate.sites import SiteForest, SiteLinear
 from glmkit.evaluate.table import Row, Table
 from glmkit.evaluate.task import Fold, Task
+from glmkit.evaluate.zero_shot import Blosum62, site_independent
 from glmkit.score.estimate import Estimate
 
 __all__ = [
     "METRICS",
+    "AlignmentSites",
     "Baseline",
     "BlastNeighbour",
+    "Blosum62",
     "BoostedTrees",
     "ClassShares",
     "CodonUsage",
@@ -105,7 +110,9 @@ __all__ = [
     "Task",
     "TotalVI",
     "VariableForest",
+    "add_to_alignment",
     "additive",
+    "align",
     "antibody_genes",
     "blast_hits",
     "bootstrap",
@@ -125,7 +132,9 @@ __all__ = [
     "perturbation_summary",
     "precision_at_L",
     "protein_baselines",
+    "pwm_baselines",
     "ridge_path",
+    "site_independent",
     "split_positions",
     "standard_baselines",
     "stored",

@@ -31,6 +31,7 @@ from glmkit.evaluate.kmer_linear import KmerLinear
 from glmkit.evaluate.metrics import Kind, check_values
 from glmkit.evaluate.protein_features import protein_features
 from glmkit.evaluate.sites import SiteForest, SiteLinear
+from glmkit.evaluate.zero_shot import Blosum62
 
 _SEEN = "amino-acid composition (whole and first 30 residues), hydropathy, charge and length"
 _ALPHAS = np.logspace(-2, 5, 15)
@@ -223,7 +224,7 @@ def protein_baselines(
         Add the nearest relative, which needs the program ``mmseqs``.
     field
         Add what else the field would try: boosting, a linear model of 3-mers, the nearest neighbour by BLAST and by MMseqs2 (which
-        need these programs); for mutants a forest on one-hot residues.
+        need these programs); for mutants a forest on one-hot residues and BLOSUM62.
 
     Returns
     -------
@@ -231,7 +232,7 @@ def protein_baselines(
         Unfitted.
     """
     if mutants:
-        return [Majority(), SiteLinear(kind), *([SiteForest(kind)] if field else [])]
+        return [Majority(), SiteLinear(kind), *([SiteForest(kind), Blosum62(kind=kind)] if field else [])]
     whole: list[Baseline] = [Majority(), CompositionForest(kind), CompositionSVM(kind), DipeptideLinear(kind)]
     whole += [CompositionBoosting(kind), KmerLinear(kind), BlastNeighbour(kind)] if field else []
     return [*whole, NearestRelative(kind)] if relatives or field else whole
