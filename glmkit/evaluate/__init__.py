@@ -62,10 +62,12 @@ from glmkit.evaluate.protein_baselines import (
     protein_baselines,
 )
 from glmkit.evaluate.recurrent import RecurrentNetwork
+from glmkit.evaluate.recurrent_language import RecurrentLanguage
 from glmkit.evaluate.scvi_baselines import MultiVI, TotalVI
 from glmkit.evaluate.sites import SiteForest, SiteLinear
 from glmkit.evaluate.table import Row, Table
 from glmkit.evaluate.task import Fold, Task
+from glmkit.evaluate.untrained import untrained
 from glmkit.evaluate.zero_shot import Blosum62, site_independent
 from glmkit.score.estimate import Estimate
 
@@ -102,6 +104,7 @@ __all__ = [
     "OwnGene",
     "PositionWeights",
     "Probe",
+    "RecurrentLanguage",
     "RecurrentNetwork",
     "Row",
     "SiteForest",
@@ -138,4 +141,5 @@ __all__ = [
     "split_positions",
     "standard_baselines",
     "stored",
+    "untrained",
 ]

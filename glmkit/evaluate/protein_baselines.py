@@ -232,7 +232,8 @@ def protein_baselines(
         Unfitted.
     """
     if mutants:
-        return [Majority(), SiteLinear(kind), *([SiteForest(kind), Blosum62(kind=kind)] if field else [])]
+        sites: list[Baseline] = [Majority(), SiteLinear(kind)]
+        return [*sites, SiteForest(kind), Blosum62(kind=kind)] if field else sites
     whole: list[Baseline] = [Majority(), CompositionForest(kind), CompositionSVM(kind), DipeptideLinear(kind)]
     whole += [CompositionBoosting(kind), KmerLinear(kind), BlastNeighbour(kind)] if field else []
     return [*whole, NearestRelative(kind)] if relatives or field else whole
