@@ -57,10 +57,8 @@ def site_independent(
         Weight of the alignment's composition in each column, in sequences; None for the square root of their number.
     weighted
         Weigh homologues by position, so that near copies do not outvote the others.
-    threads
-        Processor threads of the program.
-    seconds
-        Time limit of the program.
+    threads, seconds
+        Processor threads and time limit of the program.
 
     Returns
     -------
@@ -69,11 +67,8 @@ def site_independent(
 
     Raises
     ------
-    BadInput
-        A mutation that cannot be read, is no substitution, or whose wild type differs; letters that are no residues; a program that
-        is not installed.
-    ResourceError
-        The program failed or took too long.
+    BadInput, ResourceError
+        A mutation that cannot be read, is no substitution, or whose wild type differs; or as for :func:`glmkit.evaluate.align`.
     """
     check_letters("wild_type", [wild_type], "protein")
     wild_type = wild_type.upper()
@@ -81,15 +76,15 @@ def site_independent(
     own, rows = _aligned(homologues, wild_type, program, threads, seconds)
     codes = column_codes(rows)
     profile = log_profile(codes, len(_LETTERS), composition_of(codes, len(_LETTERS)), pseudo_count, weighted)
-    known = (codes < len(_LETTERS)).sum(0)
     column = [i for i, letter in enumerate(own) if letter != GAP]
-    scores, fewest = [], []
-    for mutant in mutants:
-        places = [(column[m.start], wild_type[m.start], m.new) for m in mutant]
-        scores.append(sum(profile[c, _LETTERS.index(new)] - profile[c, _LETTERS.index(old)] for c, old, new in places))
-        fewest.append(min(int(known[c]) for c, _, _ in places))
+    known = (codes < len(_LETTERS)).sum(0)[column]
+    odds = profile[column]
+    scores = [
+        sum(odds[m.start, _LETTERS.index(m.new)] - odds[m.start, _LETTERS.index(wild_type[m.start])] for m in mutant)
+        for mutant in mutants
+    ]
     table = _table(mutants, scores, "site-independent")
-    table["homologues"] = np.array(fewest, np.int64)
+    table["homologues"] = np.array([min(known[m.start] for m in mutant) for mutant in mutants], np.int64)
     return table
 
 
