@@ -1,6 +1,7 @@
 """What a service's module is given, and what it gives back."""
 
 import difflib
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,8 @@ from pathlib import Path
 from glmkit.acquire.patience import Patience
 from glmkit.acquire.progress import Watcher
 from glmkit.errors import BadInput
+
+LONGEST_NAME = 60  # letters of a file name that is made from a query
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +138,8 @@ def one_of(options: Mapping[str, str], name: str, choices: Mapping[str, str], de
 
 
 def file_name(text: str, ending: str) -> str:
-    """A plain file name that begins like `text`, for a query that is too odd to be one itself."""
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._-")[:80]
+    """A plain file name that begins like `text`; where that is too long or too odd to be one itself, a few letters of its hash follow."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._-")
+    if len(plain) > LONGEST_NAME:
+        plain = f"{plain[:LONGEST_NAME]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
     return f"{plain or 'source'}{ending}"
