@@ -12,6 +12,7 @@ import numpy as np
 
 PIECE = 1 << 22  # bytes at a time
 BLOCK = 1024
+SMALL = 1 << 20  # bytes up to which compiling takes longer than it saves
 
 
 def bsd_sum(path: str | Path) -> tuple[int, int]:
@@ -27,11 +28,12 @@ def bsd_sum(path: str | Path) -> tuple[int, int]:
     tuple of int
         The checksum and the number of 1,024-byte blocks, a last one that is not full included.
     """
-    state, size, step = 0, 0, _compiled()
+    path, state, size = Path(path), 0, 0
+    small = path.stat().st_size < SMALL
     with open(path, "rb") as file:
         while piece := file.read(PIECE):
             size += len(piece)
-            state = step(np.frombuffer(piece, dtype=np.uint8), state)
+            state = _step(piece, state) if small else _compiled()(np.frombuffer(piece, dtype=np.uint8), state)
     return int(state), -(-size // BLOCK)
 
 
@@ -40,10 +42,10 @@ def _compiled() -> Any:
     """The inner loop in machine code."""
     import numba
 
-    return numba.njit(cache=False)(_step)
+    return numba.njit(_step)
 
 
-def _step(piece: np.ndarray, state: int) -> int:
+def _step(piece: bytes | np.ndarray, state: int) -> int:
     """Add the bytes of a piece."""
     for byte in piece:
         state = ((state >> 1) + ((state & 1) << 15) + byte) & 0xFFFF

@@ -7,11 +7,13 @@ address, and are cut out of every sentence that quotes a server.
 
 import logging
 import queue
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -243,8 +245,6 @@ class Client:
         """
         sent, body, asked = {**self.headers, **(headers or {})}, dict(body or {}), url
         for _ in range(REDIRECTS):
-            if self.limiter:
-                self.limiter.wait()
             with self._send(url, sent, body, seconds) as response:
                 if not response.has_redirect_location:
                     self._judge(response, asked)
@@ -268,13 +268,15 @@ class Client:
         """Send one request; a thread of its own waits for the headers, so that even those have a deadline as a whole."""
         waits = httpx.Timeout(self.patience.silence, connect=self.patience.connect)
         agent = {"User-Agent": f"glmkit/{__version__}", **headers}
-        with httpx.Client(timeout=waits, follow_redirects=False) as connection, _faults():
+        with httpx.Client(timeout=waits, follow_redirects=False, verify=_certificates()) as connection, _faults():
             try:
                 method = "POST" if body.get("data") is not None or body.get("json") is not None else "GET"
                 request = connection.build_request(method, url, headers=agent, **body)
             except httpx.InvalidURL as error:
                 raise BadInput(f"{hide_parts(url)!r} is not an address ({error}).") from error
             came: queue.SimpleQueue[httpx.Response | Exception] = queue.SimpleQueue()
+            if self.limiter:
+                self.limiter.wait()
             threading.Thread(target=_deliver, args=(connection, request, came), daemon=True).start()
             try:
                 response = came.get(timeout=seconds)
@@ -351,6 +353,12 @@ class Client:
         for secret in self.secrets:
             text = text.replace(secret, "***") if secret else text
         return text
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """The certificates that are trusted; reading them takes longer than a request."""
+    return httpx.create_ssl_context()
 
 
 def _deliver(connection: httpx.Client, request: httpx.Request, came: "queue.SimpleQueue[httpx.Response | Exception]") -> None:

@@ -200,18 +200,15 @@ class Eutils:
 
     def _by_id(self, ids: Sequence[str]) -> list[tuple[str, str]]:
         """Fetch by accession."""
-        try:
-            return self._fetch({"id": ",".join(ids)})
-        except _Expired as error:
-            raise NetworkError("NCBI speaks of a search where none was named. Run this again.") from error
+        return self._fetch({"id": ",".join(ids)})
 
     def _fetch(self, where: dict[str, str]) -> list[tuple[str, str]]:
         """The sound records of one answer."""
         fields = {"rettype": self.rettype, "retmode": "text", "idtype": "acc"}
         try:
-            answer = self._ask("efetch.fcgi", where | fields, check=_not_forgotten)
+            answer = self._ask("efetch.fcgi", where | fields, check=_not_forgotten if "WebEnv" in where else None)
         except Refused as error:
-            if any(words in error.text.lower() for words in _EXPIRED):
+            if "WebEnv" in where and any(words in error.text.lower() for words in _EXPIRED):
                 raise _Expired from error
             if error.status in (400, 404) and "id" in where:
                 raise BadInput(f"{error} Is each of {where['id'][:200]} an accession of NCBI's {self.database}?") from error

@@ -14,7 +14,7 @@ from glmkit.acquire.cache import cache_folder
 from glmkit.errors import BadInput
 from glmkit.files import disk_errors
 
-MARGIN = 1.1  # requests lie further apart than the limit asks, since networks deliver some sooner than others
+MARGIN = 1.25  # requests lie further apart than the limit asks, since busy machines and networks deliver some later than others
 _REBOOT = 3600.0  # seconds; a hold that ends later than this was written before the machine started anew
 
 

@@ -2,9 +2,10 @@
 
 A fault is a status; ``(status, headers)``; ``"html"``, ``"json"``, ``"xml"``, ``"empty"`` for another answer with 200; ``"cut"`` for a
 connection closed half-way through the body; ``"cut chunked"`` for the same without a Content-Length, ``"cut close"`` for a body
-that ends where the connection does; ``"drip"`` for a byte in a while; ``"silence"``; or a function that changes the body.
+that ends where the connection does; ``"drip"`` and ``"drip headers"`` for a byte in a while; ``"silence"``; or a function that changes the body.
 """
 
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +22,14 @@ BODIES = {
 DRIP = 0.1  # seconds between two bytes
 
 
+class _Quiet(ThreadingHTTPServer):
+    """Says nothing of clients that have gone; anything else in a handler is an error of the test's."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class Server:
     """A server on loopback that answers through :meth:`answer` and misbehaves as `faults` says."""
 
@@ -30,7 +39,7 @@ class Server:
         self.guard = threading.Lock()
         self.closing = threading.Event()
         handler = type("Handler", (_Handler,), {"owner": self})
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.server = _Quiet(("127.0.0.1", 0), handler)
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
@@ -64,6 +73,10 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *arguments: Any) -> None:
         """Quiet."""
 
+    def setup(self) -> None:
+        self.began = time.monotonic()
+        super().setup()
+
     def do_GET(self) -> None:
         self.reply("")
 
@@ -79,10 +92,18 @@ class _Handler(BaseHTTPRequestHandler):
             fields |= {name: values[0] for name, values in parse_qs(form).items()}
         headers = {name.lower(): value for name, value in self.headers.items()}
         with self.owner.guard:
-            self.owner.log.append((time.monotonic(), parts.path, fields, headers))
+            self.owner.log.append((self.began, parts.path, fields, headers))
         fault = self.owner.next_fault(parts.path)
         if fault == "silence":
             self.owner.closing.wait(5)
+            self.close_connection = True
+            return
+        if fault == "drip headers":
+            for byte in b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-Padding: aaaaaaaaaaaaaaaaaaaaaaaaa\r\n":
+                if self.owner.closing.wait(DRIP):
+                    break
+                self.wfile.write(bytes([byte]))
+                self.wfile.flush()
             self.close_connection = True
             return
         if isinstance(fault, int | tuple):
