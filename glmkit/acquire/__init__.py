@@ -1,6 +1,6 @@
 """A name becomes verified local files and a card that says where they come from and under which licence."""
 
-from glmkit.acquire.cache import alone, cache_folder, quarantine
+from glmkit.acquire.cache import alone, cache_folder, offline, quarantine
 from glmkit.acquire.card import Card
 from glmkit.acquire.catalogue import fetch_packaged, packaged, packaged_entry
 from glmkit.acquire.local import acquire
@@ -20,6 +20,7 @@ __all__ = [
     "fetch_packaged",
     "lock_path",
     "locked",
+    "offline",
     "package_member",
     "packaged",
     "packaged_entry",

@@ -162,6 +162,7 @@ class Client:
         body: dict[str, Any] = {"data": form, "json": json, "params": params}
 
         def once() -> Answer:
+            """One question and its whole answer."""
             ends = time.monotonic() + self.patience.deadline
             with self.open(url, headers=headers, body=body, seconds=self.patience.deadline) as response:
                 content = self.whole(response, max(0.0, ends - time.monotonic()))
@@ -174,7 +175,7 @@ class Client:
 
         return self.persist(once, urlsplit(url).netloc.rpartition("@")[2])
 
-    def persist(self, once: Callable[[], Value], host: str) -> Value:
+    def persist(self, once: Callable[[], Value], host: str, seconds: float = float("inf")) -> Value:
         """Try, pause and try again.
 
         Parameters
@@ -183,6 +184,8 @@ class Client:
             One try; raises :class:`Passing` for a fault that may pass.
         host
             For the message.
+        seconds
+            After which no further try is made, however much each of them gains.
 
         Returns
         -------
@@ -194,15 +197,15 @@ class Client:
         NetworkError
             Patience ended, or the service asks for a longer pause than is kept.
         """
-        number = 0
+        number, ends = 0, time.monotonic() + seconds
         while True:
             try:
                 return once()
             except Passing as fault:
                 number = 0 if fault.gained else number + 1
-                if number >= self.patience.tries:
+                if number >= self.patience.tries or time.monotonic() >= ends:
                     raise NetworkError(
-                        f"{self.service} ({host}) {fault.reason}, {number} times. Check the network and the service's status "
+                        f"{self.service} ({host}) {fault.reason}, {max(1, number)} times. Check the network and the service's status "
                         "page, then run this again; what has come whole is kept."
                     ) from fault
                 if fault.pause is not None and fault.pause > self.patience.longest:
@@ -291,9 +294,8 @@ class Client:
         """Let a good answer through and raise for the others."""
         status = response.status_code
         if 200 <= status < 300 or (status == 416 and "range" in response.request.headers):
-            remaining = named_pause({"x-ratelimit-remaining": "", **response.headers})
-            if remaining and self.limiter and response.headers.get("x-ratelimit-remaining") == "0":
-                self.limiter.hold(min(remaining, self.patience.longest))
+            if self.limiter and response.headers.get("x-ratelimit-remaining") == "0" and (pause := named_pause(response.headers)):
+                self.limiter.hold(min(pause, self.patience.longest))
             return
         if status in (408, 425, 429) or status >= 500:
             raise Passing(f"answered {status}", named_pause(response.headers))
@@ -341,7 +343,7 @@ class Client:
             for chunk in chunks:
                 now, got = time.monotonic(), got + len(chunk)
                 if now - begun > seconds:
-                    raise Passing(f"was not done after {seconds:,.0f} s")
+                    raise Passing(f"was not done after {seconds:,g} s")
                 if now - mark >= self.patience.window:
                     if got < self.patience.slowest * (now - mark):
                         raise Passing(f"sent {got:,} bytes in {now - mark:.1f} s, fewer than {self.patience.slowest:g} a second")

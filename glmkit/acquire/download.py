@@ -72,7 +72,8 @@ def download(client: Client, url: str, target: str | Path, *, size: int | None =
     with disk_errors(target, size):
         target.parent.mkdir(parents=True, exist_ok=True)
     meter = Meter(hide_parts(url), "bytes", watcher)
-    client.persist(lambda: _once(client, url, part, notes, size, meter), urlsplit(url).netloc.rpartition("@")[2])
+    host = urlsplit(url).netloc.rpartition("@")[2]
+    client.persist(lambda: _once(client, url, part, notes, size, meter), host, client.patience.transfer)
     with disk_errors(target):
         sync(part)
         part.replace(target)

@@ -125,6 +125,8 @@ class Eutils:
             raise BadInput(
                 f"NCBI's {self.database} has nothing for {term!r}. Try the term on its web site; #db=protein is for proteins."
             )
+        if unknown := _not_understood(first):
+            raise BadInput(f"NCBI does not know {unknown} in {term!r}, and would search without it. Correct the term.")
         if count > most:
             raise BadInput(f"{term!r} finds {count:,} records, more than {most:,}. Narrow it, or write #most={count} behind it.")
         while len(ids) < count and (more := self._search_page(fields | {"retstart": str(len(ids))})["idlist"]):
@@ -165,6 +167,7 @@ class Eutils:
             write_json(kept, ids)
 
         def by_history(start: int, number: int) -> list[tuple[str, str]]:
+            """One batch of the search, which is made again if the server has forgotten it."""
             nonlocal history
             for _ in range(self.job.patience.tries):
                 history = history or self.search(term, most)
@@ -232,6 +235,13 @@ def _not_forgotten(answer: Answer) -> str:
     if any(words in answer.content[:HEAD].decode("utf-8", "replace").lower() for words in _EXPIRED):
         raise _Expired
     return ""
+
+
+def _not_understood(found: dict[str, Any]) -> str:
+    """Phrases and fields of a term that NCBI has left out of the search."""
+    lists = {**(found.get("errorlist") or {}), **(found.get("warninglist") or {})}
+    kinds = ("phrasesnotfound", "fieldsnotfound", "quotedphrasesnotfound")
+    return ", ".join(repr(word) for kind in kinds for word in lists.get(kind) or [])
 
 
 def _wrong_search(answer: Answer) -> str:

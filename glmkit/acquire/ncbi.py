@@ -82,8 +82,19 @@ def fetch_ncbi(job: Job) -> Fetched:
                 shutil.copyfileobj(piece, file)
     what = ", ".join(words[:5]) if named else f"the search {job.query}"
     return Fetched(
-        path=target, source=f"NCBI {database}: {what}", licence=LICENCE, description=f"{choices[database]} in {form} format"
+        path=target,
+        source=f"NCBI {database}: {what}",
+        licence=LICENCE,
+        description=f"{choices[database]} in {form} format",
+        organism=_organism(target) if form == "genbank" else "",
     )
+
+
+def _organism(path: Path) -> str:
+    """The species of GenBank records, if it is one."""
+    with open(path, encoding="utf-8") as file:
+        names = {line[12:].strip() for line in file if line.startswith("  ORGANISM  ")}
+    return names.pop() if len(names) == 1 else ""
 
 
 def _kind(word: str) -> str:

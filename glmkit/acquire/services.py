@@ -6,7 +6,6 @@ missing. One process at a time fetches a source; the others then find it.
 """
 
 import importlib
-import os
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from hashlib import sha256 as hash_text
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from glmkit.acquire.cache import alone, cache_folder, quarantine
+from glmkit.acquire.cache import alone, cache_folder, offline, quarantine
 from glmkit.acquire.card import Card
 from glmkit.acquire.hiding import hide_parts
 from glmkit.acquire.job import Fetched, Job, split_options
@@ -34,11 +33,6 @@ SERVICES = {
     "cellxgene": ("cellxgene", "fetch_cellxgene", "cellxgene:17616a35-1b3d-4754-9553-8ddb71267d63"),
     "url": ("addresses", "fetch_address", "url:https://host/file#sha256=…"),
 }
-
-
-def offline() -> bool:
-    """Whether ``GLMKIT_OFFLINE`` forbids the network."""
-    return os.environ.get("GLMKIT_OFFLINE", "").lower() not in ("", "0", "false", "no")
 
 
 def fetch_service(

@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[2]
 QUICK = Patience(tries=4, pause=0.01, silence=0.4, deadline=2.0, transfer=4.0, window=0.3, slowest=100.0)
 BYTES = bytes(range(1, 251)) * 1201
 HASH = hashlib.sha256(BYTES).hexdigest()
+RATES = (eutils.PER_SECOND, eutils.PER_SECOND_WITH_KEY, ncbi.PER_SECOND, ncbi.PER_SECOND_WITH_KEY)
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 KEYS = ("NCBI_API_KEY", "NCBI_EMAIL", "GLMKIT_OFFLINE")
 
@@ -325,6 +326,12 @@ def test_F22_slow_or_silent(files: Files, place: Path, fault: str, words: str) -
     assert parts(place) == []
 
 
+def test_F22_a_steady_trickle_has_an_end_too(files: Files, place: Path) -> None:
+    files.faults = {"/data": ["drip"] * 9}
+    with pytest.raises(NetworkError, match=r"was not done after 0.6 s, 1 times"):
+        get(files, place, patience=Patience(**{**vars(QUICK), "slowest": 1.0, "transfer": 0.6}))
+
+
 def test_F22_even_headers_have_a_deadline(serve: Callable[[Any], Any], place: Path) -> None:
     server = serve(Files({"/data.bin": BYTES}))
     server.faults = {"/data": ["drip headers"] * 9}
@@ -360,11 +367,8 @@ def test_F23_four_processes_share_one_rate(
 
 
 def test_F23_the_real_limits() -> None:
-    code = "from glmkit.acquire import ensembl_rest, eutils, ncbi; print(eutils.PER_SECOND, eutils.PER_SECOND_WITH_KEY, ncbi.PER_SECOND)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert done.stdout.split() == ["3.0", "10.0", "5.0"]
-    assert 1 / limits.Limiter("x", 3.0).interval < 3
-    assert 1 / limits.Limiter("x", 10.0).interval < 10
+    assert RATES == (3.0, 10.0, 5.0, 10.0)
+    assert [limits.Limiter("x", rate).interval for rate in RATES] == [1.25 / rate for rate in RATES]
 
 
 def test_F24_the_history_expires_while_paging(serve: Callable[[Any], Any], place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

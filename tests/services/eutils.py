@@ -39,7 +39,9 @@ class Eutils(Server):
         if path.endswith("esearch.fcgi"):
             if fields["term"] == "nothing":
                 ids = []
+            unknown = {"phrasesnotfound": [word for word in fields["term"].split() if word == "xyzzy"], "fieldsnotfound": []}
             result: dict[str, Any] = {"count": str(len(ids)), "retstart": str(start), "idlist": ids[start : start + most]}
+            result |= {"errorlist": unknown} if unknown["phrasesnotfound"] else {}
             if ids:
                 with self.guard:
                     self.searches += 1
