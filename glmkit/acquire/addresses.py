@@ -9,8 +9,9 @@ import shutil
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from glmkit.acquire.client import Client, Refused
+from glmkit.acquire.client import Client
 from glmkit.acquire.download import download
+from glmkit.acquire.exchange import Refused
 from glmkit.acquire.hiding import hide_parts
 from glmkit.acquire.job import Fetched, Job, file_name
 from glmkit.errors import BadInput

@@ -9,8 +9,9 @@ import os
 import re
 from typing import Any
 
-from glmkit.acquire.client import Answer, Client, Refused
+from glmkit.acquire.client import Client
 from glmkit.acquire.download import download
+from glmkit.acquire.exchange import Answer, Refused
 from glmkit.acquire.job import Fetched, Job
 from glmkit.errors import BadInput
 

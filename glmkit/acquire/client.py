@@ -5,92 +5,25 @@ an error. What will not pass by itself stops at once: 403 and the other refusals
 address, and are cut out of every sentence that quotes a server.
 """
 
-import logging
-import queue
-import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
 
-from glmkit import __version__
-from glmkit.acquire.hiding import Hider, hide_parts
+from glmkit.acquire.exchange import Answer, Passing, Refused, exchange, pieces
+from glmkit.acquire.hiding import hide_parts
 from glmkit.acquire.limits import Limiter
 from glmkit.acquire.patience import Patience, named_pause
 from glmkit.acquire.suspicion import HEAD, what_is_wrong
-from glmkit.errors import BadInput, NetworkError
+from glmkit.errors import NetworkError
 
 REDIRECTS = 8
 LARGEST = 1 << 30  # bytes of one answer that is read into memory
-GAINED = 1 << 20  # bytes after which a broken transfer does not count as a failed try
 Value = TypeVar("Value")
-logging.getLogger("httpx").addFilter(Hider())
-
-
-class Passing(Exception):
-    """A fault that may pass.
-
-    Parameters
-    ----------
-    reason
-        What the service did, as the end of a sentence that begins with its name.
-    pause
-        Seconds that it asks to wait.
-    gained
-        Whether the try brought something that the next one builds on.
-    """
-
-    def __init__(self, reason: str, pause: float | None = None, *, gained: bool = False) -> None:
-        super().__init__(reason)
-        self.reason, self.pause, self.gained = reason, pause, gained
-
-
-class Refused(NetworkError):
-    """The service answered that it will not, which asking again does not change.
-
-    Parameters
-    ----------
-    message
-        The sentence for the user.
-    status
-        Of the answer.
-    text
-        The answer's beginning, without keys.
-    """
-
-    def __init__(self, message: str, status: int, text: str) -> None:
-        super().__init__(message)
-        self.status, self.text = status, text
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A whole answer.
-
-    Attributes
-    ----------
-    status
-        Of HTTP.
-    headers
-        Looked up without regard to case.
-    content
-        Bytes, decoded from any content encoding.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
-
-    @property
-    def text(self) -> str:
-        """The content as UTF-8; what is not is replaced."""
-        return self.content.decode("utf-8", "replace")
 
 
 @dataclass(kw_only=True)
@@ -248,11 +181,10 @@ class Client:
         """
         sent, body, asked = {**self.headers, **(headers or {})}, dict(body or {}), url
         for _ in range(REDIRECTS):
-            with self._send(url, sent, body, seconds) as response:
+            with exchange(url, sent, body, seconds, patience=self.patience, limiter=self.limiter) as response:
                 if not response.has_redirect_location:
                     self._judge(response, asked)
-                    with _faults():
-                        yield response
+                    yield response
                     return
                 target = str(response.url.join(response.headers["location"]))
             if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
@@ -265,30 +197,6 @@ class Client:
                 body = {}
             url, body = target, {**body, "params": None}
         raise Refused(f"{self.service} redirects more than {REDIRECTS} times when asked for {hide_parts(asked)}.", 302, "")
-
-    @contextmanager
-    def _send(self, url: str, headers: Mapping[str, str], body: dict[str, Any], seconds: float) -> Iterator[httpx.Response]:
-        """Send one request; a thread of its own waits for the headers, so that even those have a deadline as a whole."""
-        waits = httpx.Timeout(self.patience.silence, connect=self.patience.connect)
-        agent = {"User-Agent": f"glmkit/{__version__}", **headers}
-        with httpx.Client(timeout=waits, follow_redirects=False, verify=_certificates()) as connection, _faults():
-            try:
-                method = "POST" if body.get("data") is not None or body.get("json") is not None else "GET"
-                request = connection.build_request(method, url, headers=agent, **body)
-            except httpx.InvalidURL as error:
-                raise BadInput(f"{hide_parts(url)!r} is not an address ({error}).") from error
-            came: queue.SimpleQueue[httpx.Response | Exception] = queue.SimpleQueue()
-            if self.limiter:
-                self.limiter.wait()
-            threading.Thread(target=_deliver, args=(connection, request, came), daemon=True).start()
-            try:
-                response = came.get(timeout=seconds)
-            except queue.Empty:
-                raise Passing(f"had sent no whole header after {seconds:g} s") from None
-            if isinstance(response, Exception):
-                raise response
-            with closing(response):
-                yield response
 
     def _judge(self, response: httpx.Response, url: str) -> None:
         """Let a good answer through and raise for the others."""
@@ -309,78 +217,14 @@ class Client:
     def whole(self, response: httpx.Response, seconds: float) -> bytes:
         """A body read into memory, decoded, within a time and `LARGEST` bytes."""
         content = bytearray()
-        for chunk in self.pieces(response, seconds, response.iter_bytes()):
+        for chunk in pieces(response.iter_bytes(), seconds, self.patience):
             content += chunk
             if len(content) > LARGEST:
                 raise NetworkError(f"{self.service} sent more than {LARGEST:,} bytes in one answer. Ask for less at once.")
         return bytes(content)
-
-    def pieces(self, response: httpx.Response, seconds: float, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """Pass on the pieces of a body as long as they come in time and not too slowly.
-
-        Parameters
-        ----------
-        response
-            Whose body it is.
-        seconds
-            For all of it.
-        chunks
-            Its pieces, raw or decoded.
-
-        Yields
-        ------
-        bytes
-            One piece.
-
-        Raises
-        ------
-        Passing
-            The connection broke, or was too slow.
-        """
-        begun = mark = time.monotonic()
-        got = 0
-        with _faults():
-            for chunk in chunks:
-                now, got = time.monotonic(), got + len(chunk)
-                if now - begun > seconds:
-                    raise Passing(f"was not done after {seconds:,g} s")
-                if now - mark >= self.patience.window:
-                    if got < self.patience.slowest * (now - mark):
-                        raise Passing(f"sent {got:,} bytes in {now - mark:.1f} s, fewer than {self.patience.slowest:g} a second")
-                    mark, got = now, 0
-                yield chunk
 
     def hide(self, text: str) -> str:
         """`text` without the client's secrets."""
         for secret in self.secrets:
             text = text.replace(secret, "***") if secret else text
         return text
-
-
-@cache
-def _certificates() -> ssl.SSLContext:
-    """The certificates that are trusted; reading them takes longer than a request."""
-    return httpx.create_ssl_context()
-
-
-def _deliver(connection: httpx.Client, request: httpx.Request, came: "queue.SimpleQueue[httpx.Response | Exception]") -> None:
-    """Put the answer, or what went wrong, where the waiting thread finds it."""
-    try:
-        came.put(connection.send(request, stream=True))
-    except (httpx.HTTPError, RuntimeError, OSError, ValueError) as error:
-        came.put(error)
-
-
-@contextmanager
-def _faults() -> Iterator[None]:
-    """Turn what breaks on the way into :class:`Passing`."""
-    try:
-        yield
-    except httpx.UnsupportedProtocol as error:
-        raise BadInput(f"That is no address of http or https ({error}).") from error
-    except httpx.TimeoutException as error:
-        doing = "could not be reached in time" if isinstance(error, httpx.ConnectTimeout) else "fell silent"
-        raise Passing(doing) from error
-    except (httpx.TransportError, httpx.DecodingError, httpx.StreamError) as error:
-        words = str(error).splitlines()[0] if str(error) else ""
-        raise Passing(f"did not answer in full ({type(error).__name__}: {words})") from error

@@ -13,12 +13,15 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from glmkit.acquire.client import GAINED, Client, Passing
+from glmkit.acquire.client import Client
+from glmkit.acquire.exchange import Passing, pieces
 from glmkit.acquire.hiding import hide_parts
 from glmkit.acquire.progress import Meter, Watcher
 from glmkit.acquire.suspicion import HEAD, what_is_wrong
 from glmkit.errors import NetworkError
 from glmkit.files import disk_errors, fault_point, read_json, sync, write_json
+
+GAINED = 1 << 20  # bytes after which a broken transfer does not count as a failed try
 
 
 @dataclass(kw_only=True)
@@ -104,7 +107,7 @@ def _once(client: Client, url: str, part: Path, notes: Path, size: int | None, m
             with disk_errors(part, now.total), open(part, "r+b" if start else "wb") as file:
                 file.seek(start)
                 file.truncate()
-                for chunk in client.pieces(response, client.patience.transfer, response.iter_raw()):
+                for chunk in pieces(response.iter_raw(), client.patience.transfer, client.patience):
                     file.write(chunk)
                     here += len(chunk)
                     fault_point("download.chunk")

@@ -11,9 +11,10 @@ import re
 from pathlib import Path
 
 from glmkit.acquire.bsdsum import bsd_sum
-from glmkit.acquire.client import Client, Refused
+from glmkit.acquire.client import Client
 from glmkit.acquire.download import download
 from glmkit.acquire.ensembl_rest import fetch_ids
+from glmkit.acquire.exchange import Refused
 from glmkit.acquire.job import Fetched, Job
 from glmkit.acquire.wheels import NotAsPublished
 from glmkit.errors import BadInput

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from glmkit.acquire.batches import DNA, PROTEIN, complete
-from glmkit.acquire.client import Answer, Client, Refused
+from glmkit.acquire.client import Client
+from glmkit.acquire.exchange import Answer, Refused
 from glmkit.acquire.job import Fetched, Job, file_name, one_of
 from glmkit.acquire.limits import Limiter
 from glmkit.acquire.progress import Meter

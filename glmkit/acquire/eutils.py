@@ -14,7 +14,8 @@ from functools import partial
 from typing import Any
 
 from glmkit.acquire.batches import DNA, PROTEIN, complete, fasta_records, genbank_records
-from glmkit.acquire.client import Answer, Client, Refused
+from glmkit.acquire.client import Client
+from glmkit.acquire.exchange import Answer, Refused
 from glmkit.acquire.job import Job
 from glmkit.acquire.limits import Limiter
 from glmkit.acquire.progress import Meter

@@ -11,9 +11,10 @@ import shutil
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from glmkit.acquire.client import Client, Refused
+from glmkit.acquire.client import Client
 from glmkit.acquire.download import download
 from glmkit.acquire.eutils import MOST, Eutils
+from glmkit.acquire.exchange import Refused
 from glmkit.acquire.job import Fetched, Job, file_name, one_of
 from glmkit.acquire.limits import Limiter
 from glmkit.acquire.members import Damaged, copy_member

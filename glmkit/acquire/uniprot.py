@@ -14,7 +14,8 @@ from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from glmkit.acquire.batches import PROTEIN, fasta_id, fasta_records
-from glmkit.acquire.client import Answer, Client, Refused
+from glmkit.acquire.client import Client
+from glmkit.acquire.exchange import Answer, Refused
 from glmkit.acquire.job import Fetched, Job, file_name, one_of
 from glmkit.acquire.limits import Limiter
 from glmkit.acquire.progress import Meter

@@ -1,13 +1,14 @@
 """Pauses, rates, suspicion, checksums and hidden keys, by arithmetic and without a network."""
 
+import gzip
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-from glmkit.acquire import bsdsum
-from glmkit.acquire.batches import DNA, PROTEIN, fasta_id, fasta_records
+from glmkit.acquire import bsdsum, sample
+from glmkit.acquire.batches import DNA, PROTEIN, fasta_id, fasta_records, genbank_records
 from glmkit.acquire.hiding import hide_parts
 from glmkit.acquire.limits import MARGIN, Limiter
 from glmkit.acquire.patience import Patience, named_pause
@@ -99,6 +100,17 @@ def test_records_are_taken_apart() -> None:
     assert fasta_records(">p\nMKL*\n", DNA) == []
     assert fasta_records(">p\nMKL*\n", PROTEIN) == [("p", ">p\nMKL*\n")]
     assert fasta_id("NC_000913.3 Escherichia coli") == "NC_000913.3"
+
+
+def test_real_records_are_sound() -> None:
+    text = gzip.decompress(sample("leptospira_kirschneri_h1").read_bytes()).decode()
+    found = genbank_records(text, DNA)
+    assert ("".join(record for _, record in found), len(found)) == (text, 75)
+    assert genbank_records(text.replace("     1201 ", "     1201 error ", 1), DNA) == found[1:], (
+        "a record with other text is left out"
+    )
+    proteins = fasta_records(gzip.decompress(sample("human_proteins_3k").read_bytes()).decode(), PROTEIN)
+    assert (len(proteins), proteins[0][0]) == (3000, "P62258")
 
 
 @pytest.mark.parametrize("small", [1 << 20, 0], ids=["interpreted", "compiled"])

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import logging
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from tests.services.eutils import Eutils, records
 from tests.services.files import Files
 
 QUICK = Patience(tries=2, pause=0.01, silence=2.0, deadline=5.0)
+BYTES = bytes(range(1, 251)) * 1201
 VERSION = "17616a35-1b3d-4754-9553-8ddb71267d63"
 
 
@@ -43,6 +45,11 @@ def serve() -> Iterator[Callable[[Any], Any]]:
     yield start
     for server in running:
         server.close()
+
+
+@pytest.fixture
+def files(serve: Callable[[Any], Any]) -> Files:
+    return serve(Files({"/data.bin": BYTES}))
 
 
 def package(sums: bool = True, wrong: bool = False) -> bytes:
@@ -206,3 +213,45 @@ def test_four_at_once_fetch_once(serve: Callable[[Any], Any], place: Path) -> No
         cards = list(pool.map(lambda number: acquire(f"{server.url}/data.bin", place / f"out{number}"), range(4)))
     assert {card.path.stat().st_size for card in cards} == {256 * 4099}
     assert server.asked("/data.bin") == 1
+
+
+def test_offline_says_what_is_missing(files: Files, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLMKIT_OFFLINE", "1")
+    with pytest.raises(
+        NetworkError, match=r"GLMKIT_OFFLINE is set and url:http://127.0.0.1:\d+/data.bin is not in the cache: .*sources/url/"
+    ):
+        acquire(f"{files.url}/data.bin", place / "out", patience=QUICK)
+    assert files.log == []
+    monkeypatch.delenv("GLMKIT_OFFLINE")
+    acquire(f"{files.url}/data.bin", place / "out", patience=QUICK)
+    monkeypatch.setenv("GLMKIT_OFFLINE", "1")
+    assert acquire(f"{files.url}/data.bin", place / "elsewhere").path.read_bytes() == BYTES
+
+
+def test_no_secret_is_written_down(
+    files: Files, place: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("NCBI_API_KEY", "s3cret")
+    caplog.set_level(logging.DEBUG)
+    files.faults = {"efetch": [(400, {})]}
+    with pytest.raises(BadInput, match=r"answered 400 .*\*\*\*") as caught:
+        acquire("ncbi:AB100001.1", place / "out", patience=QUICK, address=files.url)
+    address = files.url.replace("//", "//ada:s3cret@")
+    card = acquire(f"{address}/data.bin?token=s3cret&part=7", place / "out", patience=QUICK)
+    assert card.source == f"{files.url}/data.bin?token=…&part=7"
+    written = [path.read_bytes() for path in place.rglob("*") if path.is_file()]
+    assert all(b"s3cret" not in text for text in [*written, str(caught.value).encode(), caplog.text.encode()])
+    assert files.log[0][2]["api_key"] == "s3cret"
+    assert "token" in files.log[-1][2]
+
+
+def test_a_redirect_takes_no_key_along(
+    files: Files, serve: Callable[[Any], Any], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NCBI_API_KEY", "s3cret")
+    other = serve(Files())
+    files.faults = {"/genome": [(302, {"Location": f"{other.url.replace('127.0.0.1', 'localhost')}/elsewhere"})]}
+    with pytest.raises(BadInput, match=r"NCBI Datasets has no GCF_000005845.2: NCBI Datasets answered 404"):
+        acquire("ncbi:GCF_000005845.2", place / "out", patience=QUICK, address=files.url)
+    assert files.log[0][3]["api-key"] == "s3cret"
+    assert "api-key" not in other.log[0][3]
