@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
-from itertools import count, pairwise
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -395,7 +395,7 @@ def test_F25_the_wall_clock_jumps(serve: Callable[[Any], Any], place: Path, monk
     acquire("ncbi:txid562[orgn]", place / "out", patience=QUICK, address=server.url, watcher=seen.append)
     assert time.monotonic() - begun < 5
     times = server.times()
-    assert min(b - a for a, b in pairwise(times)) > 0.04, "twenty a second"
+    assert times[-1] - times[0] > 0.9 * (len(times) - 1) * 1.25 / 20, "twenty a second, with the margin"
     assert seen[-1].done == seen[-1].total == 1000
     assert all(0 <= moment.seconds < 5 and (moment.left is None or 0 <= moment.left < 30) for moment in seen)
 
