@@ -168,7 +168,7 @@ def test_a_file_of_this_machine(place: Path) -> None:
     [
         ("genbank:U00096", r"'genbank:U00096' is no file, and 'genbank' no source. Sources: sample:NAME, package:NAME, ncbi:NC_"),
         ("ncbi:", r"has no name behind its prefix"),
-        ("ncbi:NC_000913.3#formt=gb", r"'formt=gb' after # is not understood. Did you mean 'format'\? Options here"),
+        ("ncbi:NC_000913.3#forma=gb", r"'forma=gb' after # is not understood. Did you mean 'format'\? Options here"),
         ("ncbi:NC_000913.3#format=embl", r"format=embl is not one of: fasta \(sequences\), genbank \(with annotation\)"),
         ("ncbi:GCF_000005845", r"GCF_000005845 has no version.* such as GCF_000005845.1"),
         ("ncbi:NC_000913.3,NP_414543.1", r"holds accessions of nucleotides and of proteins. Fetch them apart"),
