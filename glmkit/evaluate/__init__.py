@@ -15,6 +15,7 @@ from glmkit.evaluate.baselines import (
     standard_baselines,
 )
 from glmkit.evaluate.bootstrap import bootstrap
+from glmkit.evaluate.calibration import Calibration, Temperature, calibration, temperature
 from glmkit.evaluate.cell_baselines import (
     ClassShares,
     ComponentsLogistic,
@@ -67,6 +68,7 @@ __all__ = [
     "METRICS",
     "Baseline",
     "BoostedTrees",
+    "Calibration",
     "ClassShares",
     "CodonUsage",
     "ComponentsLogistic",
@@ -96,11 +98,13 @@ __all__ = [
     "SiteLinear",
     "Table",
     "Task",
+    "Temperature",
     "TotalVI",
     "VariableForest",
     "additive",
     "antibody_genes",
     "bootstrap",
+    "calibration",
     "cell_baselines",
     "cell_task",
     "compare",
@@ -121,4 +125,5 @@ __all__ = [
     "split_positions",
     "standard_baselines",
     "stored",
+    "temperature",
 ]
