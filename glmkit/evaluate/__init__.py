@@ -59,6 +59,8 @@ from glmkit.evaluate.protein_baselines import (
     protein_baselines,
 )
 from glmkit.evaluate.recurrent import RecurrentNetwork
+from glmkit.evaluate.results_card import ResultsCard, read_card, results_card
+from glmkit.evaluate.same_table import Reproduction, reproduce, same_table
 from glmkit.evaluate.scvi_baselines import MultiVI, TotalVI
 from glmkit.evaluate.table import Row, Table
 from glmkit.evaluate.task import Fold, Task
@@ -94,6 +96,8 @@ __all__ = [
     "PositionWeights",
     "Probe",
     "RecurrentNetwork",
+    "Reproduction",
+    "ResultsCard",
     "Row",
     "SiteLinear",
     "Table",
@@ -121,7 +125,11 @@ __all__ = [
     "perturbation_summary",
     "precision_at_L",
     "protein_baselines",
+    "read_card",
+    "reproduce",
+    "results_card",
     "ridge_path",
+    "same_table",
     "split_positions",
     "standard_baselines",
     "stored",

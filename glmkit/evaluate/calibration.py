@@ -24,7 +24,7 @@ from glmkit.evaluate.resampled import divide
 from glmkit.score.estimate import Estimate, group_index, interval
 
 _SMALLEST = 1e-12  # of a probability, before its logarithm is taken
-_COLDEST, _HOTTEST = 0.01, 100.0
+_WIDEST = float(np.log(100))  # of the logarithm of a temperature
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +160,7 @@ def temperature(labels: Sequence[int] | np.ndarray, probabilities: Sequence[floa
         right = np.where(y == 1, scaled, 1 - scaled) if p.ndim == 1 else scaled[np.arange(len(y)), y]
         return float(-np.log(np.maximum(right, _SMALLEST)).mean())
 
-    found = optimize.minimize_scalar(loss, bounds=np.log([_COLDEST, _HOTTEST]), method="bounded", options={"xatol": 1e-7})
+    found = optimize.minimize_scalar(loss, bounds=(-_WIDEST, _WIDEST), method="bounded", options={"xatol": 1e-7})
     return Temperature(value=float(np.exp(found.x)), before=loss(0.0), after=float(found.fun))
 
 

@@ -1,12 +1,13 @@
 """The result of a comparison: rows with intervals, paired differences, and one sentence that says what came out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from glmkit.errors import BadInput
 from glmkit.evaluate import per_column
+from glmkit.evaluate.audits import AuditLike
 from glmkit.evaluate.metrics import METRICS
 from glmkit.evaluate.row import Row
 from glmkit.score.estimate import Estimate, interval
@@ -23,10 +24,14 @@ class Table:
         One a method and split.
     metrics
         Names of the metrics, the first being the headline.
+    audits
+        Of splits, by their names.
     """
 
-    def __init__(self, task: str, rows: list[Row], metrics: tuple[str, ...]) -> None:
-        self.task, self.rows, self.metrics = task, rows, metrics
+    def __init__(
+        self, task: str, rows: list[Row], metrics: tuple[str, ...], audits: Mapping[str, AuditLike] | None = None
+    ) -> None:
+        self.task, self.rows, self.metrics, self.audits = task, rows, metrics, dict(audits or {})
 
     @property
     def splits(self) -> list[str]:
