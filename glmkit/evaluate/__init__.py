@@ -24,11 +24,13 @@ from glmkit.evaluate.cell_baselines import (
     cell_baselines,
 )
 from glmkit.evaluate.cell_task import cell_task, modality_task
+from glmkit.evaluate.combine import combine
 from glmkit.evaluate.compare import compare
 from glmkit.evaluate.contacts import precision_at_L
 from glmkit.evaluate.few_shot import few_shot
 from glmkit.evaluate.fitted import Baseline
 from glmkit.evaluate.integration import integration_metrics
+from glmkit.evaluate.k_fold import k_fold
 from glmkit.evaluate.markov import MarkovModel
 from glmkit.evaluate.metrics import METRICS, Metric
 from glmkit.evaluate.modality_baselines import (
@@ -39,6 +41,7 @@ from glmkit.evaluate.modality_baselines import (
     modality_baselines,
     modality_values,
 )
+from glmkit.evaluate.paired_test import holm, paired_test
 from glmkit.evaluate.perturbation import (
     Effects,
     additive,
@@ -64,6 +67,7 @@ from glmkit.evaluate.same_table import Reproduction, reproduce, same_table
 from glmkit.evaluate.scvi_baselines import MultiVI, TotalVI
 from glmkit.evaluate.table import Row, Table
 from glmkit.evaluate.task import Fold, Task
+from glmkit.evaluate.zero_shot import zero_shot
 from glmkit.score.estimate import Estimate
 
 __all__ = [
@@ -111,15 +115,19 @@ __all__ = [
     "calibration",
     "cell_baselines",
     "cell_task",
+    "combine",
     "compare",
     "few_shot",
+    "holm",
     "integration_metrics",
     "joined",
+    "k_fold",
     "mean_effect",
     "modality_baselines",
     "modality_task",
     "modality_values",
     "no_change",
+    "paired_test",
     "perturbation_effects",
     "perturbation_scores",
     "perturbation_summary",
@@ -134,4 +142,5 @@ __all__ = [
     "standard_baselines",
     "stored",
     "temperature",
+    "zero_shot",
 ]

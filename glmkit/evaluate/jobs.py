@@ -104,7 +104,7 @@ def run_jobs(task: Task, jobs: Sequence[Job], workers: int = 1) -> Iterator[tupl
 
 def _run(task: Task, job: Job) -> tuple[list[np.ndarray], float]:
     """Scores on the test side of each fold after one training, and the CPU seconds it took."""
-    began = _cpu_seconds()
+    began = cpu_seconds()
     test = [task.sequences[i] for fold in job.folds for i in fold.test]
     once = list(dict.fromkeys(test))  # a test set may be a part of another
     train = job.folds[0].train
@@ -112,7 +112,7 @@ def _run(task: Task, job: Job) -> tuple[list[np.ndarray], float]:
     got = checked_scores(task, f"{job.method.name}, seed {job.seed}", got, len(once))
     place = {item: i for i, item in enumerate(once)}
     parts = np.split(got[[place[item] for item in test]], np.cumsum([len(fold.test) for fold in job.folds])[:-1])
-    return parts, _cpu_seconds() - began
+    return parts, cpu_seconds() - began
 
 
 def checked_scores(task: Task, name: str, scores: Any, n: int) -> np.ndarray:
@@ -147,6 +147,6 @@ def checked_scores(task: Task, name: str, scores: Any, n: int) -> np.ndarray:
     return got
 
 
-def _cpu_seconds() -> float:
+def cpu_seconds() -> float:
     """Of this process and of the programs that it has run."""
     return sum(os.times()[:4])
