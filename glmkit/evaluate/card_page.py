@@ -148,5 +148,5 @@ def _seeds(seeds: Mapping[str, Sequence[int]]) -> list[tuple[str, str]]:
     """Seeds, and the methods that had them."""
     methods: dict[str, list[str]] = {}
     for method, own in seeds.items():
-        methods.setdefault(", ".join(map(str, own)), []).append(method)
+        methods.setdefault(", ".join(map(str, own)) or "none", []).append(method)
     return [(own, ", ".join(names)) for own, names in methods.items()]

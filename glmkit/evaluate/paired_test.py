@@ -54,7 +54,7 @@ def paired_test(
     split
         One or several; None for all.
     permutations
-        Swaps drawn; the smallest p-value that can come out is 1 / (permutations + 1), or 2 / 2^groups where all are tried.
+        Swaps drawn; the smallest p-value that can come out is 2 / (permutations + 1), or 2 / 2^groups where all are tried.
     seed
         Of the swaps.
 

@@ -7,6 +7,7 @@ from glmkit.plot.genomes import genomes
 from glmkit.plot.histograms import log_histogram
 from glmkit.plot.logos import effect_map, logo, logo_pair
 from glmkit.plot.proteins import attention_map, landscape_map
+from glmkit.plot.protocols import few_shot_curves, reliability, table_figure
 from glmkit.plot.scores import bits_bars, lines_with_bands, roc_curves, score_dots
 from glmkit.plot.training import training_curves
 
@@ -18,6 +19,7 @@ __all__ = [
     "contact_map",
     "effect_map",
     "embedding_scatter",
+    "few_shot_curves",
     "genomes",
     "landscape_map",
     "lines_with_bands",
@@ -25,8 +27,10 @@ __all__ = [
     "logo",
     "logo_pair",
     "output_dots",
+    "reliability",
     "roc_curves",
     "score_dots",
     "shift_bars",
+    "table_figure",
     "training_curves",
 ]
