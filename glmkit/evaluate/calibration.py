@@ -155,13 +155,13 @@ def temperature(labels: Sequence[int] | np.ndarray, probabilities: Sequence[floa
     """
     y, p = _checked(labels, probabilities)
 
-    def loss(log_value: float) -> float:
+    def _loss(log_value: float) -> float:
         scaled = _scaled(p, float(np.exp(log_value)))
         right = np.where(y == 1, scaled, 1 - scaled) if p.ndim == 1 else scaled[np.arange(len(y)), y]
         return float(-np.log(np.maximum(right, _SMALLEST)).mean())
 
-    found = optimize.minimize_scalar(loss, bounds=(-_WIDEST, _WIDEST), method="bounded", options={"xatol": 1e-7})
-    return Temperature(value=float(np.exp(found.x)), before=loss(0.0), after=float(found.fun))
+    found = optimize.minimize_scalar(_loss, bounds=(-_WIDEST, _WIDEST), method="bounded", options={"xatol": 1e-7})
+    return Temperature(value=float(np.exp(found.x)), before=_loss(0.0), after=float(found.fun))
 
 
 def _checked(labels: Sequence[int] | np.ndarray, probabilities: Sequence[float] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Metrics of probabilities as probabilities: is a 0.8 right eight times in ten?
+"""Metrics of probabilities as probabilities: whether a 0.8 is right eight times in ten.
 
 A ranking can be perfect and its probabilities still wrong. The Brier score (the mean squared distance from the truth) counts both
 faults at once; the expected calibration error looks at the second alone. It needs bins, and bins bring a bias: of a model that is
