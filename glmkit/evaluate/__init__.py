@@ -67,7 +67,7 @@ from glmkit.evaluate.same_table import Reproduction, reproduce, same_table
 from glmkit.evaluate.scvi_baselines import MultiVI, TotalVI
 from glmkit.evaluate.table import Row, Table
 from glmkit.evaluate.task import Fold, Task
-from glmkit.evaluate.zero_shot import zero_shot
+from glmkit.evaluate.zero_shot_table import zero_shot
 from glmkit.score.estimate import Estimate
 
 __all__ = [
