@@ -28,6 +28,7 @@ from glmkit.evaluate.combine import combine
 from glmkit.evaluate.compare import compare
 from glmkit.evaluate.contacts import precision_at_L
 from glmkit.evaluate.few_shot import few_shot
+from glmkit.evaluate.finetuned import FineTuned, FineTuning
 from glmkit.evaluate.fitted import Baseline
 from glmkit.evaluate.integration import integration_metrics
 from glmkit.evaluate.k_fold import k_fold
@@ -84,6 +85,8 @@ __all__ = [
     "DipeptideLinear",
     "Effects",
     "Estimate",
+    "FineTuned",
+    "FineTuning",
     "Fold",
     "KmerForest",
     "KmerSVM",
