@@ -147,17 +147,11 @@ def model_identity(name: str, model: Any) -> dict[str, Any]:
         return {"files": {str(file.relative_to(model.parent)): sha256(file) for file in files}}
     if not isinstance(card := getattr(model, "card", None), Mapping):
         raise BadInput(f"models: {name}: expected a hash, a card, a path or a model with a card, got {type(model).__name__}.")
-    return plain(card) | ({"weights_sha256": _weights_hash(model)} if hasattr(model, "state_dict") else {})
+    if not hasattr(model, "state_dict"):
+        return plain(card)
+    from glmkit.models import weights_hash
 
-
-def _weights_hash(model: Any) -> str:
-    import torch
-
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
+    return plain(card) | {"weights_sha256": weights_hash(model)}
 
 
 def versions() -> dict[str, str]:

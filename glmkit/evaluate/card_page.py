@@ -82,6 +82,7 @@ def _split(content: Mapping[str, Any], split: str) -> dict[str, Any]:
         "name": split,
         "facts": facts,
         "headline": METRICS[head].title,
+        "seeds": any(row[f"{head}_seed_sd"] is not None for row in rows),
         "ticks": [(at(tick), f"{tick:g}") for tick in _ticks(low, high)],
         "rows": [
             {
@@ -116,8 +117,13 @@ def _number(value: float | None) -> str:
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     columns = list(rows[0]) if rows else []
-    shown = [[(_words(row[name]), isinstance(row[name], int | float)) for name in columns] for row in rows[:_ROWS]]
+    numbers = [all(row[name] is None or _is_number(row[name]) for row in rows) for name in columns]
+    shown = [[(_words(row[name]), number) for name, number in zip(columns, numbers, strict=True)] for row in rows[:_ROWS]]
     return {"columns": columns, "rows": shown, "more": max(0, len(rows) - _ROWS)}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _words(value: Any) -> str:

@@ -38,10 +38,10 @@ def zero_shot(
     task
         Labelled items. Only its test sides are scored; a task without splits is scored whole, as split ``"all items"``.
     scores
-        Name to a function of the inputs: (n,), higher for class 1 or for more, or (n, columns). The docstring's first line
-        becomes the row's description.
+        Name to a function of the inputs: (n,), higher for class 1 or for more, or (n, columns). Its ``description``, or that of the
+        object whose method it is, or else its docstring's first line becomes the row's description.
     baselines
-        The same, of methods to stand beside, such as :class:`glmkit.evaluate.Blosum62`'s.
+        The same, of methods to stand beside: a substitution matrix, the number of mutations.
     splits, metrics, draws, log
         As for :func:`glmkit.evaluate.compare`; None for the metrics that look at the order only.
 
@@ -77,9 +77,13 @@ def zero_shot(
             began = cpu_seconds()
             got = checked_scores(task, name, function([task.sequences[i] for i in items]), len(items))
             row = judge(task, items, [], got[None], metrics, draws, number)
-            how = (getattr(function, "description", None) or (function.__doc__ or "").strip() or name).splitlines()[0]
-            seconds = cpu_seconds() - began
-            rows.append(row._replace(split=split, method=name, kind=kind, description=how, seconds=seconds))
+            row = row._replace(split=split, method=name, kind=kind, description=_how(name, function))
+            rows.append(row._replace(seconds=cpu_seconds() - began))
             if log is not None:
                 log(f"{name}: {split} {METRICS[metrics[0]].title} {row.estimates[metrics[0]]}")
     return Table(task=task.name, rows=rows, metrics=tuple(metrics))
+
+
+def _how(name: str, function: Score) -> str:
+    of = getattr(function, "description", None) or getattr(getattr(function, "__self__", None), "description", None)
+    return of or ((function.__doc__ or "").strip() or name).splitlines()[0]

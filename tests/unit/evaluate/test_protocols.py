@@ -78,6 +78,8 @@ def test_zero_shot_scores_the_test_sides_by_their_order() -> None:
     assert row.estimates["spearman"].high < 0
     assert (row.n_train, row.seen, row.description) == (0, 0, "Knows the hidden number.")
     assert "wrong way with Spearman" in table.verdict()
+    of_object = type("Matrix", (), {"description": "a matrix", "score": lambda self, items: score(items)})()
+    assert zero_shot(toy, {"m": of_object.score}, draws=20).row("m").description == "a matrix"
     whole = zero_shot(replace(toy, splits={}), {"score": score}, draws=20)
     assert whole.splits == ["all items"]
     assert len(whole.row("score").labels) == 160

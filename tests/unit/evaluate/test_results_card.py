@@ -12,7 +12,19 @@ import pytest
 from matplotlib.figure import Figure
 
 from glmkit.errors import BadInput, ResourceError
-from glmkit.evaluate import Fold, Majority, PositionWeights, Task, compare, k_fold, read_card, reproduce, results_card, same_table
+from glmkit.evaluate import (
+    FineTuned,
+    Fold,
+    Majority,
+    PositionWeights,
+    Task,
+    compare,
+    k_fold,
+    read_card,
+    reproduce,
+    results_card,
+    same_table,
+)
 
 MARKUP = "<script>alert(1)</script>"
 
@@ -149,9 +161,13 @@ def test_models_are_identified_by_their_bytes(tmp_path) -> None:
     assert held["hash"] == {"identity": "1f"}
     assert held["network"]["classes"] == ["a", "b"]
     before = held["network"]["weights_sha256"]
+    tuned = FineTuned(network).card
+    assert tuned["language model"] == {"card": network.card, "weights_sha256": before}
+    written = results_card(table, tmp_path, task=toy, parameters={}, models={"tuned": tuned}).content["models"]
+    assert written["tuned"]["how"]["epochs"] >= 1
     with torch.no_grad():
         network.weight[0, 0] += 1
-    assert results_card(table, tmp_path, task=toy, parameters={}, models=models).content["models"]["network"] != before
+    assert results_card(table, tmp_path, task=toy, parameters={}, models=models).content["models"]["network"] != held["network"]
     with pytest.raises(BadInput, match=r"models: lost: .*nowhere does not exist"):
         results_card(table, tmp_path, task=toy, parameters={}, models={"lost": tmp_path / "nowhere"})
 
