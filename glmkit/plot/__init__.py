@@ -9,6 +9,7 @@ from glmkit.plot.histograms import log_histogram
 from glmkit.plot.logos import effect_map, logo, logo_pair
 from glmkit.plot.motifs import importance_bars, motif_logos
 from glmkit.plot.proteins import attention_map, landscape_map
+from glmkit.plot.protocols import few_shot_curves, reliability, table_figure
 from glmkit.plot.scores import bits_bars, lines_with_bands, roc_curves, score_dots
 from glmkit.plot.training import training_curves
 
@@ -21,6 +22,7 @@ __all__ = [
     "dependency_map",
     "effect_map",
     "embedding_scatter",
+    "few_shot_curves",
     "genomes",
     "importance_bars",
     "landscape_map",
@@ -30,8 +32,10 @@ __all__ = [
     "logo_pair",
     "motif_logos",
     "output_dots",
+    "reliability",
     "roc_curves",
     "score_dots",
     "shift_bars",
+    "table_figure",
     "training_curves",
 ]
