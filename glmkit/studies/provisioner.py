@@ -1,0 +1,222 @@
+"""How a kernel gets a GPU of its own: a kernel provisioner, the place that Jupyter made for it.
+
+JupyterLab, papermill and ``glmkit run`` all start kernels through ``jupyter_client``, which asks the provisioner that the
+kernelspec names. This one leases a free GPU before the kernel is launched, lets the kernel see that GPU and no other, and gives
+the lease back when the kernel ends. If no GPU is free, it waits, takes the CPU, or fails, as the kernelspec's metadata says::
+
+    glmkit_device: any          # any GPU; or "0", "0-mig1", a UUID; or cpu
+    glmkit_gpu: wait            # if it is not free: wait, cpu or fail
+    glmkit_wait_seconds: 3600   # how long to wait
+    glmkit_memory_gib: 16       # the most memory of the machine the kernel may use; null for no limit
+
+The memory limit is Linux's ``RLIMIT_DATA`` and not ``RLIMIT_AS``: the latter counts address space, of which a memory-mapped
+corpus and CUDA both take far more than memory. Python then raises ``MemoryError`` in the cell, and the kernel lives on. Each
+process that the kernel starts has the limit to itself.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import psutil
+from jupyter_client.provisioning import LocalProvisioner
+
+from glmkit.errors import BadInput, ResourceError
+from glmkit.studies import leases
+from glmkit.studies.gpus import Gpu, list_gpus
+
+IfBusy = Literal["wait", "cpu", "fail"]
+WAIT = 3600.0  # seconds
+_PAUSE = 0.5  # seconds between two looks at the leases
+_GIB = 1024**3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:  # numpydoc ignore=PR02
+    """What a kernelspec asks of the provisioner.
+
+    Parameters
+    ----------
+    device
+        ``cpu``, ``any``, or which GPU: its label or UUID.
+    if_busy
+        What happens if it is not free.
+    seconds
+        How long to wait for it.
+    memory
+        The most bytes of the machine's memory the kernel may use; None for no limit.
+    """
+
+    device: str = "any"
+    if_busy: IfBusy = "wait"
+    seconds: float = WAIT
+    memory: int | None = None
+
+    @classmethod
+    def read(cls, metadata: dict[str, Any], where: str) -> "Wanted":
+        """Read a kernelspec's metadata.
+
+        Parameters
+        ----------
+        metadata
+            The ``metadata`` of ``kernel.json``.
+        where
+            The file, for the message.
+
+        Raises
+        ------
+        BadInput
+            A value that cannot be meant.
+        """
+        if_busy = metadata.get("glmkit_gpu", "wait")
+        if if_busy not in get_args(IfBusy):
+            raise BadInput(f"{where}: glmkit_gpu is {if_busy!r}, expected one of {', '.join(get_args(IfBusy))}.")
+        seconds = _number(metadata.get("glmkit_wait_seconds", WAIT), "glmkit_wait_seconds", where)
+        gib = metadata.get("glmkit_memory_gib")
+        memory = None if gib is None else int(_number(gib, "glmkit_memory_gib", where) * _GIB)
+        return cls(device=str(metadata.get("glmkit_device", "any")), if_busy=if_busy, seconds=seconds, memory=memory)
+
+
+def _number(value: Any, name: str, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise BadInput(f"{where}: {name} is {value!r}, expected a number above 0.")
+    return float(value)
+
+
+class GpuProvisioner(LocalProvisioner):
+    """Local kernels with a leased GPU each; the name in a kernelspec is ``glmkit``."""
+
+    lease: leases.Lease | None = None
+    wanted = Wanted()
+
+    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
+        """Lease a GPU, if one is wanted, and let the kernel see that one only.
+
+        Parameters
+        ----------
+        **kwargs
+            What ``jupyter_client`` is going to launch the kernel with.
+
+        Returns
+        -------
+        dict
+            The same with ``CUDA_VISIBLE_DEVICES`` and the lease's token in its ``env``.
+
+        Raises
+        ------
+        ResourceError
+            No GPU was free, in time or at all.
+        BadInput
+            The kernelspec asks for what cannot be meant.
+        """
+        self.wanted = Wanted.read(self.kernel_spec.metadata, f"{self.kernel_spec.resource_dir}/kernel.json")
+        self.lease = await self._lease()
+        try:
+            kwargs = await super().pre_launch(**kwargs)
+        except BaseException:
+            self._release()
+            raise
+        kwargs["env"]["CUDA_VISIBLE_DEVICES"] = self.lease.gpu.uuid if self.lease else ""
+        if self.lease:
+            kwargs["env"][leases.TOKEN] = self.lease.token
+        return kwargs
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
+        """Launch the kernel, set its memory limit and make it the holder of the lease.
+
+        Parameters
+        ----------
+        cmd
+            The argument list.
+        **kwargs
+            For ``Popen``.
+
+        Returns
+        -------
+        dict
+            How to connect to the kernel.
+
+        Raises
+        ------
+        ResourceError
+            The memory limit could not be set.
+        """
+        try:
+            connection = await super().launch_kernel(cmd, **kwargs)
+            if self.wanted.memory is not None:
+                _limit(self.process.pid, self.wanted.memory)
+            if self.lease:
+                self.lease = leases.hand_over(self.lease, self.process.pid)
+        except BaseException:
+            await self.kill()
+            self._release()
+            raise
+        return connection
+
+    async def cleanup(self, restart: bool = False) -> None:
+        """Give the GPU back, or, before a restart, hold it until the new kernel is there.
+
+        Parameters
+        ----------
+        restart
+            Whether another kernel is launched next.
+        """
+        if restart and self.lease:
+            self.lease = leases.hand_over(self.lease)
+        elif not restart:
+            self._release()
+        await super().cleanup(restart)
+
+    def _release(self) -> None:
+        if self.lease:
+            leases.release(self.lease)
+            self.lease = None
+
+    async def _lease(self) -> leases.Lease | None:
+        """A lease on the GPU that is wanted; None for the CPU."""
+        wanted, name = self.wanted, getattr(self.parent, "kernel_name", "") or self.kernel_spec.display_name
+        if wanted.device == "cpu":
+            return None
+        if self.lease and (kept := leases.hand_over(self.lease)):
+            return kept
+        gpus = _matching(await asyncio.to_thread(list_gpus), wanted.device)
+        deadline, said = time.monotonic() + wanted.seconds, False
+        while gpus:
+            if lease := leases.take(gpus, name):
+                return lease
+            if wanted.if_busy != "wait" or time.monotonic() > deadline:
+                break
+            if not said:
+                self.log.warning("The kernel %s waits for a GPU: %s.", name, _who(gpus))
+                said = True
+            await asyncio.sleep(min(_PAUSE, wanted.seconds))
+        if wanted.if_busy == "cpu":
+            self.log.warning("The kernel %s runs on the CPU: %s.", name, _who(gpus))
+            return None
+        waited = f" after {wanted.seconds:g} s of waiting" if said else ""
+        raise ResourceError(
+            f"The kernel {name} got no GPU{waited}: {_who(gpus)}. Shut that kernel down, choose glmkit-cpu, or install the "
+            "kernels again with 'glmkit kernels install --gpu cpu' to go on without one."
+        )
+
+
+def _matching(gpus: list[Gpu], device: str) -> list[Gpu]:
+    return [gpu for gpu in gpus if device in ("any", gpu.label, gpu.uuid)]
+
+
+def _who(gpus: list[Gpu]) -> str:
+    """Why none of `gpus` can be had."""
+    if not gpus:
+        return "this machine has no such GPU (nvidia-smi -L lists those there are; CUDA_VISIBLE_DEVICES may hide some)"
+    return "; ".join(map(str, leases.held(gpus))) or "others were quicker"
+
+
+def _limit(pid: int, memory: int) -> None:
+    """Let process `pid` use at most `memory` bytes."""
+    if not hasattr(psutil.Process, "rlimit"):
+        raise ResourceError("A kernel's memory can only be limited on Linux. Install the kernels again without --memory.")
+    try:
+        psutil.Process(pid).rlimit(psutil.RLIMIT_DATA, (memory, memory))
+    except (psutil.Error, OSError, ValueError) as error:
+        raise ResourceError(f"The kernel's memory could not be limited to {memory / _GIB:g} GiB: {error}.") from error
