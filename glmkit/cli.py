@@ -104,6 +104,9 @@ def make_parser() -> argparse.ArgumentParser:
     kernels.add_argument("--prefix", metavar="FOLDER", help="the environment they belong to (default: this one)")
     kernels.set_defaults(call=_kernels)
 
+    doctor = verbs.add_parser("doctor", parents=[shared], help="what this machine has and lacks, and what to do about it")
+    doctor.set_defaults(call=_doctor)
+
     new = verbs.add_parser("new", parents=[shared], help="make a project with the notebooks to change")
     new.add_argument("folder")
     new.set_defaults(call=_new)
@@ -205,6 +208,12 @@ def _kernels(chosen: argparse.Namespace) -> int:
         kernelspecs.install(settings, chosen.prefix)
     print(kernelspecs.describe(chosen.prefix))
     return 0
+
+
+def _doctor(chosen: argparse.Namespace) -> int:
+    from glmkit.studies.doctor import print_findings
+
+    return print_findings()
 
 
 def _new(chosen: argparse.Namespace) -> int:
