@@ -107,6 +107,12 @@ def make_parser() -> argparse.ArgumentParser:
     doctor = verbs.add_parser("doctor", parents=[shared], help="what this machine has and lacks, and what to do about it")
     doctor.set_defaults(call=_doctor)
 
+    lab = verbs.add_parser("lab", parents=[shared], help="JupyterLab and MLflow side by side, on this machine only")
+    lab.add_argument("--port", type=_positive, default=8888, metavar="N", help="of JupyterLab (default: 8888)")
+    lab.add_argument("--mlflow-port", type=_positive, default=5000, metavar="N", help="of MLflow (default: 5000)")
+    lab.add_argument("--no-browser", action="store_true", help="open no browser")
+    lab.set_defaults(call=_lab)
+
     new = verbs.add_parser("new", parents=[shared], help="make a project with the notebooks to change")
     new.add_argument("folder")
     new.set_defaults(call=_new)
@@ -214,6 +220,12 @@ def _doctor(chosen: argparse.Namespace) -> int:
     from glmkit.studies.doctor import print_findings
 
     return print_findings()
+
+
+def _lab(chosen: argparse.Namespace) -> int:
+    from glmkit.studies.lab import run_lab
+
+    return run_lab(chosen.port, chosen.mlflow_port, not chosen.no_browser)
 
 
 def _new(chosen: argparse.Namespace) -> int:
