@@ -135,22 +135,15 @@ def kernels_folder(prefix: str | Path | None = None) -> Path:
 
 
 def _write(folder: Path, title: str, device: str, settings: Settings) -> None:
-    from ipykernel.kernelspec import RESOURCES
+    from ipykernel.kernelspec import RESOURCES, get_kernel_dict
 
-    metadata = {
-        "debugger": True,
+    spec = get_kernel_dict() | {"display_name": title}
+    spec["metadata"] |= {
         "kernel_provisioner": {"provisioner_name": PROVISIONER, "config": {}},
         "glmkit_device": device,
         "glmkit_gpu": settings.if_busy,
         "glmkit_wait_seconds": settings.wait_seconds,
         "glmkit_memory_gib": settings.memory_gib,
-    }
-    spec = {
-        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-        "display_name": title,
-        "language": "python",
-        "interrupt_mode": "signal",
-        "metadata": metadata,
     }
     with atomic_folder(folder) as temporary:
         write_json(temporary / "kernel.json", spec)

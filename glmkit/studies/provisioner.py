@@ -168,6 +168,12 @@ class GpuProvisioner(LocalProvisioner):
             self._release()
         await super().cleanup(restart)
 
+    def _forget(self) -> None:
+        """Let a Jupyter server forget this kernel, which never ran: it keeps it as pending for ever, and then cannot end."""
+        pending = getattr(getattr(self.parent, "parent", None), "_pending_kernels", None)
+        if pending is not None:
+            pending.pop(self.kernel_id, None)
+
     def _release(self) -> None:
         if self.lease:
             leases.release(self.lease)
@@ -194,6 +200,7 @@ class GpuProvisioner(LocalProvisioner):
         if wanted.if_busy == "cpu":
             self.log.warning("The kernel %s runs on the CPU: %s.", name, _who(gpus))
             return None
+        self._forget()
         waited = f" after {wanted.seconds:g} s of waiting" if said else ""
         raise ResourceError(
             f"The kernel {name} got no GPU{waited}: {_who(gpus)}. Shut that kernel down, choose glmkit-cpu, or install the "
