@@ -132,10 +132,18 @@ def _start_mlflow(uri: str, port: int) -> Server:
 def _start_jupyter(token: str, port: int, browser: bool) -> Server:
     words = ["jupyterlab", f"--ServerApp.ip={HOST}", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
     words += [f"--ServerApp.root_dir={workspace()}", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+    words += ["--KernelManager.transport_encryption=auto"] if _can_encrypt() else []
     words += ["--LabApp.default_url=/lab/tree/notebooks"] if (workspace() / "notebooks").is_dir() else []
     words += [] if browser else ["--no-browser"]
     words += ["--allow-root"] if os.geteuid() == 0 else []  # as in most containers; who may start this is root already
     return _start("JupyterLab", words, port, {"JUPYTER_TOKEN": token})
+
+
+def _can_encrypt() -> bool:
+    """Whether what a server and its kernels say to each other can be encrypted: other users of the machine share 127.0.0.1."""
+    import zmq
+
+    return zmq.has("curve")
 
 
 def _start(name: str, words: list[str], port: int, variables: dict[str, str]) -> Server:

@@ -12,8 +12,8 @@ import contextlib
 import os
 import re
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,52 +63,85 @@ def folder() -> Path:
     return Path.home() / ".local" / "state" / "glmkit" / "gpus" / processes.host()
 
 
-def take(gpus: Sequence[Gpu], holder: str) -> Lease | None:
-    """Lease the first of `gpus` that is free, for this process; None if none is.
+def take(gpus: Sequence[Gpu], holder: str, count: int = 1) -> list[Lease]:
+    """Lease the first `count` of `gpus` that are free, for this process; all or none.
 
     Parameters
     ----------
     gpus
         Those that would do, the most wanted first.
     holder
-        Name of the kernel that it is for.
+        Name of the kernel that they are for.
+    count
+        How many.
+
+    Returns
+    -------
+    list of Lease
+        `count` leases with one token; none if fewer GPUs are free.
 
     Raises
     ------
     ResourceError
         The folder of leases cannot be written.
     """
+    token, who, since = uuid.uuid4().hex, processes.identity(), record.now()
     with record.locked(folder() / ".lock"):
-        for gpu in gpus:
-            if _read(gpu) is None:
-                lease = Lease(gpu=gpu, token=uuid.uuid4().hex, process=processes.identity(), holder=holder, since=record.now())
-                _write(lease)
-                return lease
-    return None
+        free = [gpu for gpu in gpus if _read(gpu) is None][:count]
+        if len(free) < count:
+            return []
+        taken = [Lease(gpu=gpu, token=token, process=who, holder=holder, since=since) for gpu in free]
+        for lease in taken:
+            _write(lease)
+        return taken
 
 
-def hand_over(lease: Lease, pid: int | None = None) -> Lease | None:
-    """Make process `pid` (None: this one) the holder of `lease`; None if somebody else has taken the GPU meanwhile."""
+def hand_over(mine: Sequence[Lease], pid: int | None = None) -> list[Lease]:
+    """Make a process the holder of leases; all or none.
+
+    Parameters
+    ----------
+    mine
+        The leases.
+    pid
+        The process; None for this one.
+
+    Returns
+    -------
+    list of Lease
+        The same leases with their new holder; none if somebody else has taken one of the GPUs meanwhile.
+    """
+    if not mine:
+        return []
+    who = processes.identity(pid)
     with record.locked(folder() / ".lock"):
-        found = _read(lease.gpu, alive=False)
-        if found is not None and found.token != lease.token:
-            return None
-        lease = Lease(**vars(lease) | {"process": processes.identity(pid)})
-        _write(lease)
-        return lease
+        found = [_read(lease.gpu, alive=False) for lease in mine]
+        if any(now is not None and now.token != lease.token for now, lease in zip(found, mine, strict=True)):
+            return []
+        handed = [replace(lease, process=who) for lease in mine]
+        for lease in handed:
+            _write(lease)
+        return handed
 
 
-def release(lease: Lease) -> None:
-    """Give `lease` back. Something that its kernel started and that lives on holds it until it ends."""
+def release(mine: Sequence[Lease]) -> None:
+    """Give leases back. Something that their kernel started and that lives on holds them until it ends."""
+    if not mine:
+        return
     with record.locked(folder() / ".lock"):
-        found = _read(lease.gpu, alive=False)
-        if found is None or found.token != lease.token:
-            return
-        _file(lease.gpu).unlink(missing_ok=True)
-        for process in left(lease.token):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                _write(Lease(**vars(lease) | {"process": processes.identity(process.pid)}))
-                return
+        for lease in mine:
+            found = _read(lease.gpu, alive=False)
+            if found is None or found.token != lease.token:
+                continue
+            _file(lease.gpu).unlink(missing_ok=True)
+            if heir := next(_identities(left(lease.token)), None):
+                _write(replace(lease, process=heir))
+
+
+def _identities(living: Sequence[psutil.Process]) -> Iterator[dict[str, Any]]:
+    for process in living:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            yield processes.identity(process.pid)
 
 
 def held(gpus: Sequence[Gpu]) -> list[Lease]:

@@ -5,7 +5,8 @@ kernelspec names. This one leases a free GPU before the kernel is launched, lets
 the lease back when the kernel ends. If no GPU is free, it waits, takes the CPU, or fails, as the kernelspec's metadata says::
 
     glmkit_device: any          # any GPU; or "0", "0-mig1", a UUID; or cpu
-    glmkit_gpu: wait            # if it is not free: wait, cpu or fail
+    glmkit_gpus: 1              # how many
+    glmkit_gpu: wait            # if they are not free: wait, cpu or fail
     glmkit_wait_seconds: 3600   # how long to wait
     glmkit_memory_gib: 16       # the most memory of the machine the kernel may use; null for no limit
 
@@ -16,6 +17,7 @@ process that the kernel starts has the limit to itself.
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -40,8 +42,10 @@ class Wanted:  # numpydoc ignore=PR02
     ----------
     device
         ``cpu``, ``any``, or which GPU: its label or UUID.
+    count
+        How many GPUs.
     if_busy
-        What happens if it is not free.
+        What happens if they are not free.
     seconds
         How long to wait for it.
     memory
@@ -49,6 +53,7 @@ class Wanted:  # numpydoc ignore=PR02
     """
 
     device: str = "any"
+    count: int = 1
     if_busy: IfBusy = "wait"
     seconds: float = WAIT
     memory: int | None = None
@@ -73,9 +78,13 @@ class Wanted:  # numpydoc ignore=PR02
         if if_busy not in get_args(IfBusy):
             raise BadInput(f"{where}: glmkit_gpu is {if_busy!r}, expected one of {', '.join(get_args(IfBusy))}.")
         seconds = _number(metadata.get("glmkit_wait_seconds", WAIT), "glmkit_wait_seconds", where)
+        count = metadata.get("glmkit_gpus", 1)
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise BadInput(f"{where}: glmkit_gpus is {count!r}, expected a whole number above 0.")
         gib = metadata.get("glmkit_memory_gib")
         memory = None if gib is None else int(_number(gib, "glmkit_memory_gib", where) * _GIB)
-        return cls(device=str(metadata.get("glmkit_device", "any")), if_busy=if_busy, seconds=seconds, memory=memory)
+        device = str(metadata.get("glmkit_device", "any"))
+        return cls(device=device, count=count, if_busy=if_busy, seconds=seconds, memory=memory)
 
 
 def _number(value: Any, name: str, where: str) -> float:
@@ -87,7 +96,7 @@ def _number(value: Any, name: str, where: str) -> float:
 class GpuProvisioner(LocalProvisioner):
     """Local kernels with a leased GPU each; the name in a kernelspec is ``glmkit``."""
 
-    lease: leases.Lease | None = None
+    held: Sequence[leases.Lease] = ()
     wanted = Wanted()
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
@@ -111,15 +120,15 @@ class GpuProvisioner(LocalProvisioner):
             The kernelspec asks for what cannot be meant.
         """
         self.wanted = Wanted.read(self.kernel_spec.metadata, f"{self.kernel_spec.resource_dir}/kernel.json")
-        self.lease = await self._lease()
+        self.held = await self._lease()
         try:
             kwargs = await super().pre_launch(**kwargs)
         except BaseException:
             self._release()
             raise
-        kwargs["env"]["CUDA_VISIBLE_DEVICES"] = self.lease.gpu.uuid if self.lease else ""
-        if self.lease:
-            kwargs["env"][leases.TOKEN] = self.lease.token
+        kwargs["env"]["CUDA_VISIBLE_DEVICES"] = ",".join(lease.gpu.uuid for lease in self.held)
+        if self.held:
+            kwargs["env"][leases.TOKEN] = self.held[0].token
         return kwargs
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
@@ -146,8 +155,7 @@ class GpuProvisioner(LocalProvisioner):
             connection = await super().launch_kernel(cmd, **kwargs)
             if self.wanted.memory is not None:
                 _limit(self.process.pid, self.wanted.memory)
-            if self.lease:
-                self.lease = leases.hand_over(self.lease, self.process.pid)
+            self._hold(self.process.pid)
         except BaseException:
             await self.kill()
             self._release()
@@ -162,9 +170,9 @@ class GpuProvisioner(LocalProvisioner):
         restart
             Whether another kernel is launched next.
         """
-        if restart and self.lease:
-            self.lease = leases.hand_over(self.lease)
-        elif not restart:
+        if restart:
+            self._hold()
+        else:
             self._release()
         await super().cleanup(restart)
 
@@ -174,23 +182,30 @@ class GpuProvisioner(LocalProvisioner):
         if pending is not None:
             pending.pop(self.kernel_id, None)
 
-    def _release(self) -> None:
-        if self.lease:
-            leases.release(self.lease)
-            self.lease = None
+    def _hold(self, pid: int | None = None) -> bool:
+        """Make process `pid`, or this one, the holder of the leases; if any is lost, the others go too."""
+        handed = leases.hand_over(self.held, pid)
+        if not handed:
+            leases.release(self.held)
+        self.held = handed
+        return bool(handed)
 
-    async def _lease(self) -> leases.Lease | None:
-        """A lease on the GPU that is wanted; None for the CPU."""
+    def _release(self) -> None:
+        leases.release(self.held)
+        self.held = ()
+
+    async def _lease(self) -> Sequence[leases.Lease]:
+        """Leases on the GPUs that are wanted; none for the CPU."""
         wanted, name = self.wanted, getattr(self.parent, "kernel_name", "") or self.kernel_spec.display_name
         if wanted.device == "cpu":
-            return None
-        if self.lease and (kept := leases.hand_over(self.lease)):
-            return kept
+            return ()
+        if self._hold():
+            return self.held
         gpus = _matching(await asyncio.to_thread(list_gpus), wanted.device)
         deadline, said = time.monotonic() + wanted.seconds, False
-        while gpus:
-            if lease := leases.take(gpus, name):
-                return lease
+        while len(gpus) >= wanted.count:
+            if taken := leases.take(gpus, name, wanted.count):
+                return taken
             if wanted.if_busy != "wait" or time.monotonic() > deadline:
                 break
             if not said:
@@ -198,12 +213,12 @@ class GpuProvisioner(LocalProvisioner):
                 said = True
             await asyncio.sleep(min(_PAUSE, wanted.seconds))
         if wanted.if_busy == "cpu":
-            self.log.warning("The kernel %s runs on the CPU: %s.", name, _who(gpus))
-            return None
+            self.log.warning("The kernel %s runs on the CPU: %s.", name, _who(gpus, wanted.count))
+            return ()
         self._forget()
         waited = f" after {wanted.seconds:g} s of waiting" if said else ""
         raise ResourceError(
-            f"The kernel {name} got no GPU{waited}: {_who(gpus)}. Shut that kernel down, choose glmkit-cpu, or install the "
+            f"The kernel {name} got no GPU{waited}: {_who(gpus, wanted.count)}. Shut that kernel down, choose glmkit-cpu, or install the "
             "kernels again with 'glmkit kernels install --gpu cpu' to go on without one."
         )
 
@@ -212,10 +227,11 @@ def _matching(gpus: list[Gpu], device: str) -> list[Gpu]:
     return [gpu for gpu in gpus if device in ("any", gpu.label, gpu.uuid)]
 
 
-def _who(gpus: list[Gpu]) -> str:
-    """Why none of `gpus` can be had."""
-    if not gpus:
-        return "this machine has no such GPU (nvidia-smi -L lists those there are; CUDA_VISIBLE_DEVICES may hide some)"
+def _who(gpus: list[Gpu], count: int = 1) -> str:
+    """Why `count` of `gpus` cannot be had."""
+    if len(gpus) < count:
+        found = f"has {len(gpus)}, and {count} are asked for" if gpus else "has no such GPU"
+        return f"this machine {found} (nvidia-smi -L lists those there are; CUDA_VISIBLE_DEVICES may hide some)"
     return "; ".join(map(str, leases.held(gpus))) or "others were quicker"
 
 

@@ -18,9 +18,12 @@ import pytest
 from jupyter_client import AsyncKernelManager
 
 from glmkit.errors import BadInput, ResourceError
-from glmkit.studies import kernelspecs, leases
+from glmkit.studies import job, kernelspecs, leases, snakefile
 from glmkit.studies.gpus import list_gpus
 from glmkit.studies.kernelspecs import Settings
+from glmkit.studies.plan import Plan, make_plan
+from glmkit.studies.study import load_study
+from tests.faults.notebooks import toy
 
 
 @pytest.fixture
@@ -113,23 +116,21 @@ def test_the_second_kernel_gets_the_cpu_or_fails_as_asked(machine: Path) -> None
 def test_a_lease_stands_while_something_that_the_kernel_started_lives(machine: Path) -> None:
     (gpu,) = list_gpus()
     kernel = subprocess.Popen(["sleep", "60"])
-    lease = leases.take([gpu], "glmkit-gpu")
-    assert lease
-    worker = subprocess.Popen(["sleep", "60"], env={**os.environ, leases.TOKEN: lease.token}, start_new_session=True)
+    taken = leases.take([gpu], "glmkit-gpu")
+    worker = subprocess.Popen(["sleep", "60"], env={**os.environ, leases.TOKEN: taken[0].token}, start_new_session=True)
     try:
-        lease = leases.hand_over(lease, kernel.pid)
-        assert lease
+        taken = leases.hand_over(taken, kernel.pid)
+        assert [lease.process["pid"] for lease in leases.held([gpu])] == [kernel.pid]
         kernel.kill()
         kernel.wait()
-        assert leases.take([gpu], "next") is None
-        leases.release(lease)
+        assert leases.take([gpu], "next") == []
+        leases.release(taken)
         assert leases.held([gpu])[0].process["pid"] == worker.pid
         worker.kill()
         worker.wait()
         assert leases.held([gpu]) == []
-        taken = leases.take([gpu], "next")
-        assert taken
-        assert leases.hand_over(lease) is None, "a lease that went to another does not come back"
+        assert [lease.holder for lease in leases.take([gpu], "next")] == ["next"]
+        assert leases.hand_over(taken) == [], "a lease that went to another does not come back"
     finally:
         kernel.kill()
         worker.kill()
@@ -200,10 +201,43 @@ def test_papermill_that_waits_for_a_gpu_ends_at_once_on_sigterm(machine: Path) -
     assert leases.held([gpu]) == []
 
 
+def test_a_stage_that_asks_for_gpus_has_them_to_itself(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLMKIT_FAKE_GPUS", "3")
+    monkeypatch.setenv("GLMKIT_WORKSPACE", str(machine))
+    gpus = list_gpus()
+    look = "import os\nprint(os.environ.get('CUDA_VISIBLE_DEVICES'))"
+    study = toy(machine, (look,), (look,), "    resources: {gpu: 2}\n")
+    plan = make_plan(load_study(study))
+    assert words_after(snakefile.command(plan, 2), "--resources") == "gpu=3"
+    snakefile.write_workflow(plan)
+    mine = leases.take(gpus[1:2], "a test")
+    assert run_stage(plan, "first") == f"{gpus[0].uuid},{gpus[2].uuid}"
+    assert run_stage(plan, "second") == "None"
+    assert leases.held(gpus) == mine
+
+    monkeypatch.setenv("GLMKIT_FAKE_GPUS", "1")
+    outcome = job.execute(plan, plan.stage("first"), plan.folder, "")
+    assert outcome.exit_code == 5
+    assert "got no GPU: this machine has 1, and 2 are asked for (nvidia-smi -L lists" in outcome.error
+
+
+def words_after(command: list[str], option: str) -> str:
+    return command[command.index(option) + 1]
+
+
+def run_stage(plan: Plan, name: str) -> str:
+    """Run one stage as ``glmkit run`` does and return what it printed."""
+    (plan.folder / name).mkdir(exist_ok=True)
+    assert job.execute(plan, plan.stage(name), plan.folder, "").error == ""
+    cells = nbformat.read(plan.folder / name / "notebook.ipynb", 4).cells
+    return str(cells[-1].outputs[0].text).strip()
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"glmkit_gpu": "maybe"}, "glmkit_gpu is 'maybe', expected one of wait, cpu, fail"),
+        ({"glmkit_gpus": 0}, "glmkit_gpus is 0, expected a whole number above 0"),
         ({"glmkit_wait_seconds": -1}, "glmkit_wait_seconds is -1, expected a number above 0"),
         ({"glmkit_memory_gib": "16"}, "glmkit_memory_gib is '16', expected a number above 0"),
     ],
