@@ -93,6 +93,15 @@ def make_parser() -> argparse.ArgumentParser:
     status.add_argument("run", nargs="?", help="a run's name or folder")
     status.set_defaults(call=_status)
 
+    new = verbs.add_parser("new", parents=[shared], help="make a project with the notebooks to change")
+    new.add_argument("folder")
+    new.set_defaults(call=_new)
+    _add_machine_verbs(verbs, shared)
+    return parser
+
+
+def _add_machine_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", shared: argparse.ArgumentParser) -> None:
+    """The verbs about this machine: its kernels, what it lacks, its JupyterLab."""
     kernels = verbs.add_parser(
         "kernels", parents=[shared], help="kernels for JupyterLab and studies: CPU and each GPU", description=_KERNELS
     )
@@ -112,11 +121,6 @@ def make_parser() -> argparse.ArgumentParser:
     lab.add_argument("--mlflow-port", type=_positive, default=5000, metavar="N", help="of MLflow (default: 5000)")
     lab.add_argument("--no-browser", action="store_true", help="open no browser")
     lab.set_defaults(call=_lab)
-
-    new = verbs.add_parser("new", parents=[shared], help="make a project with the notebooks to change")
-    new.add_argument("folder")
-    new.set_defaults(call=_new)
-    return parser
 
 
 _RUN = """Run the stages of a study that are missing, failed, changed, or follow one that is. --set holds for the one call: a

@@ -19,7 +19,8 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from subprocess import Popen
+from typing import Any, Literal, cast, get_args
 
 import psutil
 from jupyter_client.provisioning import LocalProvisioner
@@ -153,9 +154,10 @@ class GpuProvisioner(LocalProvisioner):
         """
         try:
             connection = await super().launch_kernel(cmd, **kwargs)
+            pid = cast("Popen[bytes]", self.process).pid
             if self.wanted.memory is not None:
-                _limit(self.process.pid, self.wanted.memory)
-            self._hold(self.process.pid)
+                _limit(pid, self.wanted.memory)
+            self._hold(pid)
         except BaseException:
             await self.kill()
             self._release()

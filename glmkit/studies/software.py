@@ -34,7 +34,7 @@ def python() -> Finding:
     from packaging.specifiers import SpecifierSet
 
     version = ".".join(map(str, sys.version_info[:3]))
-    wanted = metadata.metadata("glmkit").get("Requires-Python") or ""
+    wanted = metadata.metadata("glmkit")["Requires-Python"] or ""
     if SpecifierSet(wanted).contains(version):
         return Finding(about="Python", says=f"{version}, {sys.executable}")
     remedy = "Make an environment with such a Python and install glmkit there."
