@@ -4,7 +4,8 @@ A Transformer of width d with feed-forward layers of 4 d has 12 d² parameters a
 with AdamW holds 16 (weight, gradient, two moments), also under bf16 autocast, where the weights stay float32. Training keeps what
 the backward pass needs: about 80 bytes for each token, layer and channel in glmkit's packed Transformer (77 measured, without
 dropout), whatever the length of the sequences, because no attention matrix is kept. Recomputing them keeps the input of each
-layer and one layer's insides. The tables of letters and the output layer are small for alphabets of biology and left out.
+layer and a few layers' insides. What comes and goes in between is half as much again: the margin that a training's own estimate,
+which measures instead of reckoning, takes too. The tables of letters and the output layer are small for alphabets of biology and left out.
 
 Korthikanti et al. 2022 (arXiv:2205.05198) count activations in the same way.
 """
@@ -16,6 +17,8 @@ Work = Literal["inference", "lora", "training", "recomputing"]
 GIB = 1024**3
 KEPT = 80  # bytes of activations for each token, layer and channel
 TOKENS = 8192  # tokens in one pass: the default of a training
+_MARGIN = 1.5  # of activations: their gradients, temporary results
+_INSIDE = 3  # layers whose insides are there at once where they are computed again
 _USABLE = 0.9  # share of a memory that can be filled before it is fragmented
 _BASE = 1.5 * GIB  # Python, torch, and a CUDA context
 
@@ -57,10 +60,11 @@ class Size:  # numpydoc ignore=PR02
         int
             Bytes, without those of Python and torch themselves.
         """
-        block = KEPT * tokens * self.width
+        layer = KEPT * tokens * self.width
         weights = {"inference": 4.0, "lora": 4.2}.get(work, 16.0) * self.parameters
-        activations = {"inference": block, "recomputing": 4 * tokens * self.width * self.layers + block}
-        return int(weights) + activations.get(work, block * self.layers)
+        inputs = 4 * tokens * self.width * self.layers
+        activations = {"inference": layer, "recomputing": inputs + _INSIDE * layer}.get(work, layer * self.layers)
+        return int(weights + _MARGIN * activations)
 
 
 # The shapes of ESM-2 (Lin et al. 2023), by which people measure.

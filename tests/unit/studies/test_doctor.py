@@ -42,13 +42,13 @@ def test_arithmetic_of_weights_and_activations_is_that_of_a_real_training() -> N
     held = sum(parameter.nbytes + (parameter.grad.nbytes if parameter.grad is not None else 0) for parameter in parameters)
     assert moments + held == pytest.approx(16 * size.parameters, rel=0.03)
     assert activations == pytest.approx(capacity.KEPT * tokens * layers * width, rel=0.1)
-    assert size.memory("training", tokens) == pytest.approx(moments + held + activations, rel=0.1)
+    assert size.memory("training", tokens) == pytest.approx(moments + held + 1.5 * activations, rel=0.1)
 
 
 def test_what_fits_grows_with_memory_and_shrinks_with_work() -> None:
     assert capacity.largest(GIB, "inference") is None
-    assert capacity.fits(16 * GIB) == (
-        "inference up to 3B, LoRA up to 150M, training up to 35M, training with recomputation up to 650M; 8,192 tokens a pass"
+    assert capacity.fits(24 * GIB) == (
+        "inference up to 3B, LoRA up to 150M, training up to 150M, training with recomputation up to 650M; 8,192 tokens a pass"
     )
     largest = capacity.largest(80 * GIB, "training", tokens=1024)
     assert largest
