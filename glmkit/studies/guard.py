@@ -28,8 +28,8 @@ def main(words: Sequence[str] | None = None) -> int:
         """Note that the end is wanted."""
         asked.append(number)
 
-    signal.signal(signal.SIGTERM, ask)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGINT):  # a handler, and not SIG_IGN, which the program would inherit
+        signal.signal(number, ask)
     program = subprocess.Popen(words or sys.argv[1:], stdin=subprocess.DEVNULL, start_new_session=True)
     while program.poll() is None and not asked and os.getppid() == parent:
         time.sleep(_PAUSE)

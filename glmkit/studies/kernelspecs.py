@@ -7,13 +7,14 @@ home folder they would be offered by every Jupyter of the user, also by those wi
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from glmkit.errors import BadInput
-from glmkit.files import atomic_folder, read_json, write_json
+from glmkit.errors import BadInput, ResourceError
+from glmkit.files import atomic_folder, disk_errors, read_json, write_json
 from glmkit.studies import leases
 from glmkit.studies.gpus import Gpu, list_gpus
 
@@ -64,11 +65,12 @@ def install(settings: Settings | None = None, prefix: str | Path | None = None) 
     wanted = {CPU: ("cpu", "CPU")}
     wanted |= {ANY: ("any", "any free GPU")} if gpus else {}
     wanted |= {f"{ANY}{gpu.label}": (gpu.uuid, str(gpu)) for gpu in gpus}
-    for name in ours(folder):
-        if name not in wanted:
-            shutil.rmtree(folder / name)
-    for name, (device, title) in wanted.items():
-        _write(folder / name, f"Python (glmkit, {title})", device, settings)
+    with _writable(folder):
+        for name in ours(folder):
+            if name not in wanted:
+                shutil.rmtree(folder / name)
+        for name, (device, title) in wanted.items():
+            _write(folder / name, f"Python (glmkit, {title})", device, settings)
     return list(wanted)
 
 
@@ -91,13 +93,16 @@ def remove(names: Sequence[str] = (), prefix: str | Path | None = None) -> list[
     ------
     BadInput
         There is no kernel of glmkit with that name.
+    ResourceError
+        The folder cannot be written.
     """
     folder = kernels_folder(prefix)
     known = ours(folder)
     if strange := [name for name in names if name not in known]:
         raise BadInput(f"{strange[0]!r} is no kernel of glmkit in {folder}. There are: {', '.join(known) or 'none'}.")
-    for name in names or known:
-        shutil.rmtree(folder / name)
+    with _writable(folder):
+        for name in names or known:
+            shutil.rmtree(folder / name)
     return list(names or known)
 
 
@@ -132,6 +137,17 @@ def ours(folder: Path) -> dict[str, dict[str, Any]]:
 def kernels_folder(prefix: str | Path | None = None) -> Path:
     """Where an environment keeps its kernelspecs."""
     return Path(prefix or sys.prefix) / "share" / "jupyter" / "kernels"
+
+
+@contextmanager
+def _writable(folder: Path) -> Iterator[None]:
+    """Say what to do where an environment belongs to somebody else."""
+    try:
+        with disk_errors(folder):
+            yield
+    except ResourceError as error:
+        error.add_note("Give an environment of your own with --prefix, and run Jupyter with JUPYTER_PATH=PREFIX/share/jupyter.")
+        raise
 
 
 def _write(folder: Path, title: str, device: str, settings: Settings) -> None:

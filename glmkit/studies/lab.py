@@ -126,6 +126,8 @@ def _start_mlflow(uri: str, port: int) -> Server:
             prepare_store()  # under our lock: the server's own migration would race with a run that starts
         variables["MLFLOW_DEFAULT_ARTIFACT_ROOT"] = artifacts_beside(database).as_uri()
         words += ["--no-serve-artifacts"]
+    else:
+        words += ["--artifacts-destination", str(workspace() / "runs" / "mlartifacts")]
     return _start("MLflow", words, port, variables)
 
 

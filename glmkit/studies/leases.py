@@ -5,7 +5,7 @@ was held when the machine went down, counts for nothing and needs nobody to clea
 in its environment: as long as something that it started lives on, and may still hold memory of the GPU, the lease stands.
 
 Leases bind the kernels of one user on one machine, wherever these were started from (JupyterLab, papermill, ``glmkit run``).
-They say nothing of programs that never asked, nor of other users, unless ``GLMKIT_LEASES`` names one folder for all.
+They say nothing of programs that never asked, nor of other users.
 """
 
 import contextlib

@@ -2,7 +2,7 @@
 
 JupyterLab, papermill and ``glmkit run`` all start kernels through ``jupyter_client``, which asks the provisioner that the
 kernelspec names. This one leases a free GPU before the kernel is launched, lets the kernel see that GPU and no other, and gives
-the lease back when the kernel ends. If no GPU is free, it waits, takes the CPU, or fails, as the kernelspec's metadata says::
+the lease back when the kernel ends. A kernel that is started from within such a kernel shares its GPU. If no GPU is free, it waits, takes the CPU, or fails, as the kernelspec's metadata says::
 
     glmkit_device: any          # any GPU; or "0", "0-mig1", a UUID; or cpu
     glmkit_gpus: 1              # how many
@@ -16,6 +16,7 @@ process that the kernel starts has the limit to itself.
 """
 
 import asyncio
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -121,15 +122,18 @@ class GpuProvisioner(LocalProvisioner):
             The kernelspec asks for what cannot be meant.
         """
         self.wanted = Wanted.read(self.kernel_spec.metadata, f"{self.kernel_spec.resource_dir}/kernel.json")
-        self.held = await self._lease()
+        shares = bool(os.environ.get(leases.TOKEN)) and self.wanted.device != "cpu"
+        self.held = () if shares else await self._lease()
         try:
             kwargs = await super().pre_launch(**kwargs)
         except BaseException:
             self._release()
             raise
-        kwargs["env"]["CUDA_VISIBLE_DEVICES"] = ",".join(lease.gpu.uuid for lease in self.held)
-        if self.held:
-            kwargs["env"][leases.TOKEN] = self.held[0].token
+        if not shares:
+            kwargs["env"] |= {
+                "CUDA_VISIBLE_DEVICES": ",".join(lease.gpu.uuid for lease in self.held),
+                leases.TOKEN: self.held[0].token if self.held else "",
+            }
         return kwargs
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:

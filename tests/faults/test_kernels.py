@@ -136,6 +136,23 @@ def test_a_lease_stands_while_something_that_the_kernel_started_lives(machine: P
         worker.kill()
 
 
+def test_a_kernel_within_a_leased_kernel_shares_its_gpu(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernelspecs.install(Settings(if_busy="fail"), machine)
+    (gpu,) = list_gpus()
+    mine = leases.take([gpu], "the outer kernel")
+    monkeypatch.setenv(leases.TOKEN, mine[0].token)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpu.uuid)
+
+    async def play() -> None:
+        async with kernels("glmkit-gpu", "glmkit-cpu") as (inner, on_cpu):
+            await inner.start_kernel()
+            await on_cpu.start_kernel()
+            assert (sees(inner), sees(on_cpu)) == (gpu.uuid, "")
+        assert leases.held([gpu]) == mine
+
+    asyncio.run(play())
+
+
 @pytest.mark.parametrize("number", ["0", "1"])
 def test_a_machine_without_that_gpu(machine: Path, monkeypatch: pytest.MonkeyPatch, number: str) -> None:
     monkeypatch.setenv("GLMKIT_FAKE_GPUS", "2")
