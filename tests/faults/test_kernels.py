@@ -5,11 +5,11 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import papermill
@@ -17,7 +17,7 @@ import psutil
 import pytest
 from jupyter_client import AsyncKernelManager
 
-from glmkit.errors import BadInput, ResourceError
+from glmkit.errors import BadInput, ResourceError, Terminated
 from glmkit.studies import job, kernelspecs, leases, snakefile
 from glmkit.studies.gpus import list_gpus
 from glmkit.studies.kernelspecs import Settings
@@ -193,26 +193,29 @@ def test_memory_runs_out_in_the_cell_and_the_kernel_lives_on(machine: Path) -> N
     assert said == ["refused\n", "4\n"], "a mapped file is no memory"
 
 
-def test_papermill_that_waits_for_a_gpu_ends_at_once_on_sigterm(machine: Path) -> None:
+def test_papermill_that_waits_for_a_gpu_ends_at_once_on_sigterm(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kernelspecs.install(prefix=machine)
     (gpu,) = list_gpus()
     path = notebook(machine / "see.ipynb", "import os\nprint(os.environ['CUDA_VISIBLE_DEVICES'])")
-    words = ["-m", "papermill", "--engine", "glmkit", "-k", "glmkit-gpu", str(path), str(machine / "out.ipynb")]
     mine = leases.take([gpu], "a test")
-    assert mine
-    run = subprocess.Popen([sys.executable, *words], stderr=subprocess.PIPE, text=True)
+    take, looked = leases.take, []
+
+    def look(*words: Any) -> list[leases.Lease]:
+        looked.append(time.monotonic())
+        if len(looked) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return take(*words)
+
+    before = signal.signal(signal.SIGTERM, lambda number, frame: pytest.fail("the engine did not take the signal"))
     try:
-        assert run.stderr
-        deadline = time.monotonic() + 30
-        while "waits for a GPU: GPU 0 (simulated) is held by the kernel a test" not in (line := run.stderr.readline()):
-            assert line
-            assert time.monotonic() < deadline
-        run.send_signal(signal.SIGTERM)
-        began = time.monotonic()
-        assert "Terminated" in run.communicate(timeout=20)[1]
-        assert time.monotonic() - began < 5
+        with monkeypatch.context() as patch:
+            patch.setattr(leases, "take", look)
+            with pytest.raises(Terminated, match="Stopped by SIGTERM"):
+                execute(path, "glmkit-gpu")
     finally:
-        run.kill()
+        signal.signal(signal.SIGTERM, before)
+    assert time.monotonic() - looked[-1] < 5
+    assert len(looked) == 3
     leases.release(mine)
     assert execute(path, "glmkit-gpu").cells[0].outputs[0].text.strip() == gpu.uuid
     assert leases.held([gpu]) == []
