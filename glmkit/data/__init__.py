@@ -1,6 +1,8 @@
 """What a model is given to learn from, and what it is judged by: splits, crops, masks, batches, labelled windows."""
 
 from glmkit.data.annotate import annotate
+from glmkit.data.audit import Audit, audit
+from glmkit.data.audit_cells import audit_cells
 from glmkit.data.batches import token_budget_batches
 from glmkit.data.cell_labels import CellLabels, cell_labels
 from glmkit.data.cell_store import CellStore
@@ -10,6 +12,7 @@ from glmkit.data.encoded import EncodedCells, EncodedWindows
 from glmkit.data.frames import FRAMES, OTHER_STRAND, coding_frames
 from glmkit.data.gene_graph import GeneGraph, coexpression_graph
 from glmkit.data.homology import closest, closest_train_neighbour, cluster, split_homology
+from glmkit.data.homology_dna import closest_dna, cluster_dna
 from glmkit.data.labelled import LabelledWindows
 from glmkit.data.labelled_crops import LabelledCrops
 from glmkit.data.labels import check_labels, check_stratified
@@ -25,6 +28,7 @@ from glmkit.data.within import bases_of, token_intervals
 __all__ = [
     "FRAMES",
     "OTHER_STRAND",
+    "Audit",
     "CellLabels",
     "CellSplit",
     "CellStore",
@@ -39,13 +43,17 @@ __all__ = [
     "Pieces",
     "Split",
     "annotate",
+    "audit",
+    "audit_cells",
     "bases_of",
     "cell_labels",
     "check_labels",
     "check_stratified",
     "closest",
+    "closest_dna",
     "closest_train_neighbour",
     "cluster",
+    "cluster_dna",
     "coding_frames",
     "coding_windows",
     "coexpression_graph",

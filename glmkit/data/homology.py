@@ -29,6 +29,7 @@ from glmkit.programs import SECONDS, run_program
 
 _ONE_STEP = 20_000  # sequences up to which all pairs are searched in one pass; beyond, MMseqs2's cascade
 _LETTERS = frozenset(PROTEIN.letters + PROTEIN.codes + PROTEIN.unknown)
+SHORTEST = 14  # residues below which MMseqs2 has no words to look for
 _FIELDS = "query,target,fident,qcov,tcov"
 
 
@@ -103,6 +104,8 @@ def closest(
 ) -> pd.DataFrame:
     """The most similar target of each query, by an MMseqs2 search (E-value at most 0.001).
 
+    Of peptides under 14 residues only equal ones are found.
+
     Parameters
     ----------
     queries, targets
@@ -127,13 +130,15 @@ def closest(
     _check("targets", targets)
     _check_ranges(1.0, coverage, sensitivity)
     ids, names = list(queries), list(targets)
-    with tempfile.TemporaryDirectory(prefix="glmkit-mmseqs-") as folder:
-        _write(Path(folder, "query.fasta"), [queries[name].upper() for name in ids])
-        _write(Path(folder, "target.fasta"), [targets[name].upper() for name in names])
-        argv = ["easy-search", "query.fasta", "target.fasta", "hits.tsv", "work", "-c", f"{coverage:g}", "--cov-mode", "0"]
-        argv += ["-k", "5", "-s", f"{sensitivity:g}", "--max-seqs", "1000", "--format-output", _FIELDS]
-        _mmseqs(argv, folder, threads, seconds)
-        lines = [line.split("\t") for line in Path(folder, "hits.tsv").read_text().splitlines()]
+    lines: list[list[str]] = []
+    if min(max(map(len, side.values())) for side in (queries, targets)) >= SHORTEST:
+        with tempfile.TemporaryDirectory(prefix="glmkit-mmseqs-") as folder:
+            _write(Path(folder, "query.fasta"), [queries[name].upper() for name in ids])
+            _write(Path(folder, "target.fasta"), [targets[name].upper() for name in names])
+            argv = ["easy-search", "query.fasta", "target.fasta", "hits.tsv", "work", "-c", f"{coverage:g}", "--cov-mode", "0"]
+            argv += ["-k", "5", "-s", f"{sensitivity:g}", "--max-seqs", "1000", "--format-output", _FIELDS]
+            _mmseqs(argv, folder, threads, seconds)
+            lines = [line.split("\t") for line in Path(folder, "hits.tsv").read_text().splitlines()]
     hits = sorted((float(i), min(float(a), float(b)), -int(target), int(query)) for query, target, i, a, b in lines)
     best = {query: (names[-target], i, covered) for i, covered, target, query in hits}  # the last, so the best, stays
     same = {sequence.upper(): name for name, sequence in list(targets.items())[::-1]}

@@ -74,13 +74,12 @@ def closest_dna(
     names = list(targets)
     hits = _hits(list(queries.values()), list(targets.values()), 0.0, coverage, threads, seconds)
     hits = hits.sort_values(["query", "identity", "coverage", "target"], ascending=[True, True, True, False])
-    best = hits.drop_duplicates("query", keep="last").set_index("query")
-    found = {
-        query: (names[row.target], row.identity, row.coverage, row.strand)
-        for query, row in zip(best.index, best.itertuples(), strict=True)
-    }
+    best = hits.drop_duplicates("query", keep="last")
+    columns = ("target", "identity", "coverage", "strand")
+    values = [(names[place], *rest) for place, *rest in zip(*(best[name].tolist() for name in columns), strict=True)]
+    found = dict(zip(best["query"].tolist(), values, strict=True))
     same = {sequence.upper(): name for name, sequence in list(targets.items())[::-1]}
-    rows = []
+    rows: list[tuple] = []
     for i, (name, sequence) in enumerate(queries.items()):
         if sequence.upper() in same:
             rows.append((name, same[sequence.upper()], 1.0, 1.0, "+"))
@@ -158,7 +157,14 @@ def _hits(
         run_program("makeblastdb", ["-in", "target.fasta", "-dbtype", "nucl", "-out", "target"], folder, seconds)
         argv = ["-task", "blastn", "-query", "query.fasta", "-db", "target", "-out", "hits.tsv", "-outfmt", _BLAST]
         argv += ["-strand", "both", "-word_size", str(word), "-evalue", f"{EVALUE:g}", "-max_hsps", "1"]
-        argv += ["-max_target_seqs", str(_TARGETS), "-qcov_hsp_perc", f"{100 * coverage:g}", "-num_threads", str(threads)]
+        argv += [
+            "-max_target_seqs",
+            str(_TARGETS),
+            "-qcov_hsp_perc",
+            f"{max(100 * coverage - 1, 0):g}",
+            "-num_threads",
+            str(threads),
+        ]
         run_program("blastn", argv, folder, seconds)
         hits = pd.read_csv(Path(folder, "hits.tsv"), sep="\t", names=_FIELDS, dtype=np.int64)
     hits["identity"] = hits["identical"] / hits["length"]
