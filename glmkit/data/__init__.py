@@ -9,6 +9,7 @@ from glmkit.data.cell_store import CellStore
 from glmkit.data.coding import coding_windows
 from glmkit.data.crops import Crops
 from glmkit.data.encoded import EncodedCells, EncodedWindows
+from glmkit.data.fold_groups import fold_groups
 from glmkit.data.frames import FRAMES, OTHER_STRAND, coding_frames
 from glmkit.data.gene_graph import GeneGraph, coexpression_graph
 from glmkit.data.homology import closest, closest_train_neighbour, cluster, split_homology
@@ -21,7 +22,9 @@ from glmkit.data.modalities import Lost, hide_lost, lose_modalities
 from glmkit.data.pieces import Pieces
 from glmkit.data.proteins import labelled_proteins, read_labels
 from glmkit.data.split import Split, hold_out, split_blocks, split_groups
+from glmkit.data.split_by import split_by, split_dates
 from glmkit.data.split_cells import CellSplit, split_cells
+from glmkit.data.split_pairs import PairSplit, split_pairs
 from glmkit.data.starts import start_windows
 from glmkit.data.within import bases_of, token_intervals
 
@@ -40,6 +43,7 @@ __all__ = [
     "LabelledWindows",
     "Lost",
     "Masked",
+    "PairSplit",
     "Pieces",
     "Split",
     "annotate",
@@ -57,6 +61,7 @@ __all__ = [
     "coding_frames",
     "coding_windows",
     "coexpression_graph",
+    "fold_groups",
     "hide_lost",
     "hold_out",
     "labelled_proteins",
@@ -64,9 +69,12 @@ __all__ = [
     "mask_tokens",
     "read_labels",
     "split_blocks",
+    "split_by",
     "split_cells",
+    "split_dates",
     "split_groups",
     "split_homology",
+    "split_pairs",
     "start_windows",
     "token_budget_batches",
     "token_intervals",
