@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from glmkit.bio import reverse_complement
-from glmkit.data.audit_rows import NAN, Items, Row, spearman
+from glmkit.data.audit_rows import NAN, Items, Row, copies_found, spearman
 from glmkit.data.homology import SHORTEST, closest
 from glmkit.data.homology_dna import closest_dna
 
@@ -178,7 +178,7 @@ def strand_row(items: Items, sequences: Sequence[str]) -> Row:
     test = items.rows("test")
     count = sum(sequences[i] not in train and reverse_complement(sequences[i]) in train for i in test)
     share = count / len(test)
-    finding = f"{count:,} test items ({share:.1%}) are reverse complements of training items" if count else ""
+    finding = copies_found(count, len(test), "the reverse complement of a training item", "reverse complements of training items")
     meaning = "Test items whose other strand stands in training: the same stretch of DNA."
     return Row("other strand in training", count, share, NAN, meaning, finding)
 

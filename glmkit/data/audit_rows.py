@@ -98,14 +98,14 @@ def duplicate_rows(items: Items, keys: Sequence[Hashable], noun: str = "sequence
         Row(
             "copies in training", len(copies), share, float(np.mean(agree)) if copies else NAN,
             f"Test items whose {noun} stands in training too; value: share of them with the same label there.",
-            f"{len(copies):,} test items ({share:.1%}) are copies of training items" if copies else "",
+            copies_found(len(copies), len(test), "a copy of a training item", "copies of training items"),
         )
     ]  # fmt: skip
     if of_part["validation"]:
         seen = [i for i in test if keys[i] in of_part["validation"]]
         also = [i for i in items.rows("validation") if keys[i] in of_part["train"]]
         meaning = f"Test items whose {noun} stands in validation, where a model is chosen."
-        finding = f"{len(seen):,} test items are copies of validation items" if seen else ""
+        finding = copies_found(len(seen), len(test), "a copy of a validation item", "copies of validation items")
         rows.append(Row("copies in validation", len(seen), len(seen) / len(test), NAN, meaning, finding))
         meaning = f"Validation items whose {noun} stands in training: they make the best step look better than it is."
         rows.append(Row("validation copies in training", len(also), NAN, NAN, meaning))
@@ -114,6 +114,24 @@ def duplicate_rows(items: Items, keys: Sequence[Hashable], noun: str = "sequence
         f"Items, of any part, whose {noun} has another label elsewhere: one of the two is wrong, or the {noun} does not decide."
     )
     return [*rows, Row("copies with another label", len(torn), NAN, NAN, meaning)]
+
+
+def copies_found(count: int, total: int, one: str, many: str) -> str:
+    """What the verdict says of copies; empty if there are none.
+
+    Parameters
+    ----------
+    count, total
+        Copies, and test items.
+    one, many
+        What one is, and what several are.
+
+    Returns
+    -------
+    str
+        A clause.
+    """
+    return f"{count:,} of the test items ({count / total:.1%}) {f'is {one}' if count == 1 else f'are {many}'}" if count else ""
 
 
 def group_row(items: Items, groups: Sequence | np.ndarray | None, noun: str = "group") -> Row:
@@ -146,7 +164,11 @@ def group_row(items: Items, groups: Sequence | np.ndarray | None, noun: str = "g
     meaning = (
         f"Test items whose {noun} stands in training too; value: number of such {noun}s out of {len(set(test))} in test{first}."
     )
-    finding = f"{len(both):,} {noun}s stand on both sides, with {count / len(test):.1%} of the test items" if count else ""
+    finding = (
+        f"{len(both):,} {noun}{'s stand' if len(both) > 1 else ' stands'} on both sides, with {count / len(test):.1%} of the test items"
+        if count
+        else ""
+    )
     return Row(check, count, count / len(test), float(len(both)), meaning, finding)
 
 
