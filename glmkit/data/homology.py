@@ -23,7 +23,7 @@ import pandas as pd
 
 from glmkit.bio.alphabets import PROTEIN
 from glmkit.data.split import split_groups
-from glmkit.errors import BadInput
+from glmkit.errors import BadInput, ResourceError
 from glmkit.files import disk_errors
 from glmkit.programs import SECONDS, run_program
 
@@ -87,7 +87,7 @@ def cluster(
         argv += ["--cov-mode", "0", "--cluster-mode", "1", "--max-seqs", "1000"]
         argv += ["--single-step-clustering", "1", "-k", "5"] if len(names) <= _ONE_STEP else []
         _mmseqs([*argv, "-s", f"{sensitivity:g}"], folder, threads, seconds)
-        pairs = [line.split("\t") for line in Path(folder, "out_cluster.tsv").read_text().splitlines()]
+        pairs = [line.split("\t") for line in result_file(folder, "out_cluster.tsv", "mmseqs").read_text().splitlines()]
     chief = {names[int(member)]: names[int(representative)] for representative, member in pairs}
     found = [first[sequence.upper()] for sequence in sequences.values()]
     return pd.Series([chief.get(name, name) for name in found], index=pd.Index(sequences, name="id"), name="cluster")
@@ -138,7 +138,7 @@ def closest(
             argv = ["easy-search", "query.fasta", "target.fasta", "hits.tsv", "work", "-c", f"{coverage:g}", "--cov-mode", "0"]
             argv += ["-k", "5", "-s", f"{sensitivity:g}", "--max-seqs", "1000", "--format-output", _FIELDS]
             _mmseqs(argv, folder, threads, seconds)
-            lines = [line.split("\t") for line in Path(folder, "hits.tsv").read_text().splitlines()]
+            lines = [line.split("\t") for line in result_file(folder, "hits.tsv", "mmseqs").read_text().splitlines()]
     hits = sorted((float(i), min(float(a), float(b)), -int(target), int(query)) for query, target, i, a, b in lines)
     best = {query: (names[-target], i, covered) for i, covered, target, query in hits}  # the last, so the best, stays
     same = {sequence.upper(): name for name, sequence in list(targets.items())[::-1]}
@@ -217,6 +217,34 @@ def split_homology(
             error.add_note(f"These are the clusters of the label {value!r}; merge or drop it if it is rare.")
             raise
     return parts
+
+
+def result_file(folder: str, name: str, program: str) -> Path:
+    """The file that a program was to write.
+
+    Parameters
+    ----------
+    folder, name
+        Where, and what it is called.
+    program
+        Who was to write it.
+
+    Returns
+    -------
+    pathlib.Path
+        Its path.
+
+    Raises
+    ------
+    ResourceError
+        It is not there, though the program ended without a word.
+    """
+    path = Path(folder, name)
+    if not path.is_file():
+        raise ResourceError(
+            f"{program} ended well but wrote no result ({name}). Is the disk full, or is it another program of that name?"
+        )
+    return path
 
 
 def _check(what: str, sequences: Mapping[str, str]) -> None:

@@ -21,6 +21,7 @@ import pandas as pd
 
 from glmkit.bio import reverse_complement
 from glmkit.bio.alphabets import DNA
+from glmkit.data.homology import result_file
 from glmkit.errors import BadInput
 from glmkit.files import disk_errors
 from glmkit.programs import SECONDS, find_program, run_program
@@ -166,7 +167,7 @@ def _hits(
             str(threads),
         ]
         run_program("blastn", argv, folder, seconds)
-        hits = pd.read_csv(Path(folder, "hits.tsv"), sep="\t", names=_FIELDS, dtype=np.int64)
+        hits = pd.read_csv(result_file(folder, "hits.tsv", "blastn"), sep="\t", names=_FIELDS, dtype=np.int64)
     hits["identity"] = hits["identical"] / hits["length"]
     spans = (hits["qend"] - hits["qstart"] + 1) / hits["qlen"], ((hits["tend"] - hits["tstart"]).abs() + 1) / hits["tlen"]
     hits["coverage"] = np.minimum(*spans)

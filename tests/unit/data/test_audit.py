@@ -186,20 +186,20 @@ def test_copies_with_another_label_are_found_in_any_part() -> None:
 @needs_mmseqs
 def test_membrane_proteins_leak_on_the_given_split_and_not_on_one_by_homology(shared_data: Callable[[str], Path]) -> None:
     train = pd.read_csv(shared_data("membrane_vs_cytosol/train.csv"))
-    test = pd.read_csv(shared_data("membrane_vs_cytosol/test.csv"))[:200]
+    test = pd.read_csv(shared_data("membrane_vs_cytosol/test.csv"))[:120]
     labels = [*train.labels, *test.labels]
-    given = audit([*train.sequences, *test.sequences], labels, ["train"] * len(train) + ["test"] * 200, sensitivity=4)
+    given = audit([*train.sequences, *test.sequences], labels, ["train"] * len(train) + ["test"] * 120, sensitivity=2)
     close = line(given, "relatives at 50%")
-    assert 0.25 < close.share < 0.35
+    assert 0.22 < close.share < 0.38
     assert close.value > 0.97
-    assert 0.35 < line(given, "relatives at 30%").share < 0.45
+    assert 0.28 < line(given, "relatives at 30%").share < 0.45
     assert line(given, "majority rate of those").value < 0.75
     assert given.leaks
-    some = [*train.sequences[:400], *test.sequences]
-    some_labels = [*train.labels[:400], *test.labels]
-    clusters = cluster({str(i): s for i, s in enumerate(some)}, sensitivity=4)
+    some = [*train.sequences[:180], *test.sequences]
+    some_labels = [*train.labels[:180], *test.labels]
+    clusters = cluster({str(i): s for i, s in enumerate(some)}, sensitivity=2)
     parts = split_homology(clusters, some_labels, (0.7, 0.0, 0.3))
-    apart = audit(some, some_labels, parts, groups=clusters, sensitivity=4)
+    apart = audit(some, some_labels, parts, groups=clusters, sensitivity=2)
     assert line(apart, "relatives at 30%").share < 0.01
     assert apart.verdict == "No leak found: no copies, no group on both sides, and next to no relatives across the split."
 
