@@ -12,7 +12,7 @@ def fold_groups(
 ) -> np.ndarray:
     """Deal whole groups out to k folds; item i is tested in fold ``folds[i]`` and trained on in all others.
 
-    Scikit-learn's ``StratifiedGroupKFold`` (or ``GroupKFold`` without labels) does the dealing.
+    Scikit-learn's ``StratifiedGroupKFold`` does the dealing, without labels as if all had one.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def fold_groups(
     BadInput
         Numbers that differ, fewer groups than folds, or a class that stands in fewer groups than folds (named).
     """
-    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
+    from sklearn.model_selection import StratifiedGroupKFold
 
     names = np.asarray(groups).astype(str)
     classes = np.zeros(len(names), dtype=str) if labels is None else np.asarray(labels).astype(str)
@@ -50,7 +50,7 @@ def fold_groups(
                 f"{k} folds need as many groups: {what}. Take a smaller k{', or merge or drop the label' if label else ''}."
             )
     order = np.lexsort((classes, names))
-    splitter = (GroupKFold if labels is None else StratifiedGroupKFold)(k, shuffle=True, random_state=seed)
+    splitter = StratifiedGroupKFold(k, shuffle=True, random_state=seed)
     folds = np.empty(len(names), np.int64)
     for number, (_, tested) in enumerate(splitter.split(order[:, None], classes[order], names[order])):
         if len(tested) == 0:
