@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from glmkit.data.audit_neighbours import CLOSE, nearest_items, relative_rows, short_rows, strand_row
+from glmkit.data.audit_neighbours import CLOSE, SPAN, nearest_items, relative_rows, short_rows, strand_row
 from glmkit.data.audit_profiles import profile_keys, profile_neighbours, standardised
 from glmkit.data.audit_rows import NAN, Items, Row, as_table, balance_row, duplicate_rows, group_row, length_row
 from glmkit.data.split import PARTS
@@ -81,7 +81,7 @@ def audit(
     groups: Sequence | np.ndarray | None = None,
     ids: Sequence[str] | None = None,
     identity: float | None = None,
-    coverage: float = 0.8,
+    coverage: float | None = None,
     sensitivity: float = 5.7,
     measured: bool | None = None,
     threads: int = 1,
@@ -108,7 +108,8 @@ def audit(
     identity
         Identity from which two sequences are relatives, in (0, 1]; by default 0.3 for proteins and 0.8 for DNA.
     coverage
-        Share of both sequences that the alignment has to cover, in [0, 1]. Lower it to find windows that overlap in part.
+        Share of both sequences that the alignment has to cover, in [0, 1]; by default 0.8 for proteins and 0.4 for DNA, where of
+        the windows cut from two copies of a stretch, whatever their phase, some share about half.
     sensitivity
         Of MMseqs2's search, 1 (fast) to 7.5.
     measured
@@ -145,11 +146,12 @@ def audit(
         rows += duplicate_rows(items, letters)
         rows += [strand_row(items, letters)] if alphabet == "dna" else []
         least = CLOSE[alphabet] if identity is None else identity
+        span = SPAN[alphabet] if coverage is None else coverage
         if absent := _absent(alphabet):
             rows.append(Row(f"relatives at {least:.0%}", None, NAN, NAN, f"Not checked. {absent}"))
         else:
-            nearest = nearest_items(items, letters, alphabet, coverage, sensitivity, threads, seconds)
-            rows += relative_rows(items, nearest, least, coverage, alphabet)
+            nearest = nearest_items(items, letters, alphabet, span, sensitivity, threads, seconds)
+            rows += relative_rows(items, nearest, least, span, alphabet)
             rows += short_rows(items, letters) if alphabet == "protein" else []
         rows.append(length_row(items, np.array([len(sequence) for sequence in letters])))
     rows += [group_row(items, groups), balance_row(items)]
@@ -197,6 +199,10 @@ def audited_items(
     if missing.any():
         raise BadInput(
             f"{int(missing.sum())} items have no label, the first is {names[int(np.argmax(missing))]!r}. Leave them out."
+        )
+    if values.dtype.kind == "f" and (endless := np.isinf(values)).any():
+        raise BadInput(
+            f"{int(endless.sum())} labels are infinite, the first is of {names[int(np.argmax(endless))]!r}. Correct them."
         )
     if measured is None:
         number = values.dtype.kind in "iuf"

@@ -19,11 +19,12 @@ import pandas as pd
 from glmkit.bio import reverse_complement
 from glmkit.data.audit_rows import NAN, Items, Row, copies_found, spearman
 from glmkit.data.homology import SHORTEST, closest
-from glmkit.data.homology_dna import closest_dna
+from glmkit.data.homology_dna import HALF, closest_dna
 
 TOLERATED = 0.01  # share of test items with a relative that is no leak yet
 BANDS = {"protein": (0.5, 0.9), "dna": (0.9, 0.99)}
 CLOSE = {"protein": 0.3, "dna": 0.8}
+SPAN = {"protein": 0.8, "dna": HALF}
 
 
 def nearest_items(

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from glmkit.bio import reverse_complement
-from glmkit.data import Audit, audit
+from glmkit.bio import read_genbank, reverse_complement
+from glmkit.data import Audit, audit, split_blocks
 from glmkit.errors import BadInput
 
 needs_mmseqs = pytest.mark.skipif(shutil.which("mmseqs") is None, reason="needs the program mmseqs (apt install mmseqs2)")
 needs_blast = pytest.mark.skipif(shutil.which("blastn") is None, reason="needs the program blastn (apt install ncbi-blast+)")
+DATA = Path(__file__).parents[2] / "data"
 AMINO, BASES = "ACDEFGHIKLMNPQRSTVWY", "ACGT"
 
 
@@ -131,6 +132,31 @@ def test_a_clean_split_is_called_so() -> None:
 
 
 @needs_blast
+def test_the_inverted_repeat_of_a_chloroplast_is_found_across_blocks_with_a_gap() -> None:
+    genome = next(iter(read_genbank(DATA / "arabidopsis_chloroplast.gb.gz")))
+    places = split_blocks({genome.id: len(genome.sequence)}, 5000, 500, (0.75, 0.0, 0.25))
+    rows = [
+        (genome.sequence[start : start + 200], part)
+        for part in ("train", "test")
+        for interval in places.part(part)
+        for start in range(interval.start, interval.end - 199, 200)
+    ]
+    labels = np.random.default_rng(6).integers(2, size=len(rows))
+    found = audit(
+        [s for s, _ in rows],
+        labels,
+        [part for _, part in rows],
+        alphabet="dna",
+        groups=range(len(rows)),
+    )
+    close = line(found, "relatives at 90%")
+    assert 0.15 < close.share < 0.35
+    assert (found.nearest.strand[found.nearest.identity >= 0.9] == "-").mean() > 0.9
+    assert 0.3 < close.value < 0.7, "labels drawn without regard to the sequence"
+    assert found.leaks
+
+
+@needs_blast
 def test_measured_values_are_compared_by_rank() -> None:
     rng = np.random.default_rng(2)
     train = [letters(80, BASES, rng) for _ in range(12)]
@@ -213,6 +239,7 @@ def test_membrane_proteins_leak_on_the_given_split(shared_data: Callable[[str], 
         ({"parts": ["train", "train", "tset"]}, r"Unknown parts \['tset'\]: expected train, validation, test"),
         ({"parts": ["train"] * 3}, "No item is in the part 'test'"),
         ({"labels": [0.5, None, 1.5]}, "1 items have no label, the first is '1'"),
+        ({"labels": [0.5, 1.5, -np.inf]}, "1 labels are infinite, the first is of '2'"),
         ({"ids": ["a", "b", "a"]}, "ids: some stand there twice"),
         ({"labels": ["a", "b", "c"], "measured": True}, "measured=True needs numbers as labels"),
         ({"sequences": ["MK", "MV"]}, "one sequence for each of 3 labels, got 2"),
