@@ -18,6 +18,7 @@ from glmkit.evaluate.baselines import (
 )
 from glmkit.evaluate.blast import BlastNeighbour, blast_hits
 from glmkit.evaluate.bootstrap import bootstrap
+from glmkit.evaluate.calibration import Calibration, Temperature, calibration, temperature
 from glmkit.evaluate.cell_baselines import (
     ClassShares,
     ComponentsLogistic,
@@ -26,11 +27,14 @@ from glmkit.evaluate.cell_baselines import (
     cell_baselines,
 )
 from glmkit.evaluate.cell_task import cell_task, modality_task
+from glmkit.evaluate.combine import combine
 from glmkit.evaluate.compare import compare
 from glmkit.evaluate.contacts import precision_at_L
 from glmkit.evaluate.few_shot import few_shot
+from glmkit.evaluate.finetuned import FineTuned, FineTuning
 from glmkit.evaluate.fitted import Baseline
 from glmkit.evaluate.integration import integration_metrics
+from glmkit.evaluate.k_fold import k_fold
 from glmkit.evaluate.kmer_linear import KmerLinear
 from glmkit.evaluate.markov import MarkovModel
 from glmkit.evaluate.metrics import METRICS, Metric
@@ -42,6 +46,7 @@ from glmkit.evaluate.modality_baselines import (
     modality_baselines,
     modality_values,
 )
+from glmkit.evaluate.paired_test import holm, paired_test
 from glmkit.evaluate.perturbation import (
     Effects,
     additive,
@@ -63,12 +68,15 @@ from glmkit.evaluate.protein_baselines import (
 )
 from glmkit.evaluate.recurrent import RecurrentNetwork
 from glmkit.evaluate.recurrent_language import RecurrentLanguage
+from glmkit.evaluate.results_card import ResultsCard, read_card, results_card
+from glmkit.evaluate.same_table import Reproduction, reproduce, same_table
 from glmkit.evaluate.scvi_baselines import MultiVI, TotalVI
 from glmkit.evaluate.sites import SiteForest, SiteLinear
 from glmkit.evaluate.table import Row, Table
 from glmkit.evaluate.task import Fold, Task
 from glmkit.evaluate.untrained import untrained
 from glmkit.evaluate.zero_shot import Blosum62, site_independent
+from glmkit.evaluate.zero_shot_table import zero_shot
 from glmkit.score.estimate import Estimate
 
 __all__ = [
@@ -78,6 +86,7 @@ __all__ = [
     "BlastNeighbour",
     "Blosum62",
     "BoostedTrees",
+    "Calibration",
     "ClassShares",
     "CodonUsage",
     "ComponentsLogistic",
@@ -88,6 +97,8 @@ __all__ = [
     "DipeptideLinear",
     "Effects",
     "Estimate",
+    "FineTuned",
+    "FineTuning",
     "Fold",
     "KmerForest",
     "KmerLinear",
@@ -106,11 +117,14 @@ __all__ = [
     "Probe",
     "RecurrentLanguage",
     "RecurrentNetwork",
+    "Reproduction",
+    "ResultsCard",
     "Row",
     "SiteForest",
     "SiteLinear",
     "Table",
     "Task",
+    "Temperature",
     "TotalVI",
     "VariableForest",
     "add_to_alignment",
@@ -119,27 +133,38 @@ __all__ = [
     "antibody_genes",
     "blast_hits",
     "bootstrap",
+    "calibration",
     "cell_baselines",
     "cell_task",
+    "combine",
     "compare",
     "few_shot",
+    "holm",
     "integration_metrics",
     "joined",
+    "k_fold",
     "mean_effect",
     "modality_baselines",
     "modality_task",
     "modality_values",
     "no_change",
+    "paired_test",
     "perturbation_effects",
     "perturbation_scores",
     "perturbation_summary",
     "precision_at_L",
     "protein_baselines",
     "pwm_baselines",
+    "read_card",
+    "reproduce",
+    "results_card",
     "ridge_path",
+    "same_table",
     "site_independent",
     "split_positions",
     "standard_baselines",
     "stored",
+    "temperature",
     "untrained",
+    "zero_shot",
 ]
