@@ -37,6 +37,7 @@ from glmkit.evaluate.integration import integration_metrics
 from glmkit.evaluate.k_fold import k_fold
 from glmkit.evaluate.kmer_linear import KmerLinear
 from glmkit.evaluate.markov import MarkovModel
+from glmkit.evaluate.memorisation import Memorisation, memorisation
 from glmkit.evaluate.metrics import METRICS, Metric
 from glmkit.evaluate.modality_baselines import (
     ComponentsRidge,
@@ -106,6 +107,7 @@ __all__ = [
     "Majority",
     "MarkovModel",
     "MeanOutputs",
+    "Memorisation",
     "Metric",
     "MultiVI",
     "NearestCells",
@@ -144,6 +146,7 @@ __all__ = [
     "joined",
     "k_fold",
     "mean_effect",
+    "memorisation",
     "modality_baselines",
     "modality_task",
     "modality_values",
