@@ -7,9 +7,13 @@ from glmkit.interpret.integrated_gradients import integrated_gradients
 from glmkit.interpret.mutagenesis import class_log_odds, mutagenesis
 from glmkit.interpret.occlusion import occlusion
 from glmkit.interpret.plant import plant
+from glmkit.interpret.randomise import randomise_weights, weight_groups
+from glmkit.interpret.rollout import attention_rollout
+from glmkit.interpret.shapley import shapley, shapley_features
 
 __all__ = [
     "Explanation",
+    "attention_rollout",
     "class_log_odds",
     "gradient_times_input",
     "importance",
@@ -20,4 +24,8 @@ __all__ = [
     "occlusion",
     "plant",
     "position_frequencies",
+    "randomise_weights",
+    "shapley",
+    "shapley_features",
+    "weight_groups",
 ]
