@@ -8,6 +8,8 @@ residues some hundred times fewer passes than mutagenesis. The trade-off: the an
 References
 ----------
 Sundararajan M, Taly A, Yan Q (2017). Axiomatic attribution for deep networks. ICML. arXiv:1703.01365.
+Erion G et al. (2021). Improving performance of deep learning models with axiomatic attribution priors and expected gradients.
+Nature Machine Intelligence 3, 620-631 (averages over a background).
 Majdandzic A et al. (2023). Correcting gradient-based interpretations of deep neural networks for genomics. Genome Biology 24, 109
 (letters against the mean of the alphabet).
 """
@@ -34,7 +36,7 @@ def integrated_gradients(
     sequences: Sequence[str | np.ndarray] | Any,
     *,
     target: int | None = None,
-    baseline: str | np.ndarray = "mask",
+    baseline: str | np.ndarray | Sequence[str] = "mask",
     steps: int = 50,
     method: Rule = "gausslegendre",
     batch_tokens: int = BATCH_TOKENS,
@@ -50,8 +52,9 @@ def integrated_gradients(
     target
         Class or output to follow; None for class 1, or output 0.
     baseline
-        What "nothing known" is at every letter: ``mask``, ``uniform`` (the mean of the letters), ``pad``, or a point of the
-        embedding, (width,). Special tokens around a sequence stay as they are.
+        What "nothing known" is at every letter: ``mask``, ``uniform`` (the mean of the letters), ``pad``, a point of the
+        embedding, (width,), or a list of sequences as long as those explained, over which the result is averaged (each costs
+        as much as one baseline). Special tokens around a sequence stay as they are.
     steps
         Points of the way at which the gradient is taken.
     method
@@ -70,16 +73,21 @@ def integrated_gradients(
     BadInput
         No classifier or regressor, a class or output it lacks, no input, an unknown baseline or rule, or too few steps.
     """
-    from glmkit.interpret.path import baseline_vector, walk
+    from glmkit.interpret.path import background_points, baseline_vector, walk
 
     nodes, weights = rule(method, steps)
     ids = encode(model, sequences)
     if not ids:
         raise BadInput("sequences: expected at least one, got none.")
-    point = baseline_vector(model, baseline)
-    named = baseline if isinstance(baseline, str) else "given"
+    if isinstance(baseline, str | np.ndarray):
+        points = [baseline_vector(model, baseline)]
+        named = baseline if isinstance(baseline, str) else "given"
+    else:
+        points = background_points(model, baseline, [len(item) for item in ids])
+        named = f"mean over {len(points)} sequences"
     text = f"Integrated gradients ({steps} steps, {method}, baseline {named})"
-    return explained(model, ids, walk(model, ids, nodes, weights, target, point, batch_tokens), point, text)
+    found = [explained(model, ids, walk(model, ids, nodes, weights, target, p, batch_tokens), p, text) for p in points]
+    return found[0] if len(found) == 1 else _averaged(found)
 
 
 def rule(method: str, steps: int) -> tuple[np.ndarray, np.ndarray]:
@@ -128,7 +136,7 @@ def explained(model: Any, ids: Sequence[np.ndarray], walked: "Iterable[Traced]",
     walked
         From :func:`glmkit.interpret.path.walk`.
     point
-        torch.Tensor (width,): the baseline.
+        torch.Tensor (width,) or (length, width): the baseline.
     method
         Name of the method.
 
@@ -143,11 +151,25 @@ def explained(model: Any, ids: Sequence[np.ndarray], walked: "Iterable[Traced]",
     letters = np.full((len(ids), longest, len(alphabet)), np.nan, np.float32) if alphabet else None
     score, base = np.zeros(len(ids)), np.zeros(len(ids))
     rows = [model.tokenizer.vocabulary.index(letter) for letter in alphabet]
-    moves = (model.network.embedding.weight.detach()[rows] - point).float() if alphabet else None
+    ends = model.network.embedding.weight.detach()[rows].float() if alphabet else None
     for item, gradient, moved, at_input, at_baseline in walked:
         length = len(ids[item])
         values[item, :length] = (gradient * moved).sum(1).cpu().numpy()
-        if letters is not None and moves is not None:
-            letters[item, :length] = (gradient @ moves.T).cpu().numpy()
+        if letters is not None and ends is not None:
+            letters[item, :length] = (gradient @ ends.T - (gradient * point).sum(1, keepdim=True)).cpu().numpy()
         score[item], base[item] = at_input, at_baseline
     return Explanation(values=values, score=score, base=base, method=method, letters=letters, alphabet=alphabet)
+
+
+def _averaged(found: list[Explanation]) -> Explanation:
+    """The mean of explanations of the same inputs against several baselines."""
+    first = found[0]
+    letters = None if first.letters is None else np.mean([each.letters for each in found if each.letters is not None], axis=0)
+    return Explanation(
+        values=np.mean([each.values for each in found], axis=0),
+        score=first.score,
+        base=np.mean([each.base for each in found], axis=0),
+        method=first.method,
+        letters=letters,
+        alphabet=first.alphabet,
+    )

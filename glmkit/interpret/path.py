@@ -23,7 +23,6 @@ from glmkit.models.transformer import Transformer
 from glmkit.score.batches import by_budget
 from glmkit.tokens import surround
 
-Baseline = str | np.ndarray
 BASELINES = ("mask", "uniform", "pad")
 
 
@@ -73,7 +72,7 @@ def walk(
     target
         As in :func:`glmkit.interpret.followed.followed`.
     baseline
-        (width,), from :func:`baseline_vector`.
+        (width,) for every letter, or (length, width) for inputs of one length.
     batch_tokens
         Tokens of a pass.
 
@@ -93,7 +92,8 @@ def walk(
             with torch.no_grad():
                 whole = model.network.embedding(tokens)
             inner = _inner(boundaries, around).to(model.device)
-            start = torch.where(inner[:, None], baseline.to(whole), whole)
+            start = whole.clone()
+            start[inner] = baseline.to(whole) if baseline.dim() == 1 else baseline.to(whole).repeat(len(members), 1)
             line = _Line(model, read, pieces, start, whole - start)
             total = torch.zeros(whole.shape, dtype=torch.float32, device=whole.device)
             copies = max(1, batch_tokens // len(tokens))
@@ -202,7 +202,7 @@ def frozen(model: Any) -> Iterator[None]:
             parameter.requires_grad_(wanted)
 
 
-def baseline_vector(model: Any, baseline: Baseline) -> torch.Tensor:
+def baseline_vector(model: Any, baseline: str | np.ndarray) -> torch.Tensor:
     """The point that stands for "nothing known" at every letter.
 
     Parameters
@@ -236,6 +236,36 @@ def baseline_vector(model: Any, baseline: Baseline) -> torch.Tensor:
     if baseline == "mask" and getattr(model.network.config, "token_dropout", None) is not None:
         return torch.zeros_like(weight[0])
     return weight[model.tokenizer.mask_id if baseline == "mask" else model.tokenizer.pad_id].clone()
+
+
+def background_points(model: Any, background: Sequence[str], lengths: Sequence[int]) -> list[torch.Tensor]:
+    """The embeddings of sequences that serve as baselines.
+
+    Parameters
+    ----------
+    model
+        A Classifier or Regressor.
+    background
+        One or more sequences.
+    lengths
+        Tokens of each input.
+
+    Returns
+    -------
+    list of torch.Tensor
+        Float (length, width) each.
+
+    Raises
+    ------
+    BadInput
+        No sequence, or tokens in another number than the inputs have.
+    """
+    rows = [np.asarray(model.tokenizer.encode(sequence)).astype(np.int64) for sequence in background]
+    found, wanted = sorted({len(row) for row in rows}), sorted(set(lengths))
+    if len(found) != 1 or found != wanted:
+        raise BadInput(f"baseline: its sequences must be as long as those explained; got {found} tokens for {wanted}.")
+    weight = model.network.embedding.weight.detach()
+    return [weight[torch.from_numpy(row).to(weight.device)] for row in rows]
 
 
 def _batches(network: Any, lengths: list[int], budget: int) -> Iterator[list[int]]:

@@ -98,6 +98,11 @@ def test_a_linear_model_is_explained_exactly() -> None:
     found = integrated_gradients(model, ["AAA"], baseline="uniform")
     np.testing.assert_allclose(found.values[0], worth * torch.tensor([1.0, 2, 3]), atol=1e-6)
     np.testing.assert_allclose(found.letters.sum(2), 0, atol=1e-6)
+    several = integrated_gradients(model, windows, baseline=["CCCCC", "GGACA", "TTTTT"], steps=2)
+    np.testing.assert_allclose(several.gap, 0, atol=1e-5)
+    np.testing.assert_allclose(several.base.mean(), score_function(model)(["CCCCC", "GGACA", "TTTTT"]).mean(), atol=1e-5)
+    np.testing.assert_allclose(several.letters - several.values[:, :, None], exact, atol=1e-5)
+    assert "baseline mean over 3 sequences" in several.method
     padded = integrated_gradients(model, ["AAA"], baseline="pad")
     given = integrated_gradients(model, ["AAA"], baseline=weight[model.tokenizer.pad_id].numpy())
     np.testing.assert_array_equal(padded.values, given.values)
@@ -165,6 +170,7 @@ def test_weights_are_drawn_anew_from_the_answer_downwards(classifier: Any) -> No
         ({"baseline": np.zeros(5)}, r"expected 12 finite numbers, a point of the embedding, got \(5,\)"),
         ({"method": "simpson"}, "one of gausslegendre, riemann_trapezoid, got 'simpson'"),
         ({"method": "riemann_trapezoid", "steps": 1}, "needs 2 or more, got 1"),
+        ({"baseline": ["ACGTA"]}, r"as long as those explained; got \[5\] tokens for \[5, 10\]"),
         ({"steps": 0}, "gausslegendre needs 1 or more, got 0"),
     ],
 )
