@@ -65,7 +65,7 @@ def integrated(steps: int, turns: int) -> list[Row]:
     """Rows of integrated gradients."""
     model, esm = esm_pair("8M")
     classifier = new_classifier(model, ["no", "yes"], dropout=0.0, seed=3)
-    chosen = proteins(protein_lengths(4, longest=400))
+    chosen = proteins(protein_lengths(8))
     point = model.network.embedding.weight[model.tokenizer.mask_id].detach().numpy()
 
     def ours() -> np.ndarray:
@@ -116,6 +116,10 @@ def local(turns: int) -> list[Row]:
         vocabulary_size=10, width=32, layers=2, heads=4, feedforward=128, mixing=("convolution", "local"), kernel=9, window=8
     )
     classifier = new_classifier(new_model(shape, BaseTokenizer(), seed=1), ["no", "yes"], dropout=0.0, seed=2)
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():  # larger weights, so that effects stand above the rounding of scores
+        for parameter in classifier.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.1)
     window = "".join(np.random.default_rng(0).choice(list("ACGT"), LONG))
     difference = checked(mutagenesis(classifier, [window]), by_tangermeme(classifier, window), "local mutagenesis")
     mine, slow = in_turns(
