@@ -52,7 +52,16 @@ def read_resources(value: Any, stage: str, path: Path, problems: list[str]) -> d
             problems.append(f"{where}.{name} {wrong}")
         else:
             found[str(name)] = amount
+    if int(found.get("gpu", 0)) % int(found.get("nodes", 1)):
+        problems.append(
+            f"{where}: gpu: {found['gpu']} cannot be shared evenly by nodes: {found['nodes']}; it counts all nodes' GPUs."
+        )
     return found
+
+
+def gpus_a_node(resources: Mapping[str, int | str]) -> int:
+    """How many GPUs a stage has on each of its nodes."""
+    return int(resources.get("gpu", 0)) // int(resources.get("nodes", 1))
 
 
 def _wrong(name: str, amount: Any) -> str:

@@ -174,6 +174,8 @@ def _launched(job: Path, ranks: int, restarts: int, device: str, where: Rendezvo
     threads = str(max(1, torch.get_num_threads() // here)) if device == "cpu" else "1"
     loopback = {} if where else {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
     environment = os.environ | loopback | {"OMP_NUM_THREADS": threads}
+    if where:
+        environment.pop("CUDA_VISIBLE_DEVICES", None)  # this node's; Slurm says to each node's processes what is theirs
     with open(job / "launcher.log", "wb") as out:
         launcher = subprocess.Popen(command, env=environment, stdout=out, stderr=out, start_new_session=True)
     try:

@@ -94,6 +94,10 @@ def test_yaml_reads_numbers_and_texts_as_they_look(study: Path) -> None:
             "first.resources.gpus is unknown. Did you mean 'gpu'?",
         ),
         (
+            "stages: {first: {notebook: first.ipynb, resources: {gpu: 5, nodes: 2}}}",
+            "first.resources: gpu: 5 cannot be shared evenly by nodes: 2",
+        ),
+        (
             "stages: {first: {notebook: first.ipynb, resources: {memory: 16}}}",
             "first.resources.memory must be a size such as 16G or 900M, got 16",
         ),
