@@ -79,7 +79,14 @@ def make_parser() -> argparse.ArgumentParser:
     run = verbs.add_parser("run", parents=[settings, shared], help="run what a study still needs", description=_RUN)
     run.add_argument("--until", action="append", default=[], metavar="STAGE", help="stop after this stage; repeatable")
     run.add_argument("--force", action="append", default=[], metavar="STAGE", help="run this stage again; repeatable")
-    run.add_argument("--cores", type=_positive, metavar="N", help="stages that may run side by side (default: all cores)")
+    run.add_argument(
+        "--cores",
+        type=_positive,
+        metavar="N",
+        help="stages that may run side by side (default: all cores; of a cluster, as the profile says)",
+    )
+    run.add_argument("--profile", default="local", metavar="NAME", help=_PROFILE)
+    run.add_argument("--dry-run", action="store_true", help="say which stages would run, with what, and run none")
     run.set_defaults(call=_run)
 
     check = verbs.add_parser("check", parents=[settings, shared], help="check a study and its parameters, running nothing")
@@ -130,6 +137,9 @@ _KERNELS = """install writes the kernels glmkit-cpu, glmkit-gpu (any free GPU) a
 has it to itself, in JupyterLab, papermill and studies (kernel: glmkit-gpu) alike. list says who has which."""
 
 
+_PROFILE = "where stages run: local, slurm, kubernetes, or a folder with a config.yaml of Snakemake's (default: local)"
+
+
 def _positive(text: str) -> int:
     number = int(text) if text.isdecimal() else 0
     if number < 1:
@@ -161,8 +171,13 @@ def _run(chosen: argparse.Namespace) -> int:
     from glmkit.studies.study import load_study
 
     plan = make_plan(load_study(chosen.study), chosen.name, parse_settings(chosen.settings))
+    if chosen.dry_run:
+        from glmkit.studies.preview import preview
+
+        print(preview(plan, chosen.cores, chosen.until, chosen.force, chosen.profile))
+        return 0
     try:
-        ran = workflow.run_plan(plan, chosen.cores, chosen.until, chosen.force)
+        ran = workflow.run_plan(plan, chosen.cores, chosen.until, chosen.force, chosen.profile)
     except workflow.StageFailed:
         if plan.sweep:  # what the points that went well came to
             report = _write_report(plan.folder)

@@ -22,6 +22,7 @@ from glmkit.files import disk_errors, read_json, write_json
 from glmkit.studies import gpus, ipynb, kernel, layout, processes, record, store, tracking
 from glmkit.studies.plan import Plan, PlannedStage
 from glmkit.studies.redact import redact
+from glmkit.studies.resources import gpus_a_node
 from glmkit.studies.stage import MLFLOW_RUN, STAGE_FOLDER
 from glmkit.studies.status import show_seconds
 
@@ -105,8 +106,9 @@ def execute(plan: Plan, stage: PlannedStage, run_folder: Path, child: str) -> Ou
     from papermill.exceptions import PapermillExecutionError
 
     folder = run_folder / stage.name
-    gpus_there = "gpu" in stage.resources and bool(gpus.list_gpus())  # elsewhere such a stage runs on the CPU
-    variables = {kernel.STAGE_GPUS: str(stage.resources["gpu"])} if gpus_there else {}
+    wanted = gpus_a_node(stage.resources)
+    gpus_there = wanted > 0 and bool(gpus.list_gpus())  # elsewhere such a stage runs on the CPU
+    variables = {kernel.STAGE_GPUS: str(wanted)} if gpus_there else {}
     with _environment({STAGE_FOLDER: str(folder), MLFLOW_RUN: child} | variables):
         try:
             papermill.execute_notebook(
@@ -204,6 +206,7 @@ def _begin(plan: Plan, folder: Path, stage: PlannedStage) -> None:
         process=processes.identity(),
         pid=os.getpid(),
         host=processes.identity()["host"],
+        job=os.environ.get("SLURM_JOB_ID", ""),
         versions=record.versions(),
         git=tracking.git_commit(),
     )

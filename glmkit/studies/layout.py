@@ -8,6 +8,7 @@ PLAN = f"{WORKFLOW}/plan.json"
 SESSION = f"{WORKFLOW}/session.json"
 SNAKEFILE = f"{WORKFLOW}/Snakefile"
 SNAKEMAKE_LOG = f"{WORKFLOW}/snakemake.log"
+CLUSTER_LOGS = f"{WORKFLOW}/slurm"  # as the profile says
 RUN_LOCK = ".lock"
 DONE = ".done"
 NOTEBOOK = "notebook.ipynb"

@@ -51,7 +51,7 @@ class PlannedStage:  # numpydoc ignore=PR02
     parameters: dict[str, Any]
     after: tuple[str, ...]
     code: str
-    resources: dict[str, int]
+    resources: dict[str, int | str]
     minutes: float | None
     cell_minutes: float | None
     point: dict[str, Any] = field(default_factory=dict)

@@ -6,7 +6,8 @@ no blank, quote or brace in a path above it can matter, and it holds no shell te
 
 A stage takes all the cores of the run: Snakemake tells a job's libraries (``OMP_NUM_THREADS``) to use no more threads than its
 rule has, and a training on one core of many would be a waste. The stages of a sweep's points take their share of the cores, so
-that as many points as the study says run side by side.
+that as many points as the study says run side by side. A stage that asks for cores gets those. Jobs of a cluster know no cores
+of the run: there a stage has the cores that it asks for, or a few, and points run side by side as the cluster has room.
 """
 
 import shlex
@@ -15,8 +16,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from glmkit.files import write_json, write_text
-from glmkit.studies import devices, gpus, layout
-from glmkit.studies.plan import Plan
+from glmkit.studies import devices, layout
+from glmkit.studies.executors import Profile, load_profile, options
+from glmkit.studies.plan import Plan, PlannedStage
+from glmkit.studies.resources import for_snakemake
+
+JOB_CORES = 4  # of a cluster's job that does not say
 
 _HEAD = """# Written by glmkit; changes are lost at the next run. To run it by hand, in this run's folder:
 # snakemake --snakefile .workflow/Snakefile --cores 2
@@ -38,7 +43,7 @@ rule {rule}:
 """
 
 
-def write_workflow(plan: Plan) -> None:
+def write_workflow(plan: Plan, profile: Profile | None = None) -> None:
     """Write the plan, the Snakefile and the copies of the notebooks into the run folder."""
     folder = plan.folder
     for stage in plan.stages:
@@ -47,41 +52,68 @@ def write_workflow(plan: Plan) -> None:
         if not copy.exists() or copy.read_text(encoding="utf-8") != text:
             write_text(copy, text)
     write_json(folder / layout.PLAN, plan.as_dict())
-    write_text(folder / layout.SNAKEFILE, render(plan))
+    write_text(folder / layout.SNAKEFILE, render(plan, profile))
 
 
-def render(plan: Plan) -> str:
-    """The Snakefile's text."""
+def render(plan: Plan, profile: Profile | None = None) -> str:
+    """The Snakefile's text, for the local profile unless another is given."""
+    profile = profile or load_profile()
     everything = [f"{stage.name}/{layout.DONE}" for stage in plan.stages]
     rules = [f"\nrule all:\n    input:\n        {everything!r},\n"]
     share = plan.sweep.side_by_side if plan.sweep else 1
     for number, stage in enumerate(plan.stages):
-        words = [sys.executable, "-P", "-m", layout.JOB, ".", stage.name]
-        needs = ", ".join(f"{name}={amount}" for name, amount in stage.resources.items())
+        asked = for_snakemake(stage.resources, stage.minutes)
+        needs = ", ".join(f"{name}={amount!r}" for name, amount in asked.items())
         rules.append(
             _RULE.format(
-                rule=f"point{number}_{stage.stage}" if stage.point else f"stage_{stage.name}",
+                rule=rule_name(number, stage),
                 notebook=layout.source(stage.stage),
                 after=[f"{name}/{layout.DONE}" for name in stage.after],
                 done=f"{stage.name}/{layout.DONE}",
                 values=stage.values,
                 code=stage.code,
                 priority=len(plan.stages) - number,  # points in the order of the axes
-                threads=f"max(1, workflow.cores // {share})" if stage.point and share > 1 else "workflow.cores",
+                threads=_threads(stage, profile, share),
                 resources=f"    resources: {needs}\n" if needs else "",
-                command=f"exec {shlex.join(words)}".replace("{", "{{").replace("}", "}}"),
+                command=_shell(plan, stage, profile),
             )
         )
     return _HEAD + "".join(rules)
 
 
-def command(plan: Plan, cores: int, until: Sequence[str] = (), force: Sequence[str] = ()) -> list[str]:
-    """The argument list that runs Snakemake on a plan's run folder."""
+def rule_name(number: int, stage: PlannedStage) -> str:
+    """The name of a stage's rule; `number` is its place in the plan."""
+    return f"point{number}_{stage.stage}" if stage.point else f"stage_{stage.name}"
+
+
+def _shell(plan: Plan, stage: PlannedStage, profile: Profile) -> str:
+    """What a job runs. In a container the run folder is on a volume, and Snakemake looks for the output where it works itself."""
+    folder = str(plan.folder) if profile.executor == "kubernetes" else "."
+    words = shlex.join([profile.python, "-P", "-m", layout.JOB, folder, stage.name]).replace("{", "{{").replace("}", "}}")
+    if profile.executor != "kubernetes":
+        return f"exec {words}"
+    done = shlex.quote(f"{folder}/{stage.name}/{layout.DONE}").replace("{", "{{").replace("}", "}}")
+    return f"{words} && cp {done} {{output:q}}"
+
+
+def _threads(stage: PlannedStage, profile: Profile, share: int) -> str:
+    if "cores" in stage.resources:
+        return str(stage.resources["cores"])
+    if profile.remote:
+        return str(JOB_CORES)
+    return f"max(1, workflow.cores // {share})" if stage.point and share > 1 else "workflow.cores"
+
+
+def command(
+    plan: Plan, cores: int | None, until: Sequence[str] = (), force: Sequence[str] = (), profile: Profile | None = None
+) -> list[str]:
+    """The argument list that runs Snakemake on a plan's run folder, by the local profile unless another is given."""
+    profile = profile or load_profile()
     words = [sys.executable, "-P", "-m", "snakemake", "--snakefile", layout.SNAKEFILE, "--directory", str(plan.folder)]
-    words += ["--cores", str(cores), "--executor", "local", "--nolock", "--rerun-incomplete", "--keep-going", "--nocolor"]
+    words += [*options(profile, cores, plan.root, plan.folder), "--nolock", "--rerun-incomplete", "--keep-going", "--nocolor"]
     words += ["--rerun-triggers", "mtime", "params", "input"]
-    if any("gpu" in stage.resources for stage in plan.stages):
-        words += ["--resources", f"gpu={len(gpus.list_gpus()) or max(1, devices.cuda_count())}"]
+    if not profile.remote and any("gpu" in stage.resources for stage in plan.stages):
+        words += ["--resources", f"gpu={max(1, devices.cuda_count())}"]
     if force:
         words += ["--forcerun", *(f"{stage.name}/{layout.DONE}" for name in force for stage in plan.named(name))]
     targets = [f"{stage.name}/{layout.DONE}" for name in until for stage in plan.named(name)] or ["all"]

@@ -11,7 +11,7 @@
         notebook: dna/3_pretrain.ipynb
         after: [acquire]          # optional: a parameter named like a stage says the same
         with: {steps: 400}        # optional
-        resources: {gpu: 1}       # optional
+        resources: {gpu: 1}       # optional: what it needs of the machine (glmkit.studies.resources)
         minutes: 120              # optional: the longest the stage may take
         cell_minutes: 60          # optional: the longest one of its cells may take
     sweep:                        # optional: parameters that take several values (glmkit.studies.sweep)
@@ -30,6 +30,7 @@ from typing import Any
 from glmkit.errors import BadInput
 from glmkit.files import workspace
 from glmkit.studies.ipynb import is_identifier, suggest
+from glmkit.studies.resources import read_resources
 from glmkit.studies.strict_yaml import read_yaml
 from glmkit.studies.sweep import Sweep, read_sweep
 
@@ -53,7 +54,7 @@ class Stage:  # numpydoc ignore=PR02
     after
         Stages named by ``after:``.
     resources
-        Such as ``{"gpu": 1}``; handed to Snakemake.
+        What it needs of the machine, such as ``{"gpu": 1, "memory": "16G"}``; see :mod:`glmkit.studies.resources`.
     minutes, cell_minutes
         The longest the stage and one cell may take; None for no limit.
     """
@@ -62,7 +63,7 @@ class Stage:  # numpydoc ignore=PR02
     notebook: Path
     parameters: dict[str, Any] = field(default_factory=dict)
     after: tuple[str, ...] = ()
-    resources: dict[str, int] = field(default_factory=dict)
+    resources: dict[str, int | str] = field(default_factory=dict)
     minutes: float | None = None
     cell_minutes: float | None = None
 
@@ -212,9 +213,7 @@ def _stage(name: Any, value: Any, path: Path, known: Mapping[str, Any], problems
         for stage in after
         if stage not in known
     ]
-    resources = value.get("resources") or {}
-    if not isinstance(resources, dict) or any(type(n) is not int or n < 0 or not is_identifier(k) for k, n in resources.items()):
-        problems.append(f"{path}: {name}.resources must be written as 'gpu: 1', got {resources!r}.")
+    resources = read_resources(value.get("resources"), str(name), path, problems)
     for key in ("minutes", "cell_minutes"):
         limit = value.get(key)
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | float) or not limit > 0):

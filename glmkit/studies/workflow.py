@@ -23,7 +23,8 @@ import psutil
 
 from glmkit.errors import GlmkitError, Interrupted, ResourceError, Terminated
 from glmkit.files import disk_errors, exclusive, write_json
-from glmkit.studies import layout, processes, record
+from glmkit.studies import cluster, layout, processes, record
+from glmkit.studies.executors import LOCAL, load_profile
 from glmkit.studies.plan import Plan
 from glmkit.studies.snakefile import command, write_workflow
 
@@ -38,7 +39,9 @@ class StageFailed(GlmkitError):
         self.exit_code = code
 
 
-def run_plan(plan: Plan, cores: int | None = None, until: Sequence[str] = (), force: Sequence[str] = ()) -> bool:
+def run_plan(
+    plan: Plan, cores: int | None = None, until: Sequence[str] = (), force: Sequence[str] = (), profile: str = LOCAL
+) -> bool:
     """Run what has to be run of a plan.
 
     Parameters
@@ -46,11 +49,13 @@ def run_plan(plan: Plan, cores: int | None = None, until: Sequence[str] = (), fo
     plan
         From :func:`glmkit.studies.plan.make_plan`.
     cores
-        How many stages may run side by side; by default one for each core of this machine.
+        How many stages may run side by side; by default one for each core of this machine, or as the profile says.
     until
         Stop after these stages.
     force
         Run these again even if nothing changed.
+    profile
+        Where stages run: see :func:`glmkit.studies.executors.load_profile`.
 
     Returns
     -------
@@ -60,7 +65,7 @@ def run_plan(plan: Plan, cores: int | None = None, until: Sequence[str] = (), fo
     Raises
     ------
     BadInput
-        Another run is at work in the folder, or a stage named here is none.
+        Another run is at work in the folder, a stage named here is none, or the profile cannot be used.
     ResourceError
         The run folder cannot be written.
     Interrupted, Terminated
@@ -70,14 +75,21 @@ def run_plan(plan: Plan, cores: int | None = None, until: Sequence[str] = (), fo
     """
     for name in (*until, *force):
         plan.named(name)
-    cores = cores or len(os.sched_getaffinity(0))
+    where = load_profile(profile)
+    cluster.require(where, plan.folder)
+    cores = cores or (None if where.remote else len(os.sched_getaffinity(0)))
     with _only_run(plan.folder):
+        cluster.settle_jobs(plan.folder)
         settle(plan.folder)
         _forget_untrue(plan)
         before = _done(plan)
         session = _begin(plan)
-        write_workflow(plan)
-        number = _drive(plan, session, command(plan, cores, until, force))
+        write_workflow(plan, where)
+        started = record.now()
+        number = _drive(plan, session, command(plan, cores, until, force, where), where.remote)
+        if where.remote:
+            cluster.settle_jobs(plan.folder)
+            cluster.tell_failures(plan, started)
         settle(plan.folder, quiet=number is not None)
         return _finish(plan, session, before, number, until)
 
@@ -168,7 +180,7 @@ def _begin(plan: Plan) -> str:
     return session
 
 
-def _drive(plan: Plan, session: str, words: list[str]) -> int | None:
+def _drive(plan: Plan, session: str, words: list[str], remote: bool) -> int | None:
     """Run Snakemake to its end; return the signal that stopped it, if one did."""
     stopped: list[int] = []
     before = {number: signal.signal(number, lambda n, _: stopped.append(n)) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -184,15 +196,17 @@ def _drive(plan: Plan, session: str, words: list[str]) -> int | None:
                 start_new_session=True,
                 preexec_fn=processes.dying_with_parent(),
             )
-        _watch(plan, session, process, stopped)
+        _watch(plan, session, process, stopped, remote)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
     return stopped[0] if stopped else None
 
 
-def _watch(plan: Plan, session: str, process: "subprocess.Popen[bytes]", stopped: list[int]) -> None:
+def _watch(plan: Plan, session: str, process: "subprocess.Popen[bytes]", stopped: list[int], remote: bool) -> None:
     """Wait for Snakemake. The first signal is passed on to the jobs, which have some seconds; the second ends everything.
+
+    Jobs of a cluster cannot be signalled from here: what is left of them once Snakemake is gone is cancelled.
 
     MLflow takes seconds to load, so that is done aside as soon as a stage runs: at the end, and above all after a signal, the
     truth can be told at once.
@@ -207,7 +221,7 @@ def _watch(plan: Plan, session: str, process: "subprocess.Popen[bytes]", stopped
         if stopped and not told:
             told, deadline = True, time.monotonic() + PATIENCE
             _say("Stopping: running stages may write their checkpoints. Once more stops at once.")
-            _pass_on(tree, stopped[0])
+            _pass_on(tree, stopped[0], remote)
         elif len(stopped) > 1 or time.monotonic() > deadline:
             _kill_run(plan, tree)
             process.wait()
@@ -219,9 +233,10 @@ def _load_mlflow() -> None:
     tracking.prepare_store()
 
 
-def _pass_on(tree: psutil.Process, number: int) -> None:
+def _pass_on(tree: psutil.Process, number: int, remote: bool) -> None:
     jobs = [child for child in processes.descendants(tree) if _is_job(child)]
-    for each, what in [(tree, signal.SIGTERM), *((job, number) for job in jobs)]:
+    first = signal.SIGINT if remote else signal.SIGTERM  # which cancels jobs elsewhere; jobs here get the signal themselves
+    for each, what in [(tree, first), *((job, number) for job in jobs)]:
         with contextlib.suppress(psutil.Error):
             each.send_signal(what)
 

@@ -1,8 +1,9 @@
 """Training on several processes from a notebook's call: torch's elastic launcher, watched, with metrics coming back as they happen.
 
 The run is described in a folder (see `glmkit.train.job`) and started as a program of its own, so a notebook's kernel never
-forks while it holds threads or a GPU. Rendezvous and traffic stay on the loopback interface. A process that is killed takes the
-others down within seconds; the launcher starts all of them again from the newest checkpoint, `restarts` times. Collective
+forks while it holds threads or a GPU. Rendezvous and traffic stay on the loopback interface, unless the call is made inside a
+Slurm job of several nodes: then `srun` starts one launcher on each, and they meet on the first (see `glmkit.train.rendezvous`);
+the folder has to be one that all nodes see. A process that is killed takes the others down within seconds; the launcher starts all of them again from the newest checkpoint, `restarts` times. Collective
 operations have a time limit, and a watch of our own ends everything if the launcher itself hangs (it has been seen to).
 """
 
@@ -10,6 +11,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -31,6 +33,7 @@ from glmkit.train.config import TrainConfig
 from glmkit.train.history import Log
 from glmkit.train.job import fill, write_model, write_task
 from glmkit.train.loop import FitResult
+from glmkit.train.rendezvous import Rendezvous, slurm_rendezvous
 from glmkit.train.signals import held_signals
 
 POLL_SECONDS = 0.2
@@ -54,7 +57,7 @@ def fit_distributed(
     restarts: int = 1,
     timeout: float = 50.0,
 ) -> FitResult:
-    """`fit` on several processes of this machine, one a GPU or CPU share; `model` ends with the trained weights.
+    """`fit` on several processes of this machine or Slurm job, one a GPU or CPU share; `model` ends with the trained weights.
 
     A step with `ranks` processes and ``config.accumulation`` A is that of one process with ``ranks * A``, up to the order of sums.
 
@@ -65,7 +68,7 @@ def fit_distributed(
     folder
         Where ``checkpoints/`` go, and ``job/``, what the processes are told and say.
     ranks
-        Processes. On GPUs as many as there are, at most.
+        Processes, over all nodes. On GPUs as many as there are, at most.
     shard
         Spread weights, gradients and optimiser over the processes (``fully_shard``) instead of a copy in each: for a Transformer
         that is too large for one GPU. A pass that does not fit in memory then ends the run instead of being halved.
@@ -83,11 +86,12 @@ def fit_distributed(
     Raises
     ------
     BadInput
-        As for `fit`; or fewer than one process or more than GPUs are asked for.
+        As for `fit`; or fewer than one process or more than GPUs are asked for, or as many as nodes cannot share evenly.
     ResourceError
         A process was lost for good, or as for `fit`.
     """
-    device = _device(config, ranks)
+    where = slurm_rendezvous()
+    device = _device(config, ranks, where)
     for value, name, least in ((restarts, "restarts", 0), (timeout, "timeout", 1)):
         if not value >= least:
             raise BadInput(f"{name} must be {least} or more, got {value!r}.")
@@ -109,9 +113,10 @@ def fit_distributed(
             "shard": shard,
             "timeout": timeout,
             "asker": os.getpid(),
+            "host": socket.gethostname(),
         }
         write_json(job / "job.json", description)
-        with held_signals() as signalled, _launched(job, ranks, restarts, device) as launcher:
+        with held_signals() as signalled, _launched(job, ranks, restarts, device, where) as launcher:
             _wait(launcher, job, ranks, log, lambda: signalled() or (stop is not None and stop()))
         if launcher.returncode != 0 or not (job / "result.json").exists():
             raise _failure(job, launcher.returncode, ranks)
@@ -121,28 +126,56 @@ def fit_distributed(
     return FitResult(**read_json(job / "result.json"), history=pd.DataFrame(rows, columns=None if rows else ["step"]))
 
 
-def _device(config: TrainConfig, ranks: int) -> str:
+def _device(config: TrainConfig, ranks: int, where: Rendezvous | None) -> str:
     if isinstance(ranks, bool) or not isinstance(ranks, int) or ranks < 1:
         raise BadInput(f"ranks must be a whole number of 1 or more, got {ranks!r}.")
     there = torch.cuda.device_count()
     if config.device == "cpu" or (config.device == "auto" and there == 0):
         return "cpu"
-    if ranks > there:
-        raise BadInput(
-            f"ranks={ranks} processes need a GPU each, this machine has {there}. Set ranks={max(there, 1)}, or device='cpu'."
-        )
+    nodes = len(where.nodes) if where else 1
+    if ranks > there * nodes:
+        has = f"this machine has {there}" if nodes == 1 else f"{nodes} nodes with {there} each have {there * nodes}"
+        raise BadInput(f"ranks={ranks} processes need a GPU each, {has}. Set ranks={max(there * nodes, 1)}, or device='cpu'.")
     return "cuda"
 
 
+def launch_words(job: Path, ranks: int, restarts: int, device: str, where: Rendezvous | None) -> list[str]:
+    """The command that starts all processes of a run.
+
+    Parameters
+    ----------
+    job
+        The folder that describes it.
+    ranks, restarts
+        As for `fit_distributed`.
+    device
+        ``cpu`` or ``cuda``.
+    where
+        The nodes; None for this machine alone.
+    """
+    words = [sys.executable, "-m", "torch.distributed.run", "--rdzv-backend=c10d", "--monitor-interval=0.5"]
+    if where is None:
+        words += ["--nnodes=1", f"--nproc-per-node={ranks}", "--rdzv-endpoint=127.0.0.1:0", "--local-addr=127.0.0.1"]
+    else:
+        nodes, each = len(where.nodes), where.share(ranks)
+        step = ["srun", "--overlap", f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1", "--kill-on-bad-exit=1"]
+        step += [f"--gpus-per-node={each}"] if device == "cuda" else []
+        words = [*step, *words, f"--nnodes={nodes}", f"--nproc-per-node={each}"]
+        words += [f"--rdzv-endpoint={where.endpoint}", f"--rdzv-id=glmkit-{where.job}"]
+    words += [f"--max-restarts={restarts}", "--shutdown-timeout=10", f"--log-dir={job / 'logs'}", "--redirects=3"]
+    return [*words, "--module", "glmkit.train.worker", str(job.resolve())]
+
+
 @contextmanager
-def _launched(job: Path, ranks: int, restarts: int, device: str) -> Iterator[subprocess.Popen[bytes]]:
+def _launched(job: Path, ranks: int, restarts: int, device: str, where: Rendezvous | None) -> Iterator[subprocess.Popen[bytes]]:
     """The launcher as a process group of its own; nothing of it is left when the block ends."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--nnodes=1", f"--nproc-per-node={ranks}"]
-    command += ["--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0", "--local-addr=127.0.0.1", "--monitor-interval=0.5"]
-    command += [f"--max-restarts={restarts}", "--shutdown-timeout=10", f"--log-dir={job / 'logs'}", "--redirects=3"]
-    command += ["--module", "glmkit.train.worker", str(job.resolve())]
-    threads = str(max(1, torch.get_num_threads() // ranks)) if device == "cpu" else "1"
-    environment = os.environ | {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": threads}
+    command = launch_words(job, ranks, restarts, device, where)
+    here = where.share(ranks) if where else ranks
+    threads = str(max(1, torch.get_num_threads() // here)) if device == "cpu" else "1"
+    loopback = {} if where else {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
+    environment = os.environ | loopback | {"OMP_NUM_THREADS": threads}
+    if where:
+        environment.pop("CUDA_VISIBLE_DEVICES", None)  # this node's; Slurm says to each node's processes what is theirs
     with open(job / "launcher.log", "wb") as out:
         launcher = subprocess.Popen(command, env=environment, stdout=out, stderr=out, start_new_session=True)
     try:
@@ -195,11 +228,14 @@ class _Lines:
 
 
 def _alive(path: Path) -> bool:
-    """Whether the process that wrote its number there is running; one that has not written yet counts as running."""
+    """Whether the process that wrote its number there is running; one that has not written yet, or elsewhere, counts as running."""
     if not path.exists():
         return True
+    about = read_json(path)
+    if about["host"] != socket.gethostname():
+        return True
     try:
-        return psutil.Process(read_json(path)["pid"]).status() != psutil.STATUS_ZOMBIE
+        return psutil.Process(about["pid"]).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 
@@ -221,6 +257,8 @@ def _end(launcher: subprocess.Popen[bytes], job: Path, ranks: int) -> None:
         path = job / f"rank-{rank}.json"
         if path.exists():
             about = read_json(path)
+            if about["host"] != socket.gethostname():
+                continue  # srun ends those
             try:
                 process = psutil.Process(about["pid"])
                 if process.ppid() in {about["launcher"], 1} and str(job.resolve()) in process.cmdline():

@@ -1,6 +1,6 @@
 """One process of a distributed run: ``python -m glmkit.train.worker JOB``, started by torch's elastic launcher.
 
-It joins the others over the loopback interface, takes its share of `fit`, and leaves what the asking process waits for in the
+It joins the others over the loopback interface, or the network between a job's nodes, takes its share of `fit`, and leaves what the asking process waits for in the
 job's folder: lines of metrics, the result, the final weights, or the error. A process whose launcher is gone stops itself,
 with a checkpoint if the step still ends.
 """
@@ -8,6 +8,7 @@ with a checkpoint if the step still ends.
 import json
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -42,8 +43,9 @@ def main(folder: Path) -> None:
         The job's.
     """
     job, rank = read_json(folder / "job.json"), int(os.environ["RANK"])
-    write_json(folder / f"rank-{rank}.json", {"pid": os.getpid(), "launcher": os.getppid()})
-    _watch(os.getppid(), job["asker"])
+    host = socket.gethostname()
+    write_json(folder / f"rank-{rank}.json", {"pid": os.getpid(), "launcher": os.getppid(), "host": host})
+    _watch(os.getppid(), job["asker"] if job["host"] == host else os.getppid())  # on another node, srun ends the launcher
     if (folder / "error.json").exists():  # an error that is no accident comes again: a restart does not help
         sys.exit(read_json(folder / "error.json")["exit_code"])
     config = TrainConfig(**job["config"] | {"betas": tuple(job["config"]["betas"])})
