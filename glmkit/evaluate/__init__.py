@@ -29,6 +29,7 @@ from glmkit.evaluate.few_shot import few_shot
 from glmkit.evaluate.fitted import Baseline
 from glmkit.evaluate.integration import integration_metrics
 from glmkit.evaluate.markov import MarkovModel
+from glmkit.evaluate.memorisation import Memorisation, memorisation
 from glmkit.evaluate.metrics import METRICS, Metric
 from glmkit.evaluate.modality_baselines import (
     ComponentsRidge,
@@ -82,6 +83,7 @@ __all__ = [
     "Majority",
     "MarkovModel",
     "MeanOutputs",
+    "Memorisation",
     "Metric",
     "MultiVI",
     "NearestCells",
@@ -108,6 +110,7 @@ __all__ = [
     "integration_metrics",
     "joined",
     "mean_effect",
+    "memorisation",
     "modality_baselines",
     "modality_task",
     "modality_values",

@@ -8,7 +8,8 @@ from glmkit.plot.histograms import log_histogram
 from glmkit.plot.logos import effect_map, logo, logo_pair
 from glmkit.plot.proteins import attention_map, landscape_map
 from glmkit.plot.scores import bits_bars, lines_with_bands, roc_curves, score_dots
-from glmkit.plot.training import training_curves
+from glmkit.plot.sweeps import sweep_lines
+from glmkit.plot.training import curves, training_curves
 
 __all__ = [
     "attention_map",
@@ -16,6 +17,7 @@ __all__ = [
     "class_dots",
     "confusion_matrix",
     "contact_map",
+    "curves",
     "effect_map",
     "embedding_scatter",
     "genomes",
@@ -28,5 +30,6 @@ __all__ = [
     "roc_curves",
     "score_dots",
     "shift_bars",
+    "sweep_lines",
     "training_curves",
 ]
