@@ -26,6 +26,7 @@ from glmkit.evaluate.cell_task import cell_task, modality_task
 from glmkit.evaluate.compare import compare
 from glmkit.evaluate.contacts import precision_at_L
 from glmkit.evaluate.few_shot import few_shot
+from glmkit.evaluate.finetuned import FineTuned, FineTuning
 from glmkit.evaluate.fitted import Baseline
 from glmkit.evaluate.integration import integration_metrics
 from glmkit.evaluate.markov import MarkovModel
@@ -77,6 +78,8 @@ __all__ = [
     "DipeptideLinear",
     "Effects",
     "Estimate",
+    "FineTuned",
+    "FineTuning",
     "Fold",
     "KmerForest",
     "KmerSVM",

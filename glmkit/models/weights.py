@@ -87,8 +87,8 @@ def check_layout(path: Path) -> None:
         raise BadInput(f"{path} does not exist. Expected a folder that glmkit.models.save wrote.")
     size = path.stat().st_size
     with open(path, "rb") as file:
-        head = file.read(8)
-        if head[:2] == b"PK" or head[:1] == b"\x80":
+        head, brace = file.read(8), file.read(1)
+        if brace != b"{" and (head[:2] == b"PK" or head[:1] == b"\x80"):  # a header's length may begin with these bytes too
             raise BadInput(
                 f"{path} is a pickle under another name: it can run any code when it is opened, so glmkit does not open it. "
                 "Ask its author for real safetensors."
@@ -100,7 +100,7 @@ def check_layout(path: Path) -> None:
             )
         if 8 + length > size:
             raise BadInput(f"{path} is cut: its header alone takes {8 + length:,} bytes, the file has {size:,}. Copy it again.")
-        text = file.read(length)
+        text = brace + file.read(length - 1)
     try:
         header = json.loads(text)
         ends = [int(entry["data_offsets"][1]) for name, entry in header.items() if name != "__metadata__"]

@@ -29,6 +29,7 @@ from glmkit.models import (
     save_head,
     weights_hash,
 )
+from glmkit.models.weights import check_layout
 from glmkit.tokens import BaseTokenizer, make_tokenizer
 
 WEIGHTS = "model.safetensors"
@@ -300,3 +301,13 @@ def test_a_regressor_comes_back_with_its_units(tmp_path: Path) -> None:
     assert back.shift.item() == pytest.approx(7.0)
     with pytest.raises(BadInput, match=r"holds a regressor, expected a classifier. Use glmkit.models.load_regressor"):
         load_classifier(tmp_path / "regressor")
+
+
+@pytest.mark.parametrize("length", [0x80 + 256 * 2, 0x4B50])
+def test_a_header_as_long_as_a_pickle_begins_is_no_pickle(tmp_path: Path, length: int) -> None:
+    """A safetensors file begins with its header's length: some lengths have the first bytes of a pickle, or of a zip file."""
+    header = json.dumps({"w": {"dtype": "F32", "shape": [3], "data_offsets": [0, 12]}}).encode()
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(length.to_bytes(8, "little") + header.ljust(length) + np.ones(3, np.float32).tobytes())
+    check_layout(path)
+    assert load_file(path)["w"].tolist() == [1, 1, 1]
