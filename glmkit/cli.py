@@ -80,7 +80,19 @@ def make_parser() -> argparse.ArgumentParser:
     run.add_argument("--until", action="append", default=[], metavar="STAGE", help="stop after this stage; repeatable")
     run.add_argument("--force", action="append", default=[], metavar="STAGE", help="run this stage again; repeatable")
     run.add_argument("--cores", type=_positive, metavar="N", help="stages that may run side by side (default: all cores)")
+    run.add_argument("--scheduled", metavar="FILE", help=argparse.SUPPRESS)  # what timers say
+    run.add_argument("--catch-up", action="store_true", help=argparse.SUPPRESS)
     run.set_defaults(call=_run)
+
+    schedule = verbs.add_parser("schedule", parents=[settings, shared], help="run a study on a clock", description=_SCHEDULE)
+    schedule.add_argument("run", nargs="?", metavar="RUN", help="with remove: whose schedule to take away")
+    due = schedule.add_mutually_exclusive_group()
+    due.add_argument("--at", metavar="HH:MM", help="every day at this time")
+    due.add_argument("--cron", metavar="'M H D M W'", help="when, in the five fields of cron, such as '30 2 * * 1-5'")
+    schedule.add_argument("--backend", choices=["cron", "systemd"], help="by default systemd where it runs for you, else cron")
+    schedule.add_argument("--on-failure", default="", metavar="COMMAND", help="run after a failure, which GLMKIT_ERROR tells it")
+    schedule.add_argument("--cores", type=_positive, metavar="N", help="as for run")
+    schedule.set_defaults(call=_schedule)
 
     check = verbs.add_parser("check", parents=[settings, shared], help="check a study and its parameters, running nothing")
     check.set_defaults(call=_check)
@@ -126,6 +138,9 @@ def _add_machine_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParse
 _RUN = """Run the stages of a study that are missing, failed, changed, or follow one that is. --set holds for the one call: a
 plain run afterwards goes back to the study's values and runs again what differs; give --name to keep both."""
 
+_SCHEDULE = """STUDY with --at or --cron hangs a study on a clock of this machine: it runs what changed, skips when nothing did, never
+overlaps with itself and makes up for a time that was missed. 'list' shows all schedules; 'remove RUN' takes one away."""
+
 _KERNELS = """install writes the kernels glmkit-cpu, glmkit-gpu (any free GPU) and one for each GPU or slice of one; a kernel with a GPU
 has it to itself, in JupyterLab, papermill and studies (kernel: glmkit-gpu) alike. list says who has which."""
 
@@ -154,6 +169,22 @@ def _version() -> str:
 
 
 def _run(chosen: argparse.Namespace) -> int:
+    if not chosen.scheduled:
+        _run_study(chosen)
+        return 0
+    from glmkit.studies.fire import fire
+    from glmkit.studies.schedule import Schedule
+
+    def run(schedule: Schedule) -> bool:
+        chosen.study, chosen.name, chosen.settings = schedule.study, schedule.name, schedule.settings
+        chosen.cores = schedule.cores
+        return _run_study(chosen)
+
+    return fire(chosen.scheduled, run, chosen.catch_up)
+
+
+def _run_study(chosen: argparse.Namespace) -> bool:
+    """Run what a study still needs, and say whether that was anything."""
     from glmkit.studies import workflow
     from glmkit.studies.headline import headline, took
     from glmkit.studies.plan import make_plan, parse_settings
@@ -178,6 +209,29 @@ def _run(chosen: argparse.Namespace) -> int:
             print(f"\n{text}\n")
         print(f"{plan.name}: done in {show_seconds(took(plan.folder))}.")
         print(f"report: {report}")
+    return ran
+
+
+def _schedule(chosen: argparse.Namespace) -> int:
+    from glmkit.studies import schedule
+    from glmkit.studies.crontime import daily, read_cron
+    from glmkit.studies.plan import make_plan, parse_settings
+    from glmkit.studies.study import load_study
+
+    if chosen.study == "remove" and chosen.run:
+        removed = schedule.remove(chosen.run)
+        print(f"{removed.name}: runs on no clock any more. What it computed is in {removed.workspace}/runs/{removed.name}.")
+        return 0
+    if chosen.study != "list":
+        if chosen.run or not (chosen.at or chosen.cron):
+            raise BadInput(
+                "Expected: glmkit schedule STUDY --at HH:MM or --cron 'M H D M W'; glmkit schedule list; or remove RUN."
+            )
+        when = daily(chosen.at) if chosen.at else read_cron(chosen.cron)
+        plan = make_plan(load_study(chosen.study), chosen.name, parse_settings(chosen.settings))
+        settings = {"settings": chosen.settings, "cores": chosen.cores}
+        schedule.add(plan, when, **settings, backend=chosen.backend, on_failure=chosen.on_failure)
+    print(schedule.show())
     return 0
 
 

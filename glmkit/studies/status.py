@@ -12,6 +12,7 @@ from glmkit.errors import BadInput
 from glmkit.files import workspace
 from glmkit.studies import record
 from glmkit.studies.sweep_state import PointState, points_of, shown_values, swept_stages
+from glmkit.studies.tables import columns
 
 _TAIL = 64 * 1024  # bytes read from the end of metrics.jsonl
 _LOSSES = ("loss", "train_loss", "validation_loss")
@@ -46,7 +47,7 @@ def overview(runs: Path) -> str:
         rows.append([*row, _clock(_started(found, stages)), show_seconds(_seconds(found, _run_status(found, states)))])
     if len(rows) == 1:
         return f"No runs below {runs} yet. Start one with: glmkit run notebooks/studies/bacterial_genes.yaml"
-    return _columns(rows)
+    return columns(rows)
 
 
 def describe(folder: Path) -> str:
@@ -70,8 +71,8 @@ def describe(folder: Path) -> str:
     report = folder / "report.html"
     notes += [f"report: {report}"] if report.exists() else []
     swept = ["", f"sweep: {sum(p.status == 'FINISHED' for p in points)} of {len(points)} points finished"] if points else []
-    swept += [_columns(_point_rows(points))] if points else []
-    return "\n".join([head, _columns(rows), *swept, *notes])
+    swept += [columns(_point_rows(points))] if points else []
+    return "\n".join([head, columns(rows), *swept, *notes])
 
 
 def _point_rows(points: list[PointState]) -> list[list[str]]:
@@ -173,8 +174,3 @@ def _clock(text: str | None) -> str:
 
 def _first_line(text: Any) -> str:
     return (str(text).strip().splitlines() or [""])[0][:200]
-
-
-def _columns(rows: list[list[str]]) -> str:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)

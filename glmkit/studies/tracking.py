@@ -103,6 +103,16 @@ def mark_killed(run_id: str) -> None:
         attempt("mark the dead run KILLED", mark)
 
 
+def tag_run(run_id: str, tags: dict[str, Any]) -> None:
+    """Set tags of a run, ended or not; "" does nothing."""
+    if not run_id:
+        return
+    from mlflow.entities import RunTag
+
+    entries = [RunTag(name, text) for name, text in _texts(tags).items()]
+    attempt("tag the run", lambda client: client.log_batch(run_id, tags=entries) or True)
+
+
 def _open(study: str | None, name: str, tags: dict[str, Any], parameters: dict[str, Any], experiment: str | None = None) -> str:
     def start(client: "MlflowClient") -> str:
         where = experiment or _experiment(client, study or "glmkit")
