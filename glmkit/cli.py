@@ -103,7 +103,13 @@ def make_parser() -> argparse.ArgumentParser:
 
     status = verbs.add_parser("status", parents=[shared], help="how a run stands; without a run, all of them")
     status.add_argument("run", nargs="?", help="a run's name or folder")
+    status.add_argument("--watch", action="store_true", help="draw it anew until the run ends")
     status.set_defaults(call=_status)
+
+    compare = verbs.add_parser("compare", parents=[shared], help="what differs between two runs, and what came of it")
+    compare.add_argument("first", metavar="RUN", help="a run's name or folder")
+    compare.add_argument("second", metavar="RUN")
+    compare.set_defaults(call=_compare)
 
     new = verbs.add_parser("new", parents=[shared], help="make a project with the notebooks to change")
     new.add_argument("folder")
@@ -272,9 +278,20 @@ def _params(chosen: argparse.Namespace) -> int:
 
 
 def _status(chosen: argparse.Namespace) -> int:
+    if chosen.watch:
+        from glmkit.studies.watch import watch
+
+        return watch(chosen.run)
     from glmkit.studies.status import print_status
 
     print_status(chosen.run)
+    return 0
+
+
+def _compare(chosen: argparse.Namespace) -> int:
+    from glmkit.studies.compare import compare
+
+    print(compare(chosen.first, chosen.second))
     return 0
 
 

@@ -67,5 +67,5 @@ def test_what_cron_would_not_understand(text: str, says: str) -> None:
 def test_a_time_of_day() -> None:
     assert daily("02:30").text == "30 2 * * *"
     for wrong in ("24:00", "2:3", "noon", "-1:30"):
-        with pytest.raises(BadInput, match="is no time of day. Expected hours and minutes from 00:00 to 23:59"):
+        with pytest.raises(BadInput, match=r"is no time of day\. Expected hours and minutes from 00:00 to 23:59"):
             daily(wrong)
