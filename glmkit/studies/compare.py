@@ -72,7 +72,7 @@ def _given(folder: Path) -> dict[str, str]:
     given: dict[str, str] = {}
     for name, stage, _ in status.stages_of(folder):
         for parameter, value in (stage.get("parameters") or {}).items():
-            given[f"{name}.{parameter}"] = str(value).replace(f"runs/{folder.name}/", "runs/*/")
+            given[f"{name}.{parameter}"] = str(value).replace(f"runs/{found.get('name', folder.name)}/", "runs/*/")
         given |= {f"{name}: data {key}": str(entry.get("sha256"))[:12] for key, entry in (stage.get("data") or {}).items()}
         given |= {f"{name}: code": str(stage["code"])[:12]} if stage.get("code") else {}
     sweep = found.get("sweep") or {}
