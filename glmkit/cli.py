@@ -213,6 +213,10 @@ def _run_study(chosen: argparse.Namespace) -> bool:
         report = _write_report(plan.folder)
         if text := headline(plan.folder):
             print(f"\n{text}\n")
+        if plan.bar and not chosen.until:
+            from glmkit.studies.registry import promote
+
+            print(promote(plan.study, plan.folder, plan.bar))
         print(f"{plan.name}: done in {show_seconds(took(plan.folder))}.")
         print(f"report: {report}")
     return ran

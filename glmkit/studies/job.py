@@ -24,6 +24,7 @@ from glmkit.studies.plan import Plan, PlannedStage
 from glmkit.studies.redact import redact
 from glmkit.studies.stage import MLFLOW_RUN, STAGE_FOLDER
 from glmkit.studies.status import show_seconds
+from glmkit.studies.system_metrics import SystemMetrics
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -76,7 +77,7 @@ def run_stage(plan: Plan, run_folder: Path, stage: PlannedStage) -> int:
         parent = ensure_parent(plan, run_folder)
         child = tracking.open_child(parent, stage.stage, stage.parameters, stage.point)
         record.update(folder, mlflow_run=child)
-        with Forwarder(folder, child) as forwarder:
+        with Forwarder(folder, child) as forwarder, SystemMetrics(child):
             outcome = execute(plan, stage, run_folder, child)
             if outcome.status == "KILLED":
                 forwarder.patience = 1.0
