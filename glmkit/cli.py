@@ -84,16 +84,6 @@ def make_parser() -> argparse.ArgumentParser:
     run.add_argument("--catch-up", action="store_true", help=argparse.SUPPRESS)
     run.set_defaults(call=_run)
 
-    schedule = verbs.add_parser("schedule", parents=[settings, shared], help="run a study on a clock", description=_SCHEDULE)
-    schedule.add_argument("run", nargs="?", metavar="RUN", help="with remove: whose schedule to take away")
-    due = schedule.add_mutually_exclusive_group()
-    due.add_argument("--at", metavar="HH:MM", help="every day at this time")
-    due.add_argument("--cron", metavar="'M H D M W'", help="when, in the five fields of cron, such as '30 2 * * 1-5'")
-    schedule.add_argument("--backend", choices=["cron", "systemd"], help="by default systemd where it runs for you, else cron")
-    schedule.add_argument("--on-failure", default="", metavar="COMMAND", help="run after a failure, which GLMKIT_ERROR tells it")
-    schedule.add_argument("--cores", type=_positive, metavar="N", help="as for run")
-    schedule.set_defaults(call=_schedule)
-
     check = verbs.add_parser("check", parents=[settings, shared], help="check a study and its parameters, running nothing")
     check.set_defaults(call=_check)
 
@@ -106,16 +96,34 @@ def make_parser() -> argparse.ArgumentParser:
     status.add_argument("--watch", action="store_true", help="draw it anew until the run ends")
     status.set_defaults(call=_status)
 
+    new = verbs.add_parser("new", parents=[shared], help="make a project with the notebooks to change")
+    new.add_argument("folder")
+    new.set_defaults(call=_new)
+    _add_clock_verbs(verbs, settings, shared)
+    _add_machine_verbs(verbs, shared)
+    return parser
+
+
+def _add_clock_verbs(
+    verbs: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    settings: argparse.ArgumentParser,
+    shared: argparse.ArgumentParser,
+) -> None:
+    """The verbs about more than one run: a study on a clock, two runs side by side."""
+    schedule = verbs.add_parser("schedule", parents=[settings, shared], help="run a study on a clock", description=_SCHEDULE)
+    schedule.add_argument("run", nargs="?", metavar="RUN", help="with remove: whose schedule to take away")
+    due = schedule.add_mutually_exclusive_group()
+    due.add_argument("--at", metavar="HH:MM", help="every day at this time")
+    due.add_argument("--cron", metavar="'M H D M W'", help="when, in the five fields of cron, such as '30 2 * * 1-5'")
+    schedule.add_argument("--backend", choices=["cron", "systemd"], help="by default systemd where it runs for you, else cron")
+    schedule.add_argument("--on-failure", default="", metavar="COMMAND", help="run after a failure, which GLMKIT_ERROR tells it")
+    schedule.add_argument("--cores", type=_positive, metavar="N", help="as for run")
+    schedule.set_defaults(call=_schedule)
+
     compare = verbs.add_parser("compare", parents=[shared], help="what differs between two runs, and what came of it")
     compare.add_argument("first", metavar="RUN", help="a run's name or folder")
     compare.add_argument("second", metavar="RUN")
     compare.set_defaults(call=_compare)
-
-    new = verbs.add_parser("new", parents=[shared], help="make a project with the notebooks to change")
-    new.add_argument("folder")
-    new.set_defaults(call=_new)
-    _add_machine_verbs(verbs, shared)
-    return parser
 
 
 def _add_machine_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", shared: argparse.ArgumentParser) -> None:
