@@ -3,6 +3,8 @@
 Nothing here imports PyTorch unless the recurrent baseline is asked for.
 """
 
+from glmkit.evaluate.alignment import add_to_alignment, align
+from glmkit.evaluate.alignment_sites import AlignmentSites, pwm_baselines
 from glmkit.evaluate.antibodies import antibody_genes
 from glmkit.evaluate.baselines import (
     BoostedTrees,
@@ -14,7 +16,9 @@ from glmkit.evaluate.baselines import (
     PositionWeights,
     standard_baselines,
 )
+from glmkit.evaluate.blast import BlastNeighbour, blast_hits
 from glmkit.evaluate.bootstrap import bootstrap
+from glmkit.evaluate.calibration import Calibration, Temperature, calibration, temperature
 from glmkit.evaluate.cell_baselines import (
     ClassShares,
     ComponentsLogistic,
@@ -23,12 +27,15 @@ from glmkit.evaluate.cell_baselines import (
     cell_baselines,
 )
 from glmkit.evaluate.cell_task import cell_task, modality_task
+from glmkit.evaluate.combine import combine
 from glmkit.evaluate.compare import compare
 from glmkit.evaluate.contacts import precision_at_L
 from glmkit.evaluate.few_shot import few_shot
 from glmkit.evaluate.finetuned import FineTuned, FineTuning
 from glmkit.evaluate.fitted import Baseline
 from glmkit.evaluate.integration import integration_metrics
+from glmkit.evaluate.k_fold import k_fold
+from glmkit.evaluate.kmer_linear import KmerLinear
 from glmkit.evaluate.markov import MarkovModel
 from glmkit.evaluate.memorisation import Memorisation, memorisation
 from glmkit.evaluate.metrics import METRICS, Metric
@@ -40,6 +47,7 @@ from glmkit.evaluate.modality_baselines import (
     modality_baselines,
     modality_values,
 )
+from glmkit.evaluate.paired_test import holm, paired_test
 from glmkit.evaluate.perturbation import (
     Effects,
     additive,
@@ -52,27 +60,39 @@ from glmkit.evaluate.perturbation import (
 from glmkit.evaluate.positions import split_positions
 from glmkit.evaluate.probe import Probe, joined, ridge_path, stored
 from glmkit.evaluate.protein_baselines import (
+    CompositionBoosting,
     CompositionForest,
     CompositionSVM,
     DipeptideLinear,
     NearestRelative,
-    SiteLinear,
     protein_baselines,
 )
 from glmkit.evaluate.recurrent import RecurrentNetwork
+from glmkit.evaluate.recurrent_language import RecurrentLanguage
+from glmkit.evaluate.results_card import ResultsCard, read_card, results_card
+from glmkit.evaluate.same_table import Reproduction, reproduce, same_table
 from glmkit.evaluate.scvi_baselines import MultiVI, TotalVI
+from glmkit.evaluate.sites import SiteForest, SiteLinear
 from glmkit.evaluate.table import Row, Table
 from glmkit.evaluate.task import Fold, Task
+from glmkit.evaluate.untrained import untrained
+from glmkit.evaluate.zero_shot import Blosum62, site_independent
+from glmkit.evaluate.zero_shot_table import zero_shot
 from glmkit.score.estimate import Estimate
 
 __all__ = [
     "METRICS",
+    "AlignmentSites",
     "Baseline",
+    "BlastNeighbour",
+    "Blosum62",
     "BoostedTrees",
+    "Calibration",
     "ClassShares",
     "CodonUsage",
     "ComponentsLogistic",
     "ComponentsRidge",
+    "CompositionBoosting",
     "CompositionForest",
     "CompositionSVM",
     "DipeptideLinear",
@@ -82,6 +102,7 @@ __all__ = [
     "FineTuning",
     "Fold",
     "KmerForest",
+    "KmerLinear",
     "KmerSVM",
     "Majority",
     "MarkovModel",
@@ -96,35 +117,57 @@ __all__ = [
     "OwnGene",
     "PositionWeights",
     "Probe",
+    "RecurrentLanguage",
     "RecurrentNetwork",
+    "Reproduction",
+    "ResultsCard",
     "Row",
+    "SiteForest",
     "SiteLinear",
     "Table",
     "Task",
+    "Temperature",
     "TotalVI",
     "VariableForest",
+    "add_to_alignment",
     "additive",
+    "align",
     "antibody_genes",
+    "blast_hits",
     "bootstrap",
+    "calibration",
     "cell_baselines",
     "cell_task",
+    "combine",
     "compare",
     "few_shot",
+    "holm",
     "integration_metrics",
     "joined",
+    "k_fold",
     "mean_effect",
     "memorisation",
     "modality_baselines",
     "modality_task",
     "modality_values",
     "no_change",
+    "paired_test",
     "perturbation_effects",
     "perturbation_scores",
     "perturbation_summary",
     "precision_at_L",
     "protein_baselines",
+    "pwm_baselines",
+    "read_card",
+    "reproduce",
+    "results_card",
     "ridge_path",
+    "same_table",
+    "site_independent",
     "split_positions",
     "standard_baselines",
     "stored",
+    "temperature",
+    "untrained",
+    "zero_shot",
 ]

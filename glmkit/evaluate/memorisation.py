@@ -121,34 +121,35 @@ def memorisation(
         Fewer than two sequences on a side, an empty one, a held-out sequence that is an exact copy of a training one, or fewer than
         one copy.
     """
-    same = set(train_sequences) & set(held_out)
-    if same:
+    _check_sets(train_sequences, held_out, copies, most)
+    rng = np.random.default_rng(seed)
+    options: dict[str, Any] = {"copies": copies, "shuffle": shuffle or _permuted, "passes": passes}
+    train = _side(model, "train_sequences", train_sequences, train_groups, most, rng, **options)
+    held = _side(model, "held_out", held_out, held_out_groups, most, rng, **options)
+    return _summary(train, held, draws, seed)
+
+
+def _check_sets(train: Sequence[str], held: Sequence[str], copies: int, most: int) -> None:
+    if same := set(train) & set(held):
         raise BadInput(
             f"held_out: {len(same)} of its sequences are exact copies of training sequences, such as {min(same)[:30]!r}. Take them out."
         )
     if copies < 1 or most < 2:
         raise BadInput(f"copies and most: expected at least 1 and 2, got {copies} and {most}.")
-    rng = np.random.default_rng(seed)
-    options: dict[str, Any] = {"copies": copies, "shuffle": shuffle or _permuted, "passes": passes}
-    sides = {
-        "training": _side(model, "train_sequences", train_sequences, train_groups, most, rng, **options),
-        "held-out": _side(model, "held_out", held_out, held_out_groups, most, rng, **options),
-    }
+
+
+def _summary(train: _Side, held: _Side, draws: int, seed: int) -> Memorisation:
     rows, gains = [], []
-    for number, (name, side) in enumerate(sides.items()):
+    for number, (name, side) in enumerate((("training", train), ("held-out", held))):
         for label, nats in ((name, side.nats), (f"{name}, shuffled", side.shuffled)):
             estimate = interval(*side.drawn(nats, draws, seed + number))
             rows.append((label, len(side.letters), int(side.letters.sum()), *estimate))
         gains.append(side.drawn(side.nats - side.shuffled, draws, seed + number))
     excess = interval(gains[0][0] - gains[1][0], gains[0][1] - gains[1][1])
-    membership = _membership(sides["training"], sides["held-out"], draws, seed)
+    membership = _membership(train, held, draws, seed)
     columns = ["set", "sequences", "letters", "nats_per_letter", "nats_per_letter_low", "nats_per_letter_high"]
-    return Memorisation(
-        table=pd.DataFrame(rows, columns=columns),
-        excess=excess,
-        membership=membership,
-        sentence=_sentence(excess, membership),
-    )
+    table = pd.DataFrame(rows, columns=columns)
+    return Memorisation(table=table, excess=excess, membership=membership, sentence=_sentence(excess, membership))
 
 
 def _side(

@@ -9,6 +9,7 @@ from glmkit.plot.histograms import log_histogram
 from glmkit.plot.logos import effect_map, logo, logo_pair
 from glmkit.plot.motifs import importance_bars, motif_logos
 from glmkit.plot.proteins import attention_map, landscape_map
+from glmkit.plot.protocols import few_shot_curves, reliability, table_figure
 from glmkit.plot.scores import bits_bars, lines_with_bands, roc_curves, score_dots
 from glmkit.plot.sweeps import sweep_lines
 from glmkit.plot.training import curves, training_curves
@@ -23,6 +24,7 @@ __all__ = [
     "dependency_map",
     "effect_map",
     "embedding_scatter",
+    "few_shot_curves",
     "genomes",
     "importance_bars",
     "landscape_map",
@@ -32,9 +34,11 @@ __all__ = [
     "logo_pair",
     "motif_logos",
     "output_dots",
+    "reliability",
     "roc_curves",
     "score_dots",
     "shift_bars",
     "sweep_lines",
+    "table_figure",
     "training_curves",
 ]

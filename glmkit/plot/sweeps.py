@@ -8,6 +8,7 @@ from collections.abc import Hashable
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from glmkit.errors import BadInput
@@ -58,19 +59,8 @@ def sweep_lines(
     for number, value in enumerate(lines):
         some = known if by is None else known[known[by] == value]
         shift = _SPREAD * (number - (len(lines) - 1) / 2)
-        colour = CYCLE[number % len(CYCLE)]
-        at = some[parameter].map(places).to_numpy(float) + shift
-        y = some[metric].to_numpy(float)
-        means = some.groupby(parameter, sort=False)[metric].mean()
-        means = means[sorted(means.index, key=lambda name: places[name])]
-        ax.plot([places[name] + shift for name in means.index], means, color=colour, linewidth=1.4,
-                label=None if by is None else f"{by} = {value}")  # fmt: skip
-        if {f"{metric}_low", f"{metric}_high"} <= set(some.columns):
-            ends = some[[f"{metric}_low", f"{metric}_high"]].to_numpy(float)
-            ax.vlines(at, ends[:, 0], ends[:, 1], color=colour, alpha=0.45, linewidth=1.2)
-        ax.plot(at, y, "o", color=colour, markersize=4, alpha=0.85)
-        if "best" in some.columns and (chosen := (some["best"] == "best").to_numpy()).any():
-            ax.plot(at[chosen], y[chosen], "o", markersize=9, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1.1)
+        places_here = some[parameter].map(places).to_numpy(float) + shift
+        _draw_line(ax, places_here, some, metric, CYCLE[number % len(CYCLE)], "" if by is None else f"{by} = {value}")
     ax.set_xticks(list(places.values()), [str(value) for value in places])
     ax.set_xlim(-0.5, len(places) - 0.5)
     ax.set(xlabel=parameter, ylabel=ylabel or metric)
@@ -78,6 +68,19 @@ def sweep_lines(
         ax.legend(frameon=False, fontsize=8, labelcolor=GREY)
     title(ax, heading)
     return figure
+
+
+def _draw_line(ax: Axes, at: np.ndarray, rows: pd.DataFrame, metric: str, colour: str, label: str) -> None:
+    """Each row as a dot at its place with its interval, and a line through the means of each place."""
+    y = rows[metric].to_numpy(float)
+    where = np.unique(at)
+    ax.plot(where, [y[at == place].mean() for place in where], color=colour, linewidth=1.4, label=label or None)
+    if {f"{metric}_low", f"{metric}_high"} <= set(rows.columns):
+        ends = rows[[f"{metric}_low", f"{metric}_high"]].to_numpy(float)
+        ax.vlines(at, ends[:, 0], ends[:, 1], color=colour, alpha=0.45, linewidth=1.2)
+    ax.plot(at, y, "o", color=colour, markersize=4, alpha=0.85)
+    if "best" in rows.columns and (chosen := (rows["best"] == "best").to_numpy()).any():
+        ax.plot(at[chosen], y[chosen], "o", markersize=9, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1.1)
 
 
 def _ordered(values: pd.Series) -> list[Hashable]:

@@ -62,13 +62,16 @@ def test_killed_half_way_only_the_rest_runs_and_a_failed_point_stops_no_other(tm
     (root / "hold").touch()
     process = start(root, "tests.faults.quick_job")
     deadline = time.monotonic() + 90
-    while record.read(folder / "sweep/dropout=0.1,seed=1/second").get("status") != "RUNNING":  # two are done, two are held
+    held = [folder / f"sweep/dropout=0.1,seed={seed}/second" for seed in (0, 1)]
+    while [record.read(place).get("status") for place in held] != ["RUNNING"] * 2:  # two points are done
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    for each in [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            each.send_signal(signal.SIGKILL)
+    everyone = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    for number in (signal.SIGSTOP, signal.SIGKILL):  # stopped first, so that no job can act on the death of its parent
+        for each in everyone:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.send_signal(number)
     process.communicate(timeout=30)
     shared = ["first", "sweep/dropout=0.0,seed=0/second", "sweep/dropout=0.0,seed=1/second"]
     assert sorted(ran(root)) == shared
