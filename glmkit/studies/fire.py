@@ -120,8 +120,8 @@ def _end(schedule: Schedule, began: str, outcome: str, error: Exception | None =
     found = record.read(Path(schedule.workspace) / "runs" / schedule.name)
     run_id = str(found.get("mlflow_run") or "")
     tags = {"glmkit.schedule": schedule.name, "glmkit.schedule.outcome": outcome, "glmkit.schedule.exit_code": code}
-    if outcome == "SKIPPED":
-        tags["skipped"] = last["ended"]
+    if outcome == "SKIPPED":  # the run keeps the outcome that it had
+        tags = {"glmkit.schedule": schedule.name, "skipped": last["ended"]}
     if text:
         tags["glmkit.schedule.error"] = text
     if outcome == "FAILED" and str(found.get("started") or "") < began:  # it did not come as far as a run of its own

@@ -119,8 +119,8 @@ def test_mlflow_is_told_what_came_of_a_call(clocked: Clocked, monkeypatch: pytes
     monkeypatch.setattr(tracking, "close_run", lambda *words: opened.append(words[1]))
     record.update(clocked.root / "runs/toy", mlflow_run="old", started="2026-01-01T00:00:00.000+00:00", study="toy")
     assert fire.fire(kept.file, lambda _: False) == 0
-    assert tags[0][0] == "old"
-    assert tags[0][1]["skipped"] == json.loads(kept.state.read_text())["last"]["ended"]
+    ended = json.loads(kept.state.read_text())["last"]["ended"]
+    assert tags == [("old", {"glmkit.schedule": "toy", "skipped": ended})]
 
     def broken(_: schedule.Schedule) -> bool:
         raise schedule.BadInput("first.ipynb was not found.")
