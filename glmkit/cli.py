@@ -87,6 +87,8 @@ def make_parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--profile", default="local", metavar="NAME", help=_PROFILE)
     run.add_argument("--dry-run", action="store_true", help="say which stages would run, with what, and run none")
+    run.add_argument("--scheduled", metavar="FILE", help=argparse.SUPPRESS)  # what timers say
+    run.add_argument("--catch-up", action="store_true", help=argparse.SUPPRESS)
     run.set_defaults(call=_run)
 
     check = verbs.add_parser("check", parents=[settings, shared], help="check a study and its parameters, running nothing")
@@ -98,13 +100,38 @@ def make_parser() -> argparse.ArgumentParser:
 
     status = verbs.add_parser("status", parents=[shared], help="how a run stands; without a run, all of them")
     status.add_argument("run", nargs="?", help="a run's name or folder")
+    status.add_argument("--watch", action="store_true", help="draw it anew until the run ends")
     status.set_defaults(call=_status)
 
     new = verbs.add_parser("new", parents=[shared], help="make a project with the notebooks to change")
     new.add_argument("folder")
     new.set_defaults(call=_new)
+    _add_clock_verbs(verbs, settings, shared)
     _add_machine_verbs(verbs, shared)
     return parser
+
+
+def _add_clock_verbs(
+    verbs: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    settings: argparse.ArgumentParser,
+    shared: argparse.ArgumentParser,
+) -> None:
+    """The verbs about more than one run: a study on a clock, two runs side by side."""
+    schedule = verbs.add_parser("schedule", parents=[settings, shared], help="run a study on a clock", description=_SCHEDULE)
+    schedule.add_argument("run", nargs="?", metavar="RUN", help="with remove: whose schedule to take away")
+    due = schedule.add_mutually_exclusive_group()
+    due.add_argument("--at", metavar="HH:MM", help="every day at this time")
+    due.add_argument("--cron", metavar="'M H D M W'", help="when, in the five fields of cron, such as '30 2 * * 1-5'")
+    schedule.add_argument("--backend", choices=["cron", "systemd"], help="by default systemd where it runs for you, else cron")
+    schedule.add_argument("--on-failure", default="", metavar="COMMAND", help="run after a failure, which GLMKIT_ERROR tells it")
+    schedule.add_argument("--cores", type=_positive, metavar="N", help="as for run")
+    schedule.add_argument("--profile", default="local", metavar="NAME", help="as for run")
+    schedule.set_defaults(call=_schedule)
+
+    compare = verbs.add_parser("compare", parents=[shared], help="what differs between two runs, and what came of it")
+    compare.add_argument("first", metavar="RUN", help="a run's name or folder")
+    compare.add_argument("second", metavar="RUN")
+    compare.set_defaults(call=_compare)
 
 
 def _add_machine_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", shared: argparse.ArgumentParser) -> None:
@@ -132,6 +159,9 @@ def _add_machine_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParse
 
 _RUN = """Run the stages of a study that are missing, failed, changed, or follow one that is. --set holds for the one call: a
 plain run afterwards goes back to the study's values and runs again what differs; give --name to keep both."""
+
+_SCHEDULE = """STUDY with --at or --cron hangs a study on a clock of this machine: it runs what changed, skips when nothing did, never
+overlaps with itself and makes up for a time that was missed. 'list' shows all schedules; 'remove RUN' takes one away."""
 
 _KERNELS = """install writes the kernels glmkit-cpu, glmkit-gpu (any free GPU) and one for each GPU or slice of one; a kernel with a GPU
 has it to itself, in JupyterLab, papermill and studies (kernel: glmkit-gpu) alike. list says who has which."""
@@ -164,6 +194,22 @@ def _version() -> str:
 
 
 def _run(chosen: argparse.Namespace) -> int:
+    if not chosen.scheduled:
+        _run_study(chosen)
+        return 0
+    from glmkit.studies.fire import fire
+    from glmkit.studies.schedule import Schedule
+
+    def run(schedule: Schedule) -> bool:
+        chosen.study, chosen.name, chosen.settings = schedule.study, schedule.name, schedule.settings
+        chosen.cores, chosen.profile = schedule.cores, schedule.profile
+        return _run_study(chosen)
+
+    return fire(chosen.scheduled, run, chosen.catch_up)
+
+
+def _run_study(chosen: argparse.Namespace) -> bool:
+    """Run what a study still needs, and say whether that was anything."""
     from glmkit.studies import workflow
     from glmkit.studies.headline import headline, took
     from glmkit.studies.plan import make_plan, parse_settings
@@ -175,7 +221,7 @@ def _run(chosen: argparse.Namespace) -> int:
         from glmkit.studies.preview import preview
 
         print(preview(plan, chosen.cores, chosen.until, chosen.force, chosen.profile))
-        return 0
+        return False
     try:
         ran = workflow.run_plan(plan, chosen.cores, chosen.until, chosen.force, chosen.profile)
     except workflow.StageFailed:
@@ -191,8 +237,35 @@ def _run(chosen: argparse.Namespace) -> int:
         report = _write_report(plan.folder)
         if text := headline(plan.folder):
             print(f"\n{text}\n")
+        if plan.bar and not chosen.until:
+            from glmkit.studies.registry import promote
+
+            print(promote(plan.study, plan.folder, plan.bar))
         print(f"{plan.name}: done in {show_seconds(took(plan.folder))}.")
         print(f"report: {report}")
+    return ran
+
+
+def _schedule(chosen: argparse.Namespace) -> int:
+    from glmkit.studies import schedule
+    from glmkit.studies.crontime import daily, read_cron
+    from glmkit.studies.plan import make_plan, parse_settings
+    from glmkit.studies.study import load_study
+
+    if chosen.study == "remove" and chosen.run:
+        removed = schedule.remove(chosen.run)
+        print(f"{removed.name}: runs on no clock any more. What it computed is in {removed.workspace}/runs/{removed.name}.")
+        return 0
+    if chosen.study != "list":
+        if chosen.run or not (chosen.at or chosen.cron):
+            raise BadInput(
+                "Expected: glmkit schedule STUDY --at HH:MM or --cron 'M H D M W'; glmkit schedule list; or remove RUN."
+            )
+        when = daily(chosen.at) if chosen.at else read_cron(chosen.cron)
+        plan = make_plan(load_study(chosen.study), chosen.name, parse_settings(chosen.settings))
+        settings = {"settings": chosen.settings, "cores": chosen.cores, "profile": chosen.profile}
+        schedule.add(plan, when, **settings, backend=chosen.backend, on_failure=chosen.on_failure)
+    print(schedule.show())
     return 0
 
 
@@ -233,9 +306,20 @@ def _params(chosen: argparse.Namespace) -> int:
 
 
 def _status(chosen: argparse.Namespace) -> int:
+    if chosen.watch:
+        from glmkit.studies.watch import watch
+
+        return watch(chosen.run)
     from glmkit.studies.status import print_status
 
     print_status(chosen.run)
+    return 0
+
+
+def _compare(chosen: argparse.Namespace) -> int:
+    from glmkit.studies.compare import compare
+
+    print(compare(chosen.first, chosen.second))
     return 0
 
 

@@ -17,6 +17,10 @@ class BadInput(GlmkitError, ValueError):
     exit_code = 2
 
 
+class InUse(BadInput):
+    """Another live process is at work where this one was to write."""
+
+
 class NetworkError(GlmkitError):
     """A service could not be reached, or what it sent cannot be trusted."""
 

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from glmkit.errors import BadInput, ResourceError
+from glmkit.errors import BadInput, InUse, ResourceError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -215,7 +215,7 @@ def exclusive(path: str | Path) -> Iterator[None]:
 
     Raises
     ------
-    BadInput
+    InUse
         Another live process holds the lock; its pid and host are in the message.
     """
     path = Path(path)
@@ -227,7 +227,7 @@ def exclusive(path: str | Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise BadInput(
+            raise InUse(
                 f"{path.parent} is in use by {file.read().strip() or 'another process'}. Wait for it, or stop it."
             ) from None
         file.truncate(0)

@@ -29,9 +29,9 @@ class Program(NamedTuple):  # numpydoc ignore=PR02
     title
         What it is called in sentences.
     apt, conda, brew
-        Names of the packages that hold it, on Debian and Ubuntu, on bioconda, in Homebrew.
+        Names of the packages that hold it, on Debian and Ubuntu, on bioconda, in Homebrew; "" where there is none.
     asks
-        The word that asks it for its version.
+        The word that asks it for its version; "" if there is none.
     """
 
     title: str
@@ -49,6 +49,8 @@ PROGRAMS = {
     "makeblastdb": Program("BLAST+", *_BLAST),
     "clustalo": Program("Clustal Omega", "clustalo", "clustalo", "clustal-omega"),
     "mafft": Program("MAFFT", "mafft", "mafft", "mafft"),
+    "crontab": Program("cron", "cron", "", "", ""),
+    "systemctl": Program("systemd", "systemd", "", ""),
 }
 
 
@@ -73,10 +75,11 @@ def find_program(name: str) -> str:
     path = shutil.which(name)
     if path is None:
         program = PROGRAMS[name]
-        raise BadInput(
-            f"The program {name} ({program.title}) is not installed: run 'apt install {program.apt}', "
-            f"'conda install -c conda-forge -c bioconda {program.conda}' or 'brew install {program.brew}'."
-        )
+        ways = [f"'apt install {program.apt}'"]
+        ways += [f"'conda install -c conda-forge -c bioconda {program.conda}'"] if program.conda else []
+        ways += [f"'brew install {program.brew}'"] if program.brew else []
+        shown = " or ".join(filter(None, [", ".join(ways[:-1]), ways[-1]]))
+        raise BadInput(f"The program {name} ({program.title}) is not installed: run {shown}.")
     return path
 
 

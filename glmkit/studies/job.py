@@ -25,6 +25,7 @@ from glmkit.studies.redact import redact
 from glmkit.studies.resources import gpus_a_node
 from glmkit.studies.stage import MLFLOW_RUN, STAGE_FOLDER
 from glmkit.studies.status import show_seconds
+from glmkit.studies.system_metrics import SystemMetrics
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -77,7 +78,7 @@ def run_stage(plan: Plan, run_folder: Path, stage: PlannedStage) -> int:
         parent = ensure_parent(plan, run_folder)
         child = tracking.open_child(parent, stage.stage, stage.parameters, stage.point)
         record.update(folder, mlflow_run=child)
-        with Forwarder(folder, child) as forwarder:
+        with Forwarder(folder, child) as forwarder, SystemMetrics(child):
             outcome = execute(plan, stage, run_folder, child)
             if outcome.status == "KILLED":
                 forwarder.patience = 1.0

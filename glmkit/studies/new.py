@@ -12,13 +12,14 @@ from glmkit.files import disk_errors, write_text
 
 _README = """# {name}
 
-A glmkit project: notebooks that go from genomes to an explained prediction.
+A glmkit project: notebooks that go from genomes, proteins or cells to an explained prediction.
 
     glmkit run notebooks/studies/bacterial_genes.yaml     # run the whole study; the report is runs/bacterial_genes/report.html
-    glmkit status                                         # how it stands
+    glmkit status bacterial_genes --watch                 # how it stands, while it runs
     glmkit params notebooks/dna/3_pretrain.ipynb          # what can be changed
-    glmkit run notebooks/studies/bacterial_genes.yaml --set pretrain.steps=800
-    jupyter lab                                           # open any notebook and Run All
+    glmkit run bacterial_genes --name more --set pretrain.steps=800; glmkit compare bacterial_genes more
+    glmkit schedule bacterial_genes --at 02:30            # every night that something changed
+    glmkit lab                                            # open any notebook and Run All; MLflow is beside it
 
 `notebooks/` is yours to change. `runs/` holds everything that is computed, and can be deleted. The file `glmkit.toml` marks
 this folder as the place that relative paths start from.

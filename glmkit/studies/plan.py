@@ -14,6 +14,7 @@ from typing import Any
 
 from glmkit.errors import BadInput
 from glmkit.files import inside, workspace
+from glmkit.studies.bar import Bar
 from glmkit.studies.given_files import broken_files
 from glmkit.studies.ipynb import code_cells, read_notebook, suggest
 from glmkit.studies.kernel import check_kernel
@@ -89,6 +90,8 @@ class Plan:  # numpydoc ignore=PR02
         With its axes' values as the notebooks take them; None if nothing is swept.
     points
         Of the sweep.
+    bar
+        What the study's model has to reach; None if nothing is asked.
     """
 
     study: str
@@ -99,6 +102,7 @@ class Plan:  # numpydoc ignore=PR02
     stages: tuple[PlannedStage, ...]
     sweep: Sweep | None = None
     points: tuple[Point, ...] = ()
+    bar: Bar | None = None
 
     @property
     def folder(self) -> Path:
@@ -115,7 +119,8 @@ class Plan:  # numpydoc ignore=PR02
         stages = tuple(PlannedStage(**{**stage, "after": tuple(stage["after"])}) for stage in value["stages"])
         sweep = Sweep(**value["sweep"]) if value.get("sweep") else None
         points = tuple(Point(**point) for point in value.get("points", ()))
-        return cls(**{**value, "stages": stages, "sweep": sweep, "points": points})
+        bar = Bar(**value["bar"]) if value.get("bar") else None
+        return cls(**{**value, "stages": stages, "sweep": sweep, "points": points, "bar": bar})
 
     def stage(self, name: str) -> PlannedStage:
         """The stage of that name.
@@ -212,7 +217,8 @@ def make_plan(study: Study, name: str | None = None, settings: Sequence[tuple[st
     sweep = study.sweep and replace(study.sweep, axes=checked_axes(study.sweep, signatures, givens, problems))
     if problems:
         raise BadInput("\n".join(problems))
-    plan = Plan(study=study.name, source=str(study.path), name=run, root=str(workspace()), kernel=study.kernel, stages=stages)
+    root, source = str(workspace()), str(study.path)
+    plan = Plan(study=study.name, source=source, name=run, root=root, kernel=study.kernel, stages=stages, bar=study.bar)
     if sweep is None:
         return plan
     stages, points = fan_out(stages, sweep.axes, run)

@@ -26,7 +26,13 @@ _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 def examine_software() -> list[Finding]:
     """Everything about software, from Python to the tracking store."""
-    return [python(), libraries(), *map(program, PROGRAMS), *kernels(), tracking(store_uri())]
+    return [
+        python(),
+        libraries(),
+        *map(program, (name for name in PROGRAMS if PROGRAMS[name].asks)),
+        *kernels(),
+        tracking(store_uri()),
+    ]
 
 
 def python() -> Finding:

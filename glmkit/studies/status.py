@@ -12,6 +12,7 @@ from glmkit.errors import BadInput
 from glmkit.files import workspace
 from glmkit.studies import record
 from glmkit.studies.sweep_state import PointState, points_of, shown_values, swept_stages
+from glmkit.studies.tables import columns
 
 _TAIL = 64 * 1024  # bytes read from the end of metrics.jsonl
 _LOSSES = ("loss", "train_loss", "validation_loss")
@@ -33,7 +34,7 @@ def print_status(run_folder: str | Path | None = None) -> None:
     if run_folder is None:
         print(overview(workspace() / "runs"))
     else:
-        print(describe(_find(run_folder)))
+        print(describe(find_run(run_folder)))
 
 
 def overview(runs: Path) -> str:
@@ -46,32 +47,43 @@ def overview(runs: Path) -> str:
         rows.append([*row, _clock(_started(found, stages)), show_seconds(_seconds(found, _run_status(found, states)))])
     if len(rows) == 1:
         return f"No runs below {runs} yet. Start one with: glmkit run notebooks/studies/bacterial_genes.yaml"
-    return _columns(rows)
+    return columns(rows)
 
 
 def describe(folder: Path) -> str:
-    """A run's stages: status, time taken, last step, last loss, time still to go."""
+    """A run's stages: status, time taken, last step, last loss, time still to go, memory that its training last took."""
     found, stages = record.read(folder), stages_of(folder)
     points = points_of(folder)
     states = [status for _, _, status in [*stages, *swept_stages(points)]]
     head = f"{folder.name}  {_run_status(found, states)}"
-    rows = [["stage", "status", "took", "step", "loss", "to go"]]
+    rows = [["stage", "status", "took", "step", "loss", "to go", "memory"]]
     notes = []
     for name, stage, status in stages:
         last = last_metrics(folder / name) if stage else {}
         loss = next((last[key] for key in _LOSSES if key in last), None)
-        step = f"{int(last['step']):,}" if last else ""
+        step = _progress(last, stage.get("parameters") or {})
         going = show_seconds(last.get("eta_seconds")) if status == "RUNNING" else ""
-        rows.append([name, status, show_seconds(_seconds(stage, status)), step, "" if loss is None else f"{loss:.4g}", going])
+        memory = f"{last['memory_gb']:.1f} GB" if status == "RUNNING" and "memory_gb" in last else ""
+        took = show_seconds(_seconds(stage, status))
+        rows.append([name, status, took, step, "" if loss is None else f"{loss:.4g}", going, memory])
         if status in ("FAILED", "KILLED") and stage.get("error"):
             notes.append(f"{name}: {_first_line(stage['error'])}")
+    if not any(row[-1] for row in rows[1:]):
+        rows = [row[:-1] for row in rows]
     for point in points:
         notes += [f"{point.name}: {_first_line(point.error)}"] if point.error else []
     report = folder / "report.html"
     notes += [f"report: {report}"] if report.exists() else []
     swept = ["", f"sweep: {sum(p.status == 'FINISHED' for p in points)} of {len(points)} points finished"] if points else []
-    swept += [_columns(_point_rows(points))] if points else []
-    return "\n".join([head, _columns(rows), *swept, *notes])
+    swept += [columns(_point_rows(points))] if points else []
+    return "\n".join([head, columns(rows), *swept, *notes])
+
+
+def _progress(last: dict[str, float], parameters: dict[str, Any]) -> str:
+    """The last step, and of how many, where the stage's parameter ``steps`` says so."""
+    total = parameters.get("steps")
+    of = f" of {total:,}" if isinstance(total, int) and total >= last.get("step", 0) else ""
+    return f"{int(last['step']):,}{of}" if last else ""
 
 
 def _point_rows(points: list[PointState]) -> list[list[str]]:
@@ -83,7 +95,7 @@ def _point_rows(points: list[PointState]) -> list[list[str]]:
         for stage in stages:
             folder, found, status = point.stages[stage]
             last = last_metrics(folder) if status == "RUNNING" else {}
-            at = f"step {int(last['step']):,}" if last else ""
+            at = f"step {_progress(last, found.get('parameters') or {})}" if last else ""
             cells.append(" ".join(filter(None, [status, at, show_seconds(_seconds(found, status)) if found else ""])))
         rows.append([*values.values(), point.status, *cells])
     return rows
@@ -127,13 +139,25 @@ def _runs(runs: Path) -> list[Path]:
     return sorted(folders, key=lambda folder: folder.stat().st_mtime, reverse=True)
 
 
-def _find(run: str | Path) -> Path:
+def find_run(run: str | Path) -> Path:
+    """The folder of a run that is named by it, or by its name below ``runs/``.
+
+    Raises
+    ------
+    BadInput
+        There is no such run; the runs there are, are listed.
+    """
     runs = workspace() / "runs"
     for folder in (workspace() / run, runs / run, Path(run)):
         if folder.is_dir() and (stages_of(folder) or record.read(folder)):
             return folder.resolve()
     known = ", ".join(folder.name for folder in _runs(runs)) or "none yet"
     raise BadInput(f"{str(run)!r} is not a run: no run.json there or in {runs / str(run)}. Runs below {runs}: {known}.")
+
+
+def run_status(folder: Path) -> str:
+    """The true status of the run in `folder`."""
+    return _run_status(record.read(folder), [status for _, _, status in [*stages_of(folder), *swept_stages(points_of(folder))]])
 
 
 def _run_status(found: dict[str, Any], states: list[str]) -> str:
@@ -173,8 +197,3 @@ def _clock(text: str | None) -> str:
 
 def _first_line(text: Any) -> str:
     return (str(text).strip().splitlines() or [""])[0][:200]
-
-
-def _columns(rows: list[list[str]]) -> str:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)

@@ -1,9 +1,10 @@
 """The MLflow store: where it is, setting it up once, and asking something of it without ever ending a training.
 
-A fresh sqlite is set up once, under a lock of ours, because processes that start together on one trip over each other's
-migrations. A database that is merely locked is waited for; one that is corrupt or out of reach is said once, in one sentence.
+A fresh database is set up once, under a lock of ours, because processes that start together on one trip over each other's
+migrations: a lock file beside sqlite, an advisory lock inside PostgreSQL, which processes of other machines see too. A database that is merely locked is waited for; one that is corrupt or out of reach is said once, in one sentence.
 """
 
+import importlib.util
 import logging
 import os
 import sqlite3
@@ -23,13 +24,22 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("glmkit.tracking")
 PATIENCE = 90.0  # seconds that a locked database is waited for
+_ADVISORY = 0x676C6D6B  # "glmk": the number of our lock in a PostgreSQL database
 _said: set[str] = set()
 T = TypeVar("T")
 
 
 def store_uri() -> str:
-    """Where runs are recorded: ``MLFLOW_TRACKING_URI``, else ``runs/mlflow.db`` in the workspace."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace() / 'runs' / 'mlflow.db'}"
+    """Where runs are recorded: ``MLFLOW_TRACKING_URI``, else ``runs/mlflow.db`` in the workspace.
+
+    A plain ``postgresql://`` is spoken through psycopg 3 where that is what is installed (the extra ``postgres``).
+    """
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace() / 'runs' / 'mlflow.db'}"
+    scheme, separator, rest = uri.partition("://")
+    if scheme in ("postgresql", "postgres"):
+        driver = "" if importlib.util.find_spec("psycopg2") else "+psycopg"
+        return f"postgresql{driver}{separator}{rest}"
+    return uri
 
 
 def attempt(what: str, action: Callable[["MlflowClient"], T], patience: float = PATIENCE) -> T | None:
@@ -55,7 +65,7 @@ def store_errors() -> tuple[type[Exception], ...]:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    return (MlflowException, SQLAlchemyError, sqlite3.Error, OSError)
+    return (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ModuleNotFoundError)
 
 
 def is_locked(error: Exception) -> bool:
@@ -88,6 +98,8 @@ def _client(uri: str) -> "MlflowClient":
 
     if database := sqlite_file(uri):
         _set_up(uri, database)
+    elif uri.startswith("postgresql"):
+        _set_up_server(uri)
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
@@ -123,12 +135,46 @@ def _set_up(uri: str, database: Path) -> None:
         SqlAlchemyStore(uri, artifacts_beside(database).as_uri()).engine.dispose()
 
 
+def _set_up_server(uri: str) -> None:
+    """Create the tables of a new PostgreSQL database under its own advisory lock, which a process that dies sets free.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        There is no driver for it; the message says what to install.
+    """
+    import sqlalchemy
+
+    try:
+        engine = sqlalchemy.create_engine(uri, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 10})
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"PostgreSQL needs a driver ({error}): pip install 'glmkit[postgres]'") from error
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text("SELECT pg_advisory_lock(:number)"), {"number": _ADVISORY})
+        try:
+            if not sqlalchemy.inspect(connection).has_table("latest_metrics"):
+                from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+                SqlAlchemyStore(uri, artifacts_beside(workspace() / "runs" / "mlflow.db").as_uri()).engine.dispose()
+        finally:
+            connection.execute(sqlalchemy.text("SELECT pg_advisory_unlock(:number)"), {"number": _ADVISORY})
+    engine.dispose()
+
+
 def _has_tables(database: Path) -> bool:
     if not database.exists():
         return False
     with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True, timeout=20)) as connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     return {"alembic_version", "experiments", "runs", "latest_metrics"} <= tables
+
+
+def artifacts_folder() -> Path | None:
+    """The folder for artifacts that is named when an experiment is made: beside a database of ours; None where a server decides."""
+    uri = store_uri()
+    if database := sqlite_file(uri):
+        return artifacts_beside(database)
+    return artifacts_beside(workspace() / "runs" / "mlflow.db") if uri.startswith("postgresql") else None
 
 
 def artifacts_beside(database: Path) -> Path:

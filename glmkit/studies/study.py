@@ -16,6 +16,8 @@
         cell_minutes: 60          # optional: the longest one of its cells may take
     sweep:                        # optional: parameters that take several values (glmkit.studies.sweep)
       axes: {pretrain.dropout: [0.0, 0.1]}
+    bar:                          # optional: what makes its model the champion (glmkit.studies.bar)
+      {metric: evaluate.auroc_low, at_least: 0.9, model: finetune/models/pretrained}
 
 YAML is read strictly: no key twice, no object tags, ``no`` and ``2024-01-01`` stay texts and ``1e-3`` is a number.
 """
@@ -29,12 +31,13 @@ from typing import Any
 
 from glmkit.errors import BadInput
 from glmkit.files import workspace
+from glmkit.studies.bar import Bar, read_bar
 from glmkit.studies.ipynb import is_identifier, suggest
 from glmkit.studies.resources import read_resources
 from glmkit.studies.strict_yaml import read_yaml
 from glmkit.studies.sweep import Sweep, read_sweep
 
-_STUDY_KEYS = ("name", "kernel", "stages", "sweep")
+_STUDY_KEYS = ("name", "kernel", "stages", "sweep", "bar")
 _STAGE_KEYS = ("notebook", "with", "after", "resources", "minutes", "cell_minutes")
 _NAME = re.compile(r"\w[\w .+=,'()$&-]{0,99}", re.UNICODE)
 
@@ -84,6 +87,8 @@ class Study:  # numpydoc ignore=PR02
         In the file's order.
     sweep
         Parameters that take several values; None if there are none.
+    bar
+        What its model has to reach; None if nothing is asked.
     """
 
     name: str
@@ -91,6 +96,7 @@ class Study:  # numpydoc ignore=PR02
     kernel: str = "python3"
     stages: tuple[Stage, ...]
     sweep: Sweep | None = None
+    bar: Bar | None = None
 
 
 def package_notebooks() -> Path | None:
@@ -184,9 +190,11 @@ def load_study(path: str | Path) -> Study:
         problems.append(f"{path}: kernel is {kernel!r}, expected the name of a kernel.")
     stages = [_stage(key, value, path, content["stages"], problems) for key, value in content["stages"].items()]
     sweep = read_sweep(content["sweep"], path, content["stages"], problems) if "sweep" in content else None
+    bar = read_bar(content["bar"], path, content["stages"], "sweep" in content, problems) if "bar" in content else None
     if problems:
         raise BadInput("\n".join(problems))
-    return Study(name=name, path=path.resolve(), kernel=kernel, stages=tuple(stage for stage in stages if stage), sweep=sweep)
+    kept = tuple(stage for stage in stages if stage)
+    return Study(name=name, path=path.resolve(), kernel=kernel, stages=kept, sweep=sweep, bar=bar)
 
 
 def _stage(name: Any, value: Any, path: Path, known: Mapping[str, Any], problems: list[str]) -> Stage | None:

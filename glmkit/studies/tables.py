@@ -2,7 +2,7 @@
 
 import shutil
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from glmkit.studies.signature import Signature
@@ -31,3 +31,9 @@ def signature_table(signature: Signature, given: Mapping[str, Any] | None = None
         for number, text in enumerate(textwrap.wrap(row[4], room) or [""]):
             lines.append(f"{start if number == 0 else ' ' * len(start)}  {text}".rstrip())
     return "\n".join(lines)
+
+
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of equally many texts as aligned columns; the first row is the head."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)

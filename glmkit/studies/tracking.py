@@ -17,7 +17,7 @@ from glmkit import __version__
 from glmkit.files import workspace
 from glmkit.studies import record
 from glmkit.studies.redact import redact
-from glmkit.studies.store import artifacts_beside, attempt, sqlite_file, store_uri
+from glmkit.studies.store import artifacts_folder, attempt, store_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -103,6 +103,16 @@ def mark_killed(run_id: str) -> None:
         attempt("mark the dead run KILLED", mark)
 
 
+def tag_run(run_id: str, tags: dict[str, Any]) -> None:
+    """Set tags of a run, ended or not; "" does nothing."""
+    if not run_id:
+        return
+    from mlflow.entities import RunTag
+
+    entries = [RunTag(name, text) for name, text in _texts(tags).items()]
+    attempt("tag the run", lambda client: client.log_batch(run_id, tags=entries) or True)
+
+
 def _open(study: str | None, name: str, tags: dict[str, Any], parameters: dict[str, Any], experiment: str | None = None) -> str:
     def start(client: "MlflowClient") -> str:
         where = experiment or _experiment(client, study or "glmkit")
@@ -119,13 +129,9 @@ def _experiment(client: "MlflowClient", name: str) -> str:
 
     found = client.get_experiment_by_name(name)
     if found is None:
-        database = sqlite_file(store_uri())
+        artifacts = artifacts_folder()
         try:
-            return str(
-                client.create_experiment(
-                    name, artifacts_beside(database).joinpath(safe_name(name)).as_uri() if database else None
-                )
-            )
+            return str(client.create_experiment(name, artifacts.joinpath(safe_name(name)).as_uri() if artifacts else None))
         except MlflowException as error:
             found = client.get_experiment_by_name(name)  # another process was first
             if found is None:
