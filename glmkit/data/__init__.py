@@ -20,6 +20,7 @@ from glmkit.data.proteins import labelled_proteins, read_labels
 from glmkit.data.split import Split, hold_out, split_blocks, split_groups
 from glmkit.data.split_cells import CellSplit, split_cells
 from glmkit.data.starts import start_windows
+from glmkit.data.table import read_table
 from glmkit.data.within import bases_of, token_intervals
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "lose_modalities",
     "mask_tokens",
     "read_labels",
+    "read_table",
     "split_blocks",
     "split_cells",
     "split_groups",
