@@ -45,8 +45,8 @@ bench: env ## time glmkit against its peers, side by side
 bench-gpu: env ## the same on a CUDA device
 	$(BIN)/python tests/benchmarks/gpu/models.py
 
-lab: env ## open JupyterLab on the notebooks
-	$(BIN)/jupyter lab --notebook-dir notebooks
+lab: env ## open JupyterLab on the notebooks, and MLflow beside it
+	$(BIN)/glmkit lab
 
 lock: env ## resolve the versions anew into requirements.lock
 	$(BIN)/python tests/architecture/lock.py

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from glmkit.errors import GlmkitError
+from glmkit.errors import BadInput, GlmkitError
 
 _EXIT_CODES = """exit codes: 0 ok, 2 bad input, 3 network, 5 resources, 130/143 interrupted, 1 a bug of ours
 
@@ -96,17 +96,54 @@ def make_parser() -> argparse.ArgumentParser:
     new = verbs.add_parser("new", parents=[shared], help="make a project with the notebooks to change")
     new.add_argument("folder")
     new.set_defaults(call=_new)
+    _add_machine_verbs(verbs, shared)
     return parser
+
+
+def _add_machine_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", shared: argparse.ArgumentParser) -> None:
+    """The verbs about this machine: its kernels, what it lacks, its JupyterLab."""
+    kernels = verbs.add_parser(
+        "kernels", parents=[shared], help="kernels for JupyterLab and studies: CPU and each GPU", description=_KERNELS
+    )
+    kernels.add_argument("what", choices=["install", "list", "remove"])
+    kernels.add_argument("names", nargs="*", metavar="KERNEL", help="which to remove (default: all of glmkit's)")
+    kernels.add_argument("--gpu", choices=["wait", "cpu", "fail"], default="wait", help="if no GPU is free (default: wait)")
+    kernels.add_argument("--wait", type=_above_zero, default=3600.0, metavar="SECONDS", help="how long (default: 3600)")
+    kernels.add_argument("--memory", type=_above_zero, metavar="GIB", help="the most memory a kernel may use (default: no limit)")
+    kernels.add_argument("--prefix", metavar="FOLDER", help="the environment they belong to (default: this one)")
+    kernels.set_defaults(call=_kernels)
+
+    doctor = verbs.add_parser("doctor", parents=[shared], help="what this machine has and lacks, and what to do about it")
+    doctor.set_defaults(call=_doctor)
+
+    lab = verbs.add_parser("lab", parents=[shared], help="JupyterLab and MLflow side by side, on this machine only")
+    lab.add_argument("--port", type=_positive, default=8888, metavar="N", help="of JupyterLab (default: 8888)")
+    lab.add_argument("--mlflow-port", type=_positive, default=5000, metavar="N", help="of MLflow (default: 5000)")
+    lab.add_argument("--no-browser", action="store_true", help="open no browser")
+    lab.set_defaults(call=_lab)
 
 
 _RUN = """Run the stages of a study that are missing, failed, changed, or follow one that is. --set holds for the one call: a
 plain run afterwards goes back to the study's values and runs again what differs; give --name to keep both."""
+
+_KERNELS = """install writes the kernels glmkit-cpu, glmkit-gpu (any free GPU) and one for each GPU or slice of one; a kernel with a GPU
+has it to itself, in JupyterLab, papermill and studies (kernel: glmkit-gpu) alike. list says who has which."""
 
 
 def _positive(text: str) -> int:
     number = int(text) if text.isdecimal() else 0
     if number < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
+    return number
+
+
+def _above_zero(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
     return number
 
 
@@ -165,6 +202,34 @@ def _status(chosen: argparse.Namespace) -> int:
 
     print_status(chosen.run)
     return 0
+
+
+def _kernels(chosen: argparse.Namespace) -> int:
+    from glmkit.studies import kernelspecs
+
+    if chosen.names and chosen.what != "remove":
+        raise BadInput(f"glmkit kernels {chosen.what} takes no names, got {chosen.names[0]!r}.")
+    if chosen.what == "remove":
+        removed = kernelspecs.remove(chosen.names, chosen.prefix)
+        print(f"removed: {', '.join(removed)}" if removed else "There are no kernels of glmkit to remove.")
+        return 0
+    if chosen.what == "install":
+        settings = kernelspecs.Settings(if_busy=chosen.gpu, wait_seconds=chosen.wait, memory_gib=chosen.memory)
+        kernelspecs.install(settings, chosen.prefix)
+    print(kernelspecs.describe(chosen.prefix))
+    return 0
+
+
+def _doctor(chosen: argparse.Namespace) -> int:
+    from glmkit.studies.doctor import print_findings
+
+    return print_findings()
+
+
+def _lab(chosen: argparse.Namespace) -> int:
+    from glmkit.studies.lab import run_lab
+
+    return run_lab(chosen.port, chosen.mlflow_port, not chosen.no_browser)
 
 
 def _new(chosen: argparse.Namespace) -> int:

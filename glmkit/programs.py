@@ -30,17 +30,20 @@ class Program(NamedTuple):  # numpydoc ignore=PR02
         What it is called in sentences.
     apt, conda, brew
         Names of the packages that hold it, on Debian and Ubuntu, on bioconda, in Homebrew.
+    asks
+        The word that asks it for its version.
     """
 
     title: str
     apt: str
     conda: str
     brew: str
+    asks: str = "--version"
 
 
-_BLAST = ("ncbi-blast+", "blast", "blast")
+_BLAST = ("ncbi-blast+", "blast", "blast", "-version")
 PROGRAMS = {
-    "mmseqs": Program("MMseqs2", "mmseqs2", "mmseqs2", "mmseqs2"),
+    "mmseqs": Program("MMseqs2", "mmseqs2", "mmseqs2", "mmseqs2", "version"),
     "blastp": Program("BLAST+", *_BLAST),
     "blastn": Program("BLAST+", *_BLAST),
     "makeblastdb": Program("BLAST+", *_BLAST),
@@ -77,7 +80,9 @@ def find_program(name: str) -> str:
     return path
 
 
-def run_program(name: str, arguments: Sequence[str], folder: str | Path, seconds: float = SECONDS) -> str:
+def run_program(
+    name: str, arguments: Sequence[str], folder: str | Path, seconds: float = SECONDS, *, errors: bool = False
+) -> str:
     """Run a program in `folder` until it ends; none of the processes that it starts outlives this call.
 
     Parameters
@@ -90,6 +95,8 @@ def run_program(name: str, arguments: Sequence[str], folder: str | Path, seconds
         Where it runs: a temporary folder, for most.
     seconds
         Time limit.
+    errors
+        Whether what it wrote to standard error is returned too: MAFFT says its version there.
 
     Returns
     -------
@@ -121,7 +128,8 @@ def run_program(name: str, arguments: Sequence[str], folder: str | Path, seconds
             tail = " | ".join([*_last_lines(err), *_last_lines(out)][:5]) or "it said nothing"
             raise ResourceError(f"{called} ended with status {process.returncode}: {tail}. Is the disk full, or memory short?")
         out.seek(0)
-        return out.read().decode(errors="replace")
+        err.seek(0)
+        return (out.read() + (err.read() if errors else b"")).decode(errors="replace")
 
 
 def _last_lines(file) -> list[str]:

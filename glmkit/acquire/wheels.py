@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from glmkit.acquire.cache import cache_folder, quarantine
+from glmkit.acquire.cache import cache_folder, offline, quarantine
 from glmkit.errors import BadInput, NetworkError, ResourceError
 from glmkit.files import atomic_path
 from glmkit.files import sha256 as hash_of
@@ -65,6 +65,10 @@ def fetch_wheel(package: str, version: str, sha256: str = "", *, afresh: bool = 
             if not sha256 or hash_of(wheel) == sha256:
                 return wheel
             quarantine(wheel)
+    if offline():
+        raise NetworkError(
+            f"GLMKIT_OFFLINE is set and no wheel of {package} {version} is in the cache. {_remedy(package, version)}"
+        )
     with tempfile.TemporaryDirectory(dir=folder, prefix=".pip.") as temporary:
         _download(package, version, Path(temporary), afresh, seconds)
         came = next(iter(_wheels(Path(temporary), package, version)), None)

@@ -23,12 +23,13 @@ import pandas as pd
 
 from glmkit.bio.alphabets import PROTEIN
 from glmkit.data.split import split_groups
-from glmkit.errors import BadInput
+from glmkit.errors import BadInput, ResourceError
 from glmkit.files import disk_errors
 from glmkit.programs import SECONDS, run_program
 
 _ONE_STEP = 20_000  # sequences up to which all pairs are searched in one pass; beyond, MMseqs2's cascade
 _LETTERS = frozenset(PROTEIN.letters + PROTEIN.codes + PROTEIN.unknown)
+SHORTEST = 14  # residues below which MMseqs2 has no words to look for
 _FIELDS = "query,target,fident,qcov,tcov"
 
 
@@ -86,7 +87,7 @@ def cluster(
         argv += ["--cov-mode", "0", "--cluster-mode", "1", "--max-seqs", "1000"]
         argv += ["--single-step-clustering", "1", "-k", "5"] if len(names) <= _ONE_STEP else []
         _mmseqs([*argv, "-s", f"{sensitivity:g}"], folder, threads, seconds)
-        pairs = [line.split("\t") for line in Path(folder, "out_cluster.tsv").read_text().splitlines()]
+        pairs = [line.split("\t") for line in result_file(folder, "out_cluster.tsv", "mmseqs").read_text().splitlines()]
     chief = {names[int(member)]: names[int(representative)] for representative, member in pairs}
     found = [first[sequence.upper()] for sequence in sequences.values()]
     return pd.Series([chief.get(name, name) for name in found], index=pd.Index(sequences, name="id"), name="cluster")
@@ -102,6 +103,8 @@ def closest(
     seconds: float = SECONDS,
 ) -> pd.DataFrame:
     """The most similar target of each query, by an MMseqs2 search (E-value at most 0.001).
+
+    Of peptides under 14 residues only equal ones are found.
 
     Parameters
     ----------
@@ -127,13 +130,15 @@ def closest(
     _check("targets", targets)
     _check_ranges(1.0, coverage, sensitivity)
     ids, names = list(queries), list(targets)
-    with tempfile.TemporaryDirectory(prefix="glmkit-mmseqs-") as folder:
-        _write(Path(folder, "query.fasta"), [queries[name].upper() for name in ids])
-        _write(Path(folder, "target.fasta"), [targets[name].upper() for name in names])
-        argv = ["easy-search", "query.fasta", "target.fasta", "hits.tsv", "work", "-c", f"{coverage:g}", "--cov-mode", "0"]
-        argv += ["-k", "5", "-s", f"{sensitivity:g}", "--max-seqs", "1000", "--format-output", _FIELDS]
-        _mmseqs(argv, folder, threads, seconds)
-        lines = [line.split("\t") for line in Path(folder, "hits.tsv").read_text().splitlines()]
+    lines: list[list[str]] = []
+    if min(max(map(len, side.values())) for side in (queries, targets)) >= SHORTEST:
+        with tempfile.TemporaryDirectory(prefix="glmkit-mmseqs-") as folder:
+            _write(Path(folder, "query.fasta"), [queries[name].upper() for name in ids])
+            _write(Path(folder, "target.fasta"), [targets[name].upper() for name in names])
+            argv = ["easy-search", "query.fasta", "target.fasta", "hits.tsv", "work", "-c", f"{coverage:g}", "--cov-mode", "0"]
+            argv += ["-k", "5", "-s", f"{sensitivity:g}", "--max-seqs", "1000", "--format-output", _FIELDS]
+            _mmseqs(argv, folder, threads, seconds)
+            lines = [line.split("\t") for line in result_file(folder, "hits.tsv", "mmseqs").read_text().splitlines()]
     hits = sorted((float(i), min(float(a), float(b)), -int(target), int(query)) for query, target, i, a, b in lines)
     best = {query: (names[-target], i, covered) for i, covered, target, query in hits}  # the last, so the best, stays
     same = {sequence.upper(): name for name, sequence in list(targets.items())[::-1]}
@@ -212,6 +217,34 @@ def split_homology(
             error.add_note(f"These are the clusters of the label {value!r}; merge or drop it if it is rare.")
             raise
     return parts
+
+
+def result_file(folder: str, name: str, program: str) -> Path:
+    """The file that a program was to write.
+
+    Parameters
+    ----------
+    folder, name
+        Where, and what it is called.
+    program
+        Who was to write it.
+
+    Returns
+    -------
+    pathlib.Path
+        Its path.
+
+    Raises
+    ------
+    ResourceError
+        It is not there, though the program ended without a word.
+    """
+    path = Path(folder, name)
+    if not path.is_file():
+        raise ResourceError(
+            f"{program} ended well but wrote no result ({name}). Is the disk full, or is it another program of that name?"
+        )
+    return path
 
 
 def _check(what: str, sequences: Mapping[str, str]) -> None:

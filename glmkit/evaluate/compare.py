@@ -13,21 +13,22 @@ Of a cross-validated split the scores of all folds are judged together, so that 
 of them; a method whose scores sit higher in one fold than in another pays for it.
 """
 
-import os
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from glmkit.errors import BadInput
-from glmkit.evaluate.bootstrap import item_weights
+from glmkit.evaluate.audits import AuditLike, Auditor, audit_splits
 from glmkit.evaluate.fitted import Baseline
-from glmkit.evaluate.metrics import DEFAULTS, METRICS, check_scores, find_metric
-from glmkit.evaluate.table import Row, Table
-from glmkit.evaluate.task import Fold, Task
-from glmkit.score.estimate import group_index, interval
-
-FitScore = Callable[[Sequence[Any], np.ndarray, Sequence[Any], int], np.ndarray]
+from glmkit.evaluate.jobs import FitScore, Job, Method, run_jobs
+from glmkit.evaluate.judge import judge
+from glmkit.evaluate.metrics import DEFAULTS, METRICS, find_metric
+from glmkit.evaluate.results_card import results_card
+from glmkit.evaluate.row import Row
+from glmkit.evaluate.table import Table
+from glmkit.evaluate.task import Task
 
 
 def compare(
@@ -39,6 +40,11 @@ def compare(
     metrics: Sequence[str] | None = None,
     draws: int = 1000,
     log: Callable[[str], None] | None = None,
+    *,
+    workers: int = 1,
+    audit: AuditLike | Auditor | Mapping[str, AuditLike] | None = None,
+    card: str | Path | None = None,
+    parameters: Mapping[str, Any] | None = None,
 ) -> Table:
     """Fit and score every method on every split and seed.
 
@@ -62,6 +68,18 @@ def compare(
         Of the bootstrap.
     log
         Called with one line a fitted method.
+    workers
+        Processes to fit in, one training each; -1 is one for each core. No number depends on it, as long as a method's own do not
+        depend on how many threads it is given: joblib gives each process its share of the cores, unless ``OMP_NUM_THREADS`` and
+        its like are set.
+    audit
+        Of the splits, before anything is fitted: a function such as :func:`glmkit.data.audit`, an audit, or split to audit; see
+        :func:`glmkit.evaluate.audits.audit_splits`. They are kept in the table's ``audits``.
+    card
+        Folder to write the results card to (:func:`glmkit.evaluate.results_card`); a model function's attribute ``card`` is kept
+        in it.
+    parameters
+        For the card: what this run was given.
 
     Returns
     -------
@@ -71,8 +89,12 @@ def compare(
     Raises
     ------
     BadInput
-        An unknown split or metric, a name used twice, or scores of the wrong shape.
+        An unknown split or metric, a name used twice, scores of the wrong shape, or parameters without a card.
+    ResourceError
+        A worker process died.
     """
+    if parameters is not None and card is None:
+        raise BadInput("parameters are written to the results card: give its folder with card=, or leave them out.")
     metrics = DEFAULTS[task.kind] if metrics is None else tuple(metrics)
     for metric in metrics:
         find_metric(metric, task.kind)
@@ -82,32 +104,55 @@ def compare(
     chosen = list(task.splits) if splits is None else list(splits)
     if unknown := [split for split in chosen if split not in task.splits]:
         raise BadInput(f"Task {task.name!r} has no split {unknown[0]!r}; it has {', '.join(task.splits)}.")
-    methods: list[tuple[str, str, str, Sequence[int], FitScore]] = [
-        (name, "model", _describe(name, model), seeds, model) for name, model in models.items()
-    ]
+    methods = [Method(name, "model", _describe(name, model), seeds, model) for name, model in models.items()]
     for baseline in baselines:
-        methods.append((baseline.name, "baseline", baseline.description, seeds if baseline.random else seeds[:1], _run(baseline)))
-    rows = []
-    for together in _same_training(task, chosen):
-        for number, (name, kind, description, own_seeds, function) in enumerate(methods):
-            began = _cpu_seconds()
-            scores = [_scores(name, function, task, together, seed) for seed in own_seeds]
-            seconds = (_cpu_seconds() - began) / len(together)
+        own_seeds = seeds if baseline.random else seeds[:1]
+        methods.append(Method(baseline.name, "baseline", baseline.description, own_seeds, _run(baseline)))
+    audits = audit_splits(task, chosen, audit)
+    rows = _rows(task, methods, _same_training(task, chosen), metrics, draws, workers, log)
+    table = Table(task=task.name, rows=rows, metrics=metrics, audits=audits)
+    if card is not None:
+        cards = {name: found for name, model in models.items() if (found := getattr(model, "card", None)) is not None}
+        results_card(table, card, task=task, parameters=parameters or {}, models=cards)
+    return table
+
+
+def _rows(
+    task: Task,
+    methods: Sequence[Method],
+    gathered: Sequence[Sequence[str]],
+    metrics: tuple[str, ...],
+    draws: int,
+    workers: int,
+    log: Callable[[str], None] | None,
+) -> list[Row]:
+    """One row a method and split, in the order of the splits' training sides, then of the methods."""
+    folds = {split: task.folds(split) for together in gathered for split in together}
+    jobs = [
+        Job(method, seed, [folds[split][k] for split in together])
+        for together in gathered
+        for method in methods
+        for seed in method.seeds
+        for k in range(len(folds[together[0]]))
+    ]
+    results = run_jobs(task, jobs, workers)
+    rows: list[Row] = []
+    for together in gathered:
+        count = len(folds[together[0]])
+        for number, method in enumerate(methods):
+            done = [[next(results) for _ in range(count)] for _ in method.seeds]
+            seconds = sum(one[1] for by_fold in done for one in by_fold) / len(together)
             for j, split in enumerate(together):
-                stacked = np.stack([by_split[j] for by_split in scores])
-                row = _row(task, split, stacked, metrics, draws, number)
-                row = row._replace(method=name, kind=kind, description=description, seeds=list(own_seeds), seconds=seconds)
-                rows.append(row)
+                scores = np.stack([np.concatenate([parts[j] for parts, _ in by_fold]) for by_fold in done])
+                items = np.concatenate([fold.test for fold in folds[split]])
+                row = judge(task, items, folds[split], scores, metrics, draws, number)
+                row = row._replace(split=split, method=method.name, kind=method.kind, description=method.description)
+                rows.append(row._replace(seeds=list(method.seeds), seconds=seconds))
             if log is not None:
                 head = metrics[0]
-                results = (f"{row.split} {METRICS[head].title} {row.estimates[head]}" for row in rows[-len(together) :])
-                log(f"{name}: {', '.join(results)}")
-    return Table(task=task.name, rows=rows, metrics=metrics)
-
-
-def _cpu_seconds() -> float:
-    """Of this process and of the programs that it has run."""
-    return sum(os.times()[:4])
+                says = (f"{row.split} {METRICS[head].title} {row.estimates[head]}" for row in rows[-len(together) :])
+                log(f"{method.name}: {', '.join(says)}")
+    return rows
 
 
 def _describe(name: str, model: FitScore) -> str:
@@ -128,74 +173,3 @@ def _same_training(task: Task, splits: Sequence[str]) -> list[list[str]]:
     for split in splits:
         gathered.setdefault(tuple(np.asarray(fold.train).tobytes() for fold in task.folds(split)), []).append(split)
     return list(gathered.values())
-
-
-def _scores(name: str, function: FitScore, task: Task, splits: Sequence[str], seed: int) -> list[np.ndarray]:
-    """Scores on the test side of each split, after one training a fold."""
-    parts: list[list[np.ndarray]] = [[] for _ in splits]
-    for folds in zip(*(task.folds(split) for split in splits), strict=True):
-        for part, scores in zip(parts, _fold_scores(name, function, task, folds, seed), strict=True):
-            part.append(scores)
-    return [np.concatenate(part) for part in parts]
-
-
-def _fold_scores(name: str, function: FitScore, task: Task, folds: Sequence[Fold], seed: int) -> list[np.ndarray]:
-    """Scores on the test side of each fold after one training."""
-    test = [task.sequences[i] for fold in folds for i in fold.test]
-    once = list(dict.fromkeys(test))  # a test set may be a part of another
-    train = folds[0].train
-    got = function([task.sequences[i] for i in train], np.asarray(task.labels)[train], once, seed)
-    got = np.asarray(got, dtype=np.float64)
-    columns = task.columns
-    if got.shape != (len(once), *([len(columns)] if columns else [])):
-        each = f" and {'class' if task.kind == 'multiclass' else 'output'} (of {len(columns)})" if columns else ""
-        raise BadInput(
-            f"{name}, seed {seed}: expected one score for each of {len(once)} test items{each}, got an array {got.shape}."
-        )
-    place = {item: i for i, item in enumerate(once)}
-    return np.split(got[[place[item] for item in test]], np.cumsum([len(fold.test) for fold in folds])[:-1])
-
-
-def _row(task: Task, split: str, scores: np.ndarray, metrics: Sequence[str], draws: int, number: int) -> Row:
-    """Metrics of the scores (seeds, n) or (seeds, n, columns) of one method, with their draws."""
-    folds = task.folds(split)
-    test = np.concatenate([fold.test for fold in folds])
-    labels = np.asarray(task.labels)[test]
-    groups = [task.groups[i] for i in test]
-    index = group_index(groups, len(groups))
-    per_seed = {m: np.array([METRICS[m].value(*check_scores(labels, s, task.kind)) for s in scores]) for m in metrics}
-    drawn: dict[str, list[np.ndarray]] = {m: [] for m in metrics}
-    for weights in item_weights(index, draws, seed=0):
-        for metric in metrics:
-            drawn[metric].append(np.stack([METRICS[metric].drawn(labels, s, weights) for s in scores], 1))
-    count = len(scores)
-    picks = np.random.default_rng([1, number]).integers(0, count, size=(draws, count))
-    means = {m: np.take_along_axis(np.concatenate(parts), picks, 1).mean(1) for m, parts in drawn.items()}
-    train = [{task.sequences[i] for i in fold.train} for fold in folds]
-    return Row(
-        split=split,
-        estimates={m: interval(per_seed[m].mean(), means[m]) for m in metrics},
-        spread={m: float(per_seed[m].std(ddof=1)) if count > 1 else float("nan") for m in metrics},
-        draws=means,
-        scores=scores,
-        labels=labels,
-        groups=groups,
-        n_train=round(np.mean([len(fold.train) for fold in folds])),
-        seen=sum(task.sequences[i] in known for known, fold in zip(train, folds, strict=True) for i in fold.test),
-        shared=_shared_groups(task, folds),
-        task_kind=task.kind,
-        columns=task.columns,
-        train_sizes=_class_sizes(task, folds) if task.kind == "multiclass" else (),
-    )
-
-
-def _class_sizes(task: Task, folds: Sequence[Fold]) -> tuple[int, ...]:
-    """Training items of each class, the mean over folds."""
-    sizes = [np.bincount(np.asarray(task.labels)[fold.train], minlength=len(task.columns)) for fold in folds]
-    return tuple(round(size) for size in np.mean(sizes, axis=0).tolist())
-
-
-def _shared_groups(task: Task, folds: Sequence[Fold]) -> int:
-    """Groups of test items that stand among the training items of the same fold too."""
-    sides = [({task.groups[i] for i in fold.train}, {task.groups[i] for i in fold.test}) for fold in folds]
-    return len(set().union(*(train & test for train, test in sides)))

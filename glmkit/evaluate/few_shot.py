@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from glmkit.errors import BadInput
-from glmkit.evaluate.compare import FitScore, compare
+from glmkit.evaluate.compare import compare
 from glmkit.evaluate.fitted import Baseline
+from glmkit.evaluate.jobs import FitScore
 from glmkit.evaluate.metrics import Kind
 from glmkit.evaluate.table import Table
 from glmkit.evaluate.task import Task
@@ -28,12 +29,14 @@ def few_shot(
     metrics: Sequence[str] | None = None,
     draws: int = 1000,
     log: Callable[[str], None] | None = None,
+    *,
+    workers: int = 1,
 ) -> Table:
     """Compare methods that are given only a few of the training labels.
 
     Parameters
     ----------
-    task, models, baselines, splits, metrics, draws, log
+    task, models, baselines, splits, metrics, draws, log, workers
         As for :func:`glmkit.evaluate.compare`.
     sizes
         Labels given (to each fold of a cross-validated split).
@@ -58,7 +61,7 @@ def few_shot(
     for size in sizes:
         fewer = {name: _on_few(model, size, task.kind) for name, model in models.items()}
         few = [_Few(baseline, size, task.kind) for baseline in baselines]
-        tables.append(compare(task, fewer, few, chosen, seeds, metrics, draws, log))
+        tables.append(compare(task, fewer, few, chosen, seeds, metrics, draws, log, workers=workers))
     rows = [
         row._replace(split=f"{row.split}, {size} labels", n_train=size)
         for size, table in zip(sizes, tables, strict=True)

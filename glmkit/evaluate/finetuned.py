@@ -131,6 +131,14 @@ class FineTuned:
         self.description = f"{weights}, then {what[self.how.trainable]} fine-tuned for at most {self.how.epochs} epochs"
         self._fitted: Any = None
 
+    @property
+    def card(self) -> dict[str, Any]:
+        """What identifies it in a results card: its settings, and the language model it starts from with SHA-256 of its weights."""
+        from glmkit.models import weights_hash
+
+        of = {"card": self.model.card, "weights_sha256": weights_hash(self.model)}
+        return {"start": self.start, "how": asdict(self.how), "language model": of}
+
     def __call__(self, train: Sequence[str], labels: np.ndarray, test: Sequence[str], seed: int = 0) -> np.ndarray:
         """Fit on one side and score the other, as a model of a comparison does."""
         return self.fit(train, labels, seed).score(test)

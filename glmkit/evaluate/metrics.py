@@ -3,8 +3,10 @@
 The number comes from scikit-learn or SciPy. Its resampled form takes a matrix of item weights (draws, n) and returns one value a draw;
 it sorts the scores once instead of once a draw, which is what makes a thousand draws cheap. The tests hold one against the
 other (``sample_weight``). Scores are probabilities of class 1, or anything that ranks: accuracy, F1 and Matthews' coefficient
-cut at 0.5, the other two only use the order. For measured values, a correlation with constant scores is 0: they say nothing of the
-order, as an AUROC of one half says. Those of many classes or many outputs are in :mod:`glmkit.evaluate.many`.
+cut at 0.5, those of a ranking only use the order. For measured values, a correlation with constant scores is 0: they say nothing of
+the order, as an AUROC of one half says. Those of many classes or many outputs are in :mod:`glmkit.evaluate.many`, those of a ranking's
+top in :mod:`glmkit.evaluate.ranking`, those of probabilities in :mod:`glmkit.evaluate.probabilities`; the last two are computed when
+they are asked for by name.
 """
 
 from collections.abc import Callable
@@ -16,7 +18,7 @@ from scipy import stats
 from sklearn import metrics as sklearn_metrics
 
 from glmkit.errors import BadInput
-from glmkit.evaluate import many
+from glmkit.evaluate import many, probabilities, ranking
 from glmkit.evaluate.resampled import divide, spearman, weighted_correlation
 
 THRESHOLD = 0.5
@@ -39,6 +41,12 @@ class Metric:  # numpydoc ignore=PR02
         Of the task it judges: two classes, a measured value, many classes, or many measured outputs.
     also
         Another kind that it judges too.
+    lower
+        Whether lower is better.
+    order
+        Whether it looks at the order of the scores only, so that scores of any scale may be given.
+    asked
+        Whether it is computed only when it is asked for by name.
     """
 
     title: str
@@ -46,6 +54,14 @@ class Metric:  # numpydoc ignore=PR02
     drawn: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
     kind: Kind = "classification"
     also: Kind | None = None
+    lower: bool = False
+    order: bool = False
+    asked: bool = False
+
+    @property
+    def sign(self) -> int:
+        """1 if higher is better, -1 if lower is."""
+        return -1 if self.lower else 1
 
     def of(self, scores: np.ndarray) -> Kind:
         """The kind of task that scores of this shape belong to."""
@@ -100,6 +116,10 @@ def _auprc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.nd
     return divide((precision * positive).sum(1), found[:, -1], np.nan)
 
 
+def _recall_at_fdr(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    return ranking.recall_at_fdr_drawn(*_ranked(labels, scores, weights))
+
+
 def _r2(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
     mean = (weights @ labels / weights.sum(1))[:, None]
     return 1 - divide(weights @ (labels - scores) ** 2, (weights * (labels - mean) ** 2).sum(1), np.nan)
@@ -110,8 +130,8 @@ def _unless_constant(function: Callable) -> Callable[[np.ndarray, np.ndarray], f
 
 
 METRICS: dict[str, Metric] = {
-    "auroc": Metric(title="AUROC", value=sklearn_metrics.roc_auc_score, drawn=_auroc),
-    "auprc": Metric(title="AUPRC", value=sklearn_metrics.average_precision_score, drawn=_auprc),
+    "auroc": Metric(title="AUROC", value=sklearn_metrics.roc_auc_score, drawn=_auroc, order=True),
+    "auprc": Metric(title="AUPRC", value=sklearn_metrics.average_precision_score, drawn=_auprc, order=True),
     "accuracy": Metric(
         title="accuracy",
         value=lambda labels, scores: sklearn_metrics.accuracy_score(
@@ -128,18 +148,35 @@ METRICS: dict[str, Metric] = {
     "mcc": Metric(
         title="MCC", value=lambda labels, scores: sklearn_metrics.matthews_corrcoef(labels, scores >= THRESHOLD), drawn=_mcc
     ),
-    "spearman": Metric(title="Spearman", value=_unless_constant(stats.spearmanr), drawn=spearman, kind="regression"),
+    "spearman": Metric(title="Spearman", value=_unless_constant(stats.spearmanr), drawn=spearman, kind="regression", order=True),
     "pearson": Metric(title="Pearson", value=_unless_constant(stats.pearsonr), drawn=weighted_correlation, kind="regression"),
     "r2": Metric(title="R²", value=sklearn_metrics.r2_score, drawn=_r2, kind="regression"),
     "macro_f1": Metric(title="macro F1", value=many.macro_f1, drawn=many.macro_f1_drawn, kind="multiclass"),
     "balanced_accuracy": Metric(
         title="balanced accuracy", value=many.balanced_accuracy, drawn=many.balanced_accuracy_drawn, kind="multiclass"
     ),
-    "mean_spearman": Metric(title="mean Spearman", value=many.mean_spearman, drawn=many.mean_spearman_drawn, kind="multioutput"),
+    "mean_spearman": Metric(
+        title="mean Spearman", value=many.mean_spearman, drawn=many.mean_spearman_drawn, kind="multioutput", order=True
+    ),
+    "ndcg": Metric(
+        title="NDCG, top 10%", value=ranking.ndcg, drawn=ranking.ndcg_drawn, kind="regression", order=True, asked=True
+    ),
+    "recall_at_fdr": Metric(title="recall at 10% FDR", value=ranking.recall_at_fdr, drawn=_recall_at_fdr, order=True, asked=True),
+    "brier": Metric(
+        title="Brier score", value=probabilities.brier, drawn=probabilities.brier_drawn, also="multiclass", lower=True, asked=True
+    ),
+    "ece": Metric(
+        title="calibration error",
+        value=probabilities.ece,
+        drawn=probabilities.ece_drawn,
+        also="multiclass",
+        lower=True,
+        asked=True,
+    ),
 }
 KINDS: tuple[Kind, ...] = ("classification", "regression", "multiclass", "multioutput")
 DEFAULTS: dict[Kind, tuple[str, ...]] = {
-    kind: tuple(name for name, metric in METRICS.items() if metric.kind == kind) for kind in KINDS
+    kind: tuple(name for name, metric in METRICS.items() if metric.kind == kind and not metric.asked) for kind in KINDS
 }  # the first of each is the headline
 DEFAULTS["multiclass"] += ("accuracy",)
 

@@ -1,12 +1,13 @@
 """The result of a comparison: rows with intervals, paired differences, and one sentence that says what came out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from glmkit.errors import BadInput
 from glmkit.evaluate import per_column
+from glmkit.evaluate.audits import AuditLike
 from glmkit.evaluate.metrics import METRICS
 from glmkit.evaluate.row import Row
 from glmkit.score.estimate import Estimate, interval
@@ -23,10 +24,14 @@ class Table:
         One a method and split.
     metrics
         Names of the metrics, the first being the headline.
+    audits
+        Of splits, by their names.
     """
 
-    def __init__(self, task: str, rows: list[Row], metrics: tuple[str, ...]) -> None:
-        self.task, self.rows, self.metrics = task, rows, metrics
+    def __init__(
+        self, task: str, rows: list[Row], metrics: tuple[str, ...], audits: Mapping[str, AuditLike] | None = None
+    ) -> None:
+        self.task, self.rows, self.metrics, self.audits = task, rows, metrics, dict(audits or {})
 
     @property
     def splits(self) -> list[str]:
@@ -71,7 +76,7 @@ class Table:
         pandas.DataFrame
             Columns method, one a metric, description.
         """
-        rows = sorted(self._of(split), key=lambda row: -row.estimates[self.metrics[0]].value)
+        rows = self._ranked(split, self.metrics[0])
         return pd.DataFrame(
             [
                 {"method": r.method, **{METRICS[m].title: str(r.estimates[m]) for m in self.metrics}, "how": r.description}
@@ -187,7 +192,7 @@ class Table:
         if split is None and len(self.splits) > 1:
             return " ".join(self.verdict(name, metric, model) for name in self.splits)
         metric = metric or self.metrics[0]
-        rows = sorted(self._of(split), key=lambda row: -row.estimates[metric].value)
+        rows = self._ranked(split, metric)
         models = [row for row in rows if row.kind == "model" and model in (None, row.method)]
         baselines = [row for row in rows if row.kind == "baseline"]
         if not models or not baselines:
@@ -198,6 +203,8 @@ class Table:
         gap = self.difference(ours.method, best.method, ours.split, metric)
         among = f" (best of {len(models)} models)" if len(models) > 1 else ""
         verb = "is above" if gap.low > 0 else "is below" if gap.high < 0 else "does not beat"
+        if METRICS[metric].lower and verb != "does not beat":
+            verb += f" ({'worse than' if gap.low > 0 else 'better than'})"
         return (
             f"On {ours.split}, {ours.method}{among} with {METRICS[metric].title} {ours.estimates[metric]} {verb} "
             f"the best of {len(baselines)} baselines, {best.method} ({best.estimates[metric]}): "
@@ -293,6 +300,10 @@ class Table:
             parts = [np.interp(grid, *roc_curve(row.labels, scores)[:2]) for scores in row.scores]
             curves[row.method] = (grid, np.mean(parts, axis=0))
         return curves
+
+    def _ranked(self, split: str | None, metric: str) -> list[Row]:
+        """The rows of a split, best first."""
+        return sorted(self._of(split), key=lambda row: -METRICS[metric].sign * row.estimates[metric].value)
 
     def _of(self, split: str | None) -> list[Row]:
         splits = self.splits

@@ -21,6 +21,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
+from glmkit.acquire.cache import offline
 from glmkit.errors import BadInput, NetworkError
 from glmkit.files import disk_errors
 
@@ -63,14 +64,16 @@ def ask(question: Callable[[], Answer], model: str, revision: str) -> Answer:
     BadInput
         There is no such model or revision, or one has no right to it.
     Unreachable
-        The hub could not be reached or did not answer properly, `TRIES` times, or is not to be asked (``HF_HUB_OFFLINE``).
+        The hub could not be reached or did not answer properly, `TRIES` times, or is not to be asked (``HF_HUB_OFFLINE``,
+        ``GLMKIT_OFFLINE``).
     NetworkError
         The hub refused in a way that asking again would not change.
     ResourceError
         The disk is full, or the client's cache cannot be written.
     """
-    if constants.HF_HUB_OFFLINE:
-        raise Unreachable(f"HF_HUB_OFFLINE is set, so {endpoint_now()} is not asked for {model!r}. Unset it to fetch the model.")
+    if constants.HF_HUB_OFFLINE or offline():
+        name = "HF_HUB_OFFLINE" if constants.HF_HUB_OFFLINE else "GLMKIT_OFFLINE"
+        raise Unreachable(f"{name} is set, so {endpoint_now()} is not asked for {model!r}. Unset it to fetch the model.")
     for number in range(TRIES):
         try:
             with disk_errors(Path(constants.HF_HUB_CACHE)):

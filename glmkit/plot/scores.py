@@ -12,7 +12,9 @@ from glmkit.plot.style import BLUE, CYCLE, FAINT, GREY, INK, SKY, VERMILION, new
 
 _NAMES = {
     "auroc": "AUROC", "auprc": "AUPRC", "accuracy": "accuracy", "f1": "macro F1", "mcc": "Matthews correlation coefficient",
-    "macro_f1": "macro F1", "balanced_accuracy": "balanced accuracy", "mean_spearman": "mean Spearman correlation over outputs",
+    "macro_f1": "macro F1", "balanced_accuracy": "balanced accuracy", "mean_spearman": "mean Spearman correlation over outputs", "spearman": "Spearman correlation",
+    "ndcg": "NDCG of the top 10%", "recall_at_fdr": "recall at 10% false discoveries",
+    "brier": "Brier score", "ece": "expected calibration error",
 }  # fmt: skip
 _CHANCE = {"auroc": 0.5, "mcc": 0.0}
 

@@ -54,6 +54,7 @@ class Client(CappedClient):
         self._pid: int | None = None
         self._idle = asyncio.Event()
         self._winding_down: asyncio.Task[None] | None = None
+        self._starting: asyncio.Task[None] | None = None
 
     def _seconds_left(self, cell: Any) -> float | None:
         left = [self.cell_seconds] if self.cell_seconds else []
@@ -88,9 +89,13 @@ class Client(CappedClient):
 
     async def _start(self, raw: IO[bytes]) -> None:
         try:
-            await self.async_start_new_kernel(**kernel.launch_options(raw))
+            self._starting = asyncio.ensure_future(self.async_start_new_kernel(**kernel.launch_options(raw)))
+            await self._starting
             self._pid = self.km.provisioner.process.pid
             await self.async_start_new_kernel_client()
+        except asyncio.CancelledError:
+            self._raise_if_stopped()
+            raise
         except (RuntimeError, OSError) as error:
             self._raise_if_stopped()
             raw.seek(0)
@@ -172,6 +177,8 @@ class Client(CappedClient):
         self.stopped_by = self.stopped_by or number
         if first and self.kc is not None:
             self._winding_down = asyncio.ensure_future(self._wind_down())
+        elif self._starting is not None and not self._starting.done() and not self.km.has_kernel:
+            self._starting.cancel()  # it waits for a GPU
         else:
             self._kill()
 

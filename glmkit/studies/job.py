@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from glmkit import errors
 from glmkit.errors import GlmkitError, Interrupted, Terminated
 from glmkit.files import disk_errors, read_json, write_json
-from glmkit.studies import ipynb, kernel, layout, processes, record, store, tracking
+from glmkit.studies import gpus, ipynb, kernel, layout, processes, record, store, tracking
 from glmkit.studies.plan import Plan, PlannedStage
 from glmkit.studies.redact import redact
 from glmkit.studies.stage import MLFLOW_RUN, STAGE_FOLDER
@@ -105,7 +105,9 @@ def execute(plan: Plan, stage: PlannedStage, run_folder: Path, child: str) -> Ou
     from papermill.exceptions import PapermillExecutionError
 
     folder = run_folder / stage.name
-    with _environment({STAGE_FOLDER: str(folder), MLFLOW_RUN: child}):
+    gpus_there = "gpu" in stage.resources and bool(gpus.list_gpus())  # elsewhere such a stage runs on the CPU
+    variables = {kernel.STAGE_GPUS: str(stage.resources["gpu"])} if gpus_there else {}
+    with _environment({STAGE_FOLDER: str(folder), MLFLOW_RUN: child} | variables):
         try:
             papermill.execute_notebook(
                 _literal(run_folder / layout.source(stage.name)),

@@ -2,9 +2,11 @@
 
 The default kernel, ``python3``, always means the interpreter that runs glmkit: a kernelspec of that name in somebody's home
 folder would otherwise run the notebooks in another environment. Sockets are Unix ones in a private folder wherever a path
-is short enough for them, so that nothing listens on the network.
+is short enough for them, so that nothing listens on the network. A stage that asks for GPUs (``resources: {gpu: 1}``) has them
+leased to its kernel, as :mod:`glmkit.studies.provisioner` does it.
 """
 
+import os
 import shutil
 import sys
 import tempfile
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from jupyter_client import AsyncKernelManager
 
 DEFAULT = "python3"
+STAGE_GPUS = "GLMKIT_STAGE_GPUS"
 _LONGEST_SOCKET = 100  # bytes; Linux allows 107 and jupyter_client adds a number
 
 
@@ -51,6 +54,8 @@ def make_manager(name: str) -> "tuple[AsyncKernelManager, Path]":
             spec = super().get_kernel_spec(kernel_name)
             if kernel_name == DEFAULT:
                 spec.argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+                if gpus := int(os.environ.get(STAGE_GPUS) or 0):
+                    spec.metadata |= {"kernel_provisioner": {"provisioner_name": "glmkit", "config": {}}, "glmkit_gpus": gpus}
             return spec
 
     folder = Path(tempfile.mkdtemp(prefix="glmkit-"))

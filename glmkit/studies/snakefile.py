@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from glmkit.files import write_json, write_text
-from glmkit.studies import devices, layout
+from glmkit.studies import devices, gpus, layout
 from glmkit.studies.plan import Plan
 
 _HEAD = """# Written by glmkit; changes are lost at the next run. To run it by hand, in this run's folder:
@@ -76,7 +76,7 @@ def command(plan: Plan, cores: int, until: Sequence[str] = (), force: Sequence[s
     words += ["--cores", str(cores), "--executor", "local", "--nolock", "--rerun-incomplete", "--keep-going", "--nocolor"]
     words += ["--rerun-triggers", "mtime", "params", "input"]
     if any("gpu" in stage.resources for stage in plan.stages):
-        words += ["--resources", f"gpu={max(1, devices.cuda_count())}"]
+        words += ["--resources", f"gpu={len(gpus.list_gpus()) or max(1, devices.cuda_count())}"]
     if force:
         words += ["--forcerun", *(f"{name}/{layout.DONE}" for name in force)]
     targets = [f"{name}/{layout.DONE}" for name in until] or ["all"]

@@ -164,7 +164,7 @@ def test_a_failing_program_is_quoted_and_a_slow_one_is_ended(stand_in: Callable[
     child = "import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])"
     stand_in(f"{child}; open('../../pid', 'w').write(str(p.pid)); time.sleep(60)")
     with pytest.raises(ResourceError, match=r"mmseqs easy-search was not done after 1\.5 s"):
-        closest({"a": "MKTAYIAK"}, {"b": "MKTAYIAR"}, seconds=1.5)
+        closest({"a": "MKTAYIAK" * 2}, {"b": "MKTAYIAR" * 2}, seconds=1.5)
     assert list(places.iterdir()) == []
     state = Path(f"/proc/{(places.parent / 'pid').read_text()}/stat")
     assert not state.exists() or state.read_text().split()[2] == "Z", "a child of the program still runs"

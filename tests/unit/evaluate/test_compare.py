@@ -128,7 +128,7 @@ def test_what_fits_classes_does_not_fit_measured_values() -> None:
     parts = {"name": "toy", "sequences": w.sequences, "groups": w.groups, "kind": "regression"}
     halves = Fold(np.arange(0, 60, 2), np.arange(1, 60, 2))
     task = Task(**parts, labels=np.arange(60) / 7, splits={"s": halves})
-    with pytest.raises(BadInput, match="expected one of spearman, pearson, r2 for regression, got 'auroc'"):
+    with pytest.raises(BadInput, match="expected one of spearman, pearson, r2, ndcg for regression, got 'auroc'"):
         compare(task, {}, [Majority()], metrics=["auroc"])
     table = compare(task, {}, [Majority()], draws=20)
     assert table.row("majority").estimates["spearman"] == (0, 0, 0)

@@ -1,0 +1,160 @@
+"""Cross-validation over groups, scores without training, tables put together, and the paired test between two methods."""
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from glmkit.errors import BadInput
+from glmkit.evaluate import METRICS, Fold, Majority, Task, combine, compare, holm, k_fold, paired_test, zero_shot
+
+
+def task(n: int = 160, groups: int = 20, kind: str = "classification", seed: int = 0) -> tuple[Task, dict[str, float]]:
+    """Named items of which a hidden number decides the label, and that number."""
+    rng = np.random.default_rng(seed)
+    hidden = rng.normal(size=n)
+    labels = hidden + 0.7 * rng.normal(size=n)
+    names, of = [f"item {i}" for i in range(n)], rng.integers(0, groups, n)
+    made = Task(
+        name="toy",
+        sequences=names,
+        labels=(labels > 0).astype(int) if kind == "classification" else labels,
+        groups=[f"g{g}" for g in of],
+        splits={"held out": Fold(np.flatnonzero(of < groups // 2), np.flatnonzero(of >= groups // 2))},
+        kind=kind,
+    )
+    return made, dict(zip(names, hidden.tolist(), strict=True))
+
+
+def knows(hidden: dict[str, float], noise: float = 0.0, by_seed: float = 0.0, scale: float = 1.0):
+    def score(items):
+        """Knows the hidden number."""
+        return scale * np.array([hidden[i] + noise * np.sin(7 * hidden[i] * (1 + len(i))) for i in items])
+
+    def fit_score(train, labels, test, seed):
+        return 1 / (1 + np.exp(-score(test) - by_seed * seed * np.cos(np.arange(len(test)))))
+
+    return score, fit_score
+
+
+@pytest.mark.parametrize("kind", ["classification", "regression"])
+def test_every_item_is_tested_once_beside_its_whole_group(kind: str) -> None:
+    toy, hidden = task(kind=kind)
+    crossed = k_fold(toy, 4, seeds=(0, 1))
+    assert list(crossed.splits) == ["4-fold, seed 0", "4-fold, seed 1"]
+    for split in crossed.splits:
+        folds = crossed.folds(split)
+        assert sorted(np.concatenate([fold.test for fold in folds]).tolist()) == list(range(160))
+        for fold in folds:
+            assert not {toy.groups[i] for i in fold.train} & {toy.groups[i] for i in fold.test}
+    assert not np.array_equal(crossed.folds("4-fold, seed 0")[0].test, crossed.folds("4-fold, seed 1")[0].test)
+    table = compare(k_fold(toy, 4), {"knows": knows(hidden)[1]}, [Majority()], seeds=(0,), draws=50)
+    assert table.splits == ["4-fold"]
+    assert table.row("knows").n_train == 120
+    assert len(table.row("knows").labels) == 160
+
+
+def test_folds_are_stratified_where_items_stand_alone() -> None:
+    toy, _ = task()
+    alone = k_fold(replace(toy, groups=toy.sequences), 8)
+    rates = [alone.labels[fold.test].mean() for fold in alone.folds("8-fold")]
+    assert np.ptp(rates) <= 1 / 20 + 1e-12
+    with pytest.raises(BadInput, match="k: expected 2 to 20, the number of groups, got 21"):
+        k_fold(toy, 21)
+    with pytest.raises(BadInput, match="seeds: expected at least one, got none"):
+        k_fold(toy, 3, seeds=())
+
+
+def test_zero_shot_scores_the_test_sides_by_their_order() -> None:
+    toy, hidden = task(kind="regression")
+    score = knows(hidden, scale=-40)[0]
+    table = zero_shot(toy, {"wrong way": score}, {"right way": lambda items: -score(items)}, draws=100)
+    assert table.metrics == ("spearman", "ndcg")
+    row, test = table.row("wrong way"), toy.splits["held out"].test
+    expected = stats.spearmanr(toy.labels[test], score([toy.sequences[i] for i in test])).statistic
+    assert row.estimates["spearman"].value == pytest.approx(expected)
+    assert row.estimates["spearman"].high < 0
+    assert (row.n_train, row.seen, row.description) == (0, 0, "Knows the hidden number.")
+    assert "wrong way with Spearman" in table.verdict()
+    of_object = type("Matrix", (), {"description": "a matrix", "score": lambda self, items: score(items)})()
+    assert zero_shot(toy, {"m": of_object.score}, draws=20).row("m").description == "a matrix"
+    whole = zero_shot(replace(toy, splits={}), {"score": score}, draws=20)
+    assert whole.splits == ["all items"]
+    assert len(whole.row("score").labels) == 160
+    with pytest.raises(BadInput, match=r"score: expected one score for each of \d+ test items, got an array \(3,\)"):
+        zero_shot(toy, {"score": lambda items: [1, 2, 3]})
+    assert zero_shot(task()[0], {"score": score}, draws=20).metrics == ("auroc", "auprc", "recall_at_fdr")
+
+
+def test_tables_of_one_task_stand_together() -> None:
+    toy, hidden = task()
+    score, fit_score = knows(hidden)
+    trained = compare(toy, {"net": fit_score}, [Majority()], seeds=(0,), draws=60)
+    both = combine(trained, zero_shot(toy, {"likelihood": score}, draws=60))
+    assert [row.method for row in both.rows] == ["net", "majority", "likelihood"]
+    assert both.metrics == ("auroc", "auprc")
+    assert both.difference("net", "likelihood") == (0, 0, 0)  # the same order, over the same draws
+    with pytest.raises(BadInput, match="net stands in two tables on held out"):
+        combine(trained, trained)
+    with pytest.raises(BadInput, match="likelihood has another number of draws than net"):
+        combine(trained, zero_shot(toy, {"likelihood": score}, draws=61))
+    with pytest.raises(BadInput, match="expected tables of one task, got 'toy' and 'other'"):
+        combine(trained, zero_shot(replace(toy, name="other"), {"x": score}, draws=60))
+
+
+def test_the_p_value_is_exact_with_few_groups() -> None:
+    toy, hidden = task(n=90, groups=14)
+    table = compare(
+        toy, {"good": knows(hidden, 0.5)[1], "poor": knows(hidden, 3.0, scale=50)[1]}, [], seeds=(0,), metrics=["auroc", "accuracy"],
+        draws=50,
+    )  # fmt: skip
+    good, poor = table.row("good"), table.row("poor")
+    names = sorted(set(good.groups))
+    assert 5 <= len(names) <= 8
+
+    def by_hand(metric: str, ranked: bool) -> float:
+        scores = [stats.rankdata(row.scores[0]) if ranked else row.scores[0] for row in (good, poor)]
+        gaps = []
+        for flags in product([True, False], repeat=len(names)):
+            ours = np.isin(good.groups, [name for name, flag in zip(names, flags, strict=True) if flag])
+            parts = [np.where(ours, *scores), np.where(ours, *scores[::-1])]
+            gaps.append(METRICS[metric].value(good.labels, parts[0]) - METRICS[metric].value(good.labels, parts[1]))
+        gaps = np.round(gaps, 12)
+        return min(1, 2 * min((gaps >= gaps[0]).mean(), (gaps <= gaps[0]).mean()))
+
+    for metric, ranked in (("auroc", True), ("accuracy", False)):
+        found = paired_test(table, "good", "poor", metric).iloc[0]
+        assert found.p == pytest.approx(by_hand(metric, ranked)), metric
+        assert tuple(found[["difference", "low", "high"]]) == table.difference("good", "poor", metric=metric)
+        assert found.groups == len(names)
+
+
+def test_equal_methods_are_not_told_apart_and_unequal_ones_are() -> None:
+    toy, hidden = task(n=400, groups=60)
+    models = {
+        "good": knows(hidden, by_seed=0.1)[1],
+        "stretched": knows(hidden, scale=9)[1],
+        "poor": knows(hidden, noise=4, by_seed=0.1)[1],
+    }
+    table = compare(toy, models, [Majority()], seeds=(0, 1), draws=50)
+    found = paired_test(table, "good", ["poor", "majority", "stretched"], permutations=400).set_index("reference")
+    assert found.loc["poor", "p"] < 0.02
+    assert found.loc["poor", "difference"] > 0
+    assert found.loc["stretched", "p"] > 0.05
+    np.testing.assert_array_equal(found["p_holm"], holm(found["p"]))
+    again = paired_test(table, "good", ["poor", "majority", "stretched"], permutations=400).set_index("reference")
+    assert found.equals(again)
+    with pytest.raises(BadInput, match="good cannot be tested against itself"):
+        paired_test(table, "good", "good")
+    with pytest.raises(BadInput, match="this table has no ece; it has auroc"):
+        paired_test(table, "good", "poor", "ece")
+    other = combine(table, compare(toy, {"thrice": models["good"]}, [], seeds=(0, 1, 2), draws=50))
+    with pytest.raises(BadInput, match="good has 2 seeds and thrice 3: they cannot be paired"):
+        paired_test(other, "good", "thrice")
+
+
+def test_holm_steps_down() -> None:
+    np.testing.assert_allclose(holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
+    np.testing.assert_allclose(holm([0.7, 0.6]), [1.0, 1.0])
