@@ -155,18 +155,25 @@ def _version() -> str:
 
 def _run(chosen: argparse.Namespace) -> int:
     from glmkit.studies import workflow
+    from glmkit.studies.headline import headline, took
     from glmkit.studies.plan import make_plan, parse_settings
     from glmkit.studies.status import show_seconds
     from glmkit.studies.study import load_study
 
     plan = make_plan(load_study(chosen.study), chosen.name, parse_settings(chosen.settings))
-    if not workflow.run_plan(plan, chosen.cores, chosen.until, chosen.force):
+    try:
+        ran = workflow.run_plan(plan, chosen.cores, chosen.until, chosen.force)
+    except workflow.StageFailed:
+        if plan.sweep:  # what the points that went well came to
+            report = _write_report(plan.folder)
+            print(f"\n{headline(plan.folder)}\n\nreport: {report}")
+        raise
+    if not ran:
+        if plan.sweep:
+            _write_report(plan.folder)  # the study may compare the same points by other numbers
         print(f"{plan.name}: nothing to be done.")
     else:
-        from glmkit.studies.headline import headline, took
-        from glmkit.studies.report import write_report
-
-        report = write_report(plan.folder)
+        report = _write_report(plan.folder)
         if text := headline(plan.folder):
             print(f"\n{text}\n")
         print(f"{plan.name}: done in {show_seconds(took(plan.folder))}.")
@@ -174,12 +181,25 @@ def _run(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def _write_report(run_folder: Path) -> Path:
+    from glmkit.studies.report import write_report
+
+    return write_report(run_folder)
+
+
 def _check(chosen: argparse.Namespace) -> int:
     from glmkit.studies.plan import make_plan, parse_settings
     from glmkit.studies.study import load_study
 
     plan = make_plan(load_study(chosen.study), chosen.name, parse_settings(chosen.settings))
-    print(f"{plan.study}: ok, {len(plan.stages)} stages: {', '.join(stage.name for stage in plan.stages)}")
+    names = dict.fromkeys(stage.stage for stage in plan.stages)
+    print(f"{plan.study}: ok, {len(names)} stages: {', '.join(names)}")
+    if plan.sweep:
+        swept = sum(bool(stage.point) for stage in plan.stages)
+        shared = ", ".join(stage.name for stage in plan.stages if not stage.point) or "none"
+        print(
+            f"sweep: {len(plan.points)} points over {', '.join(plan.sweep.axes)}: {swept} stages to run; shared by all: {shared}"
+        )
     return 0
 
 

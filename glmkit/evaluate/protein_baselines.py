@@ -1,17 +1,22 @@
 """Simple methods on proteins: what a protein language model has to beat, for classes and for measured values.
 
 They have the interface of :mod:`glmkit.evaluate.baselines`. For whole proteins the forest on composition and hydropathy is the
-strong one: it tells extracellular from mitochondrial human proteins with an AUROC of .98 across a homology split. For single
-mutants of one protein it is the regression on which residue stands where: on a random split it learns how sensitive each position
-is, and on unseen positions it knows nothing, which is what the two splits are there to show. The nearest relative shows how far
-mere homology carries; across a homology split it should be near chance, and if it is far above, the split leaks.
+strong one: it tells extracellular from mitochondrial human proteins with an AUROC of .98 across a homology split, and membrane
+proteins from cytosolic ones with an accuracy of .92 (AUROC .96). Boosting on the same features is its equal. For mutants of one
+protein it is the regression on which residue stands where (:mod:`glmkit.evaluate.sites`). The nearest relative shows how far mere
+homology carries; across a homology split it should be near chance, and if it is far above, the split leaks.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -20,9 +25,13 @@ from sklearn.svm import SVC, SVR
 from glmkit.data.homology import closest
 from glmkit.errors import BadInput
 from glmkit.evaluate.baselines import Majority
+from glmkit.evaluate.blast import BlastNeighbour
 from glmkit.evaluate.fitted import Baseline, Fitted
+from glmkit.evaluate.kmer_linear import KmerLinear
 from glmkit.evaluate.metrics import Kind, check_values
-from glmkit.evaluate.protein_features import OTHER, protein_features, residue_codes
+from glmkit.evaluate.protein_features import protein_features
+from glmkit.evaluate.sites import SiteForest, SiteLinear
+from glmkit.evaluate.zero_shot import Blosum62
 
 _SEEN = "amino-acid composition (whole and first 30 residues), hydropathy, charge and length"
 _ALPHAS = np.logspace(-2, 5, 15)
@@ -55,6 +64,36 @@ class CompositionForest(Fitted):
         """The scikit-learn estimator, not yet fitted."""
         forest = RandomForestRegressor if self.kind == "regression" else RandomForestClassifier
         return forest(self.trees, min_samples_leaf=2, max_features="sqrt", random_state=seed)
+
+
+class CompositionBoosting(Fitted):
+    """Gradient-boosted trees on composition, hydropathy and charge.
+
+    Parameters
+    ----------
+    kind
+        ``"classification"`` or ``"regression"``.
+    rounds
+        Boosting rounds.
+    learning_rate
+        How much of each tree counts.
+    """
+
+    name = "composition boosting"
+
+    def __init__(self, kind: Kind = "classification", rounds: int = 200, learning_rate: float = 0.1) -> None:
+        super().__init__()
+        self.kind, self.rounds, self.learning_rate = kind, rounds, learning_rate
+        self.description = f"gradient-boosted trees ({rounds} rounds, learning rate {learning_rate:g}) on {_SEEN}"
+
+    def features(self, sequences: Sequence[str]) -> np.ndarray:
+        """What the estimator sees of each sequence, one row a sequence."""
+        return protein_features(sequences)
+
+    def estimator(self, seed: int) -> Any:
+        """The scikit-learn estimator, not yet fitted; without early stopping it draws nothing at random."""
+        boosting = HistGradientBoostingRegressor if self.kind == "regression" else HistGradientBoostingClassifier
+        return boosting(max_iter=self.rounds, learning_rate=self.learning_rate, early_stopping=False, random_state=seed)
 
 
 class DipeptideLinear(Fitted):
@@ -126,48 +165,11 @@ class CompositionSVM(Fitted):
         return 1 / (1 + np.exp(-self.fitted().decision_function(self.features(sequences))))
 
 
-class SiteLinear(Fitted):
-    """Ridge or logistic regression on which residue stands where, for mutants of one protein.
-
-    Parameters
-    ----------
-    kind
-        ``"classification"`` or ``"regression"``; ridge chooses its penalty by leaving one training item out.
-    cost
-        Inverse strength of the logistic regression's squared penalty.
-    """
-
-    def __init__(self, kind: Kind = "regression", cost: float = 1.0) -> None:
-        super().__init__()
-        self.kind, self.cost = kind, cost
-        self.name = "one-hot ridge" if kind == "regression" else "one-hot logistic regression"
-        how = "ridge regression" if kind == "regression" else f"logistic regression (L2, C={cost:g})"
-        self.description = f"{how} on one-hot residues by position"
-
-    def prepare(self, sequences: Sequence[str], labels: np.ndarray) -> None:
-        """Learn what the features need before the estimator is fitted."""
-        grid = _grid(sequences)
-        self._length = grid.shape[1]
-        self._seen = np.array([np.bincount(column, minlength=OTHER + 1) > 0 for column in grid.T])
-        self._seen[self._seen.sum(1) < 2] = False  # a position that never varies says nothing
-
-    def features(self, sequences: Sequence[str]) -> np.ndarray:
-        """What the estimator sees of each sequence, one row a sequence."""
-        grid = _grid(sequences)
-        if grid.shape[1] != self._length:
-            raise BadInput(
-                f"{self.name} was fitted on {self._length} residues, got {grid.shape[1]}. Give mutants of one protein."
-            )
-        position, letter = np.nonzero(self._seen)
-        return (grid[:, position] == letter).astype(np.float32)
-
-    def estimator(self, seed: int) -> Any:
-        """The scikit-learn estimator, not yet fitted."""
-        return RidgeCV(_ALPHAS) if self.kind == "regression" else LogisticRegression(C=self.cost, max_iter=1000)
-
-
 class NearestRelative:
     """The label of the most similar training protein, by an MMseqs2 search; without a hit, the mean label.
+
+    For DNA take :class:`glmkit.evaluate.BlastNeighbour`: of windows of 121 bases with a quarter of them redrawn, ``blastn`` finds
+    94%, MMseqs2 89%.
 
     Parameters
     ----------
@@ -209,7 +211,9 @@ class NearestRelative:
         return scores
 
 
-def protein_baselines(kind: Kind = "classification", mutants: bool = False, relatives: bool = False) -> list[Baseline]:
+def protein_baselines(
+    kind: Kind = "classification", mutants: bool = False, relatives: bool = False, field: bool = False
+) -> list[Baseline]:
     """The baselines to print beside a model of proteins.
 
     Parameters
@@ -221,6 +225,9 @@ def protein_baselines(kind: Kind = "classification", mutants: bool = False, rela
         differs between them.
     relatives
         Add the nearest relative, which needs the program ``mmseqs``.
+    field
+        Add what else the field would try: boosting, a linear model of 3-mers, the nearest neighbour by BLAST and by MMseqs2 (which
+        need these programs); for mutants a forest on one-hot residues and BLOSUM62.
 
     Returns
     -------
@@ -228,17 +235,8 @@ def protein_baselines(kind: Kind = "classification", mutants: bool = False, rela
         Unfitted.
     """
     if mutants:
-        return [Majority(), SiteLinear(kind)]
+        sites: list[Baseline] = [Majority(), SiteLinear(kind)]
+        return [*sites, SiteForest(kind), Blosum62(kind=kind)] if field else sites
     whole: list[Baseline] = [Majority(), CompositionForest(kind), CompositionSVM(kind), DipeptideLinear(kind)]
-    return [*whole, NearestRelative(kind)] if relatives else whole
-
-
-def _grid(sequences: Sequence[str]) -> np.ndarray:
-    """Codes of proteins of one length, uint8 (n, length)."""
-    lengths = [len(sequence) for sequence in sequences]
-    if odd := next((i for i, length in enumerate(lengths) if length != lengths[0]), 0):
-        raise BadInput(
-            f"Expected proteins of one length, but protein 0 has {lengths[0]} residues and protein {odd} has {lengths[odd]}. "
-            "Give mutants of one protein, or use a baseline on composition."
-        )
-    return np.stack([residue_codes(sequence) for sequence in sequences])
+    whole += [CompositionBoosting(kind), KmerLinear(kind), BlastNeighbour(kind)] if field else []
+    return [*whole, NearestRelative(kind)] if relatives or field else whole

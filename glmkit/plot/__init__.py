@@ -11,7 +11,8 @@ from glmkit.plot.motifs import importance_bars, motif_logos
 from glmkit.plot.proteins import attention_map, landscape_map
 from glmkit.plot.protocols import few_shot_curves, reliability, table_figure
 from glmkit.plot.scores import bits_bars, lines_with_bands, roc_curves, score_dots
-from glmkit.plot.training import training_curves
+from glmkit.plot.sweeps import sweep_lines
+from glmkit.plot.training import curves, training_curves
 
 __all__ = [
     "attention_map",
@@ -19,6 +20,7 @@ __all__ = [
     "class_dots",
     "confusion_matrix",
     "contact_map",
+    "curves",
     "dependency_map",
     "effect_map",
     "embedding_scatter",
@@ -36,6 +38,7 @@ __all__ = [
     "roc_curves",
     "score_dots",
     "shift_bars",
+    "sweep_lines",
     "table_figure",
     "training_curves",
 ]

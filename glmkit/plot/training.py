@@ -1,11 +1,11 @@
-"""Training curves: loss in training and validation against steps."""
+"""Training curves: loss in training and validation against steps, and the gap between them."""
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from glmkit.errors import BadInput
-from glmkit.plot.style import BLUE, FAINT, GREY, VERMILION, new_figure, title
+from glmkit.plot.style import BLUE, FAINT, GREY, INK, VERMILION, new_figure, title
 
 
 def training_curves(
@@ -72,3 +72,83 @@ def training_curves(
     ax.legend(frameon=False, fontsize=8, labelcolor=GREY, loc="upper right")
     title(ax, heading)
     return figure
+
+
+def curves(history: pd.DataFrame, heading: str = "", unit: str = "nats a scored position") -> Figure:
+    """Training and validation loss with the gap between them, and the step at which validation was best.
+
+    Parameters
+    ----------
+    history
+        Columns ``step``, ``loss`` and ``validation_loss``; rows may lack either (NaN). A ``FitResult.history`` is such a table.
+    heading
+        Title.
+    unit
+        Of the loss.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The gap is validation minus training loss, the latter averaged since the validation before, so that one noisy batch does not
+        decide it. It is shaded, and given in words at the best step and at the last.
+
+    Raises
+    ------
+    BadInput
+        A column is missing, or fewer than two validations have a training loss before them.
+    """
+    if missing := {"step", "loss", "validation_loss"} - set(history.columns):
+        raise BadInput(
+            f"history: expected the columns step, loss and validation_loss, {', '.join(sorted(missing))} missing; "
+            f"got {list(history.columns)}."
+        )
+    held = validation_gap(history)
+    if len(held) < 2:
+        raise BadInput(f"history: expected at least 2 validations after training losses, got {len(held)}. Validate more often.")
+    best, last = held.iloc[int(held["validation_loss"].to_numpy().argmin())], held.iloc[-1]
+    figure, (ax,) = new_figure(3.2)
+    raw = history.dropna(subset=["loss"])
+    ax.plot(raw["step"], raw["loss"], color=BLUE, alpha=0.2, linewidth=0.8)
+    ax.plot(held["step"], held["loss"], color=BLUE, marker="o", markersize=3, linewidth=1.4, label="training")
+    ax.plot(held["step"], held["validation_loss"], color=VERMILION, marker="o", markersize=3.5, linewidth=1.4, label="validation")
+    ax.fill_between(held["step"], held["loss"], held["validation_loss"], color=GREY, alpha=0.15, linewidth=0, label="gap")
+    ax.axvline(best["step"], color=INK, linewidth=0.9, linestyle=(0, (3, 2)))
+    ax.annotate(
+        f"best {best['validation_loss']:.3f} at step {best['step']:,.0f}\n"
+        f"gap {best['gap']:+.3f} there, {last['gap']:+.3f} at the end",
+        (best["step"], 1), xycoords=ax.get_xaxis_transform(), textcoords="offset points", va="top", fontsize=8, color=INK,
+        xytext=(-4 if best["step"] > last["step"] / 2 else 4, -2), ha="right" if best["step"] > last["step"] / 2 else "left",
+    )  # fmt: skip
+    low = min(held["loss"].min(), held["validation_loss"].min())
+    high = max(held["loss"].max(), held["validation_loss"].max())
+    ax.set_ylim(low - 0.1 * (high - low), high + 0.35 * (high - low))
+    ax.set(xlabel="optimiser step", ylabel=f"loss ({unit})")
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    ax.legend(frameon=False, fontsize=8, labelcolor=GREY, loc="lower left")
+    title(ax, heading)
+    return figure
+
+
+def validation_gap(history: pd.DataFrame) -> pd.DataFrame:
+    """Validation loss minus the mean training loss since the validation before, one row a validation.
+
+    Parameters
+    ----------
+    history
+        As in :func:`curves`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns step, loss (the mean), validation_loss, gap; validations with no training loss before them are left out.
+    """
+    validated = history.dropna(subset=["validation_loss"])
+    validated = validated[np.isfinite(validated["validation_loss"])]
+    train = history.dropna(subset=["loss"])
+    rows, before = [], -np.inf
+    for step, loss in zip(validated["step"], validated["validation_loss"], strict=True):
+        since = train.loc[(train["step"] > before) & (train["step"] <= step), "loss"]
+        if len(since):
+            rows.append((step, since.mean(), loss, loss - since.mean()))
+        before = step
+    return pd.DataFrame(rows, columns=["step", "loss", "validation_loss", "gap"])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from glmkit.studies import record
 from glmkit.studies.status import stages_of
+from glmkit.studies.sweep_table import TABLE, write_sweep
 from glmkit.studies.tabulate import Cell, view
 
 
@@ -19,6 +20,9 @@ def headline(run_folder: Path) -> str:
             caption = str(entry.get("caption") or entry.get("name"))
             parts.append(f"{caption}\n{as_text(run_folder / name / str(entry['file']))}")
         parts += [str(note) for note in results.get("notes", [])]
+    if record.read(run_folder).get("sweep"):
+        notes = write_sweep(run_folder)
+        parts += [f"Sweep, a row a point\n{as_text(run_folder / TABLE)}", *notes]
     return "\n\n".join(parts)
 
 

@@ -74,7 +74,7 @@ def run_stage(plan: Plan, run_folder: Path, stage: PlannedStage) -> int:
         from glmkit.studies.forwarder import Forwarder
 
         parent = ensure_parent(plan, run_folder)
-        child = tracking.open_child(parent, stage.name, stage.parameters)
+        child = tracking.open_child(parent, stage.stage, stage.parameters, stage.point)
         record.update(folder, mlflow_run=child)
         with Forwarder(folder, child) as forwarder:
             outcome = execute(plan, stage, run_folder, child)
@@ -110,7 +110,7 @@ def execute(plan: Plan, stage: PlannedStage, run_folder: Path, child: str) -> Ou
     with _environment({STAGE_FOLDER: str(folder), MLFLOW_RUN: child} | variables):
         try:
             papermill.execute_notebook(
-                _literal(run_folder / layout.source(stage.name)),
+                _literal(run_folder / layout.source(stage.stage)),
                 _literal(folder / layout.NOTEBOOK),
                 parameters=stage.parameters,
                 engine_name="glmkit",
@@ -157,7 +157,8 @@ def ensure_parent(plan: Plan, run_folder: Path) -> str:
             study=plan.study,
             name=plan.name,
             source=plan.source,
-            stages=[stage.name for stage in plan.stages],
+            stages=[stage.name for stage in plan.stages if not stage.point],
+            sweep=plan.sweep_record(),
             started=session["started"],
             ended=None,
             seconds=None,
@@ -186,7 +187,8 @@ def _begin(plan: Plan, folder: Path, stage: PlannedStage) -> None:
         folder,
         status="RUNNING",
         study=plan.study,
-        stage=stage.name,
+        stage=stage.stage,
+        point=stage.point,
         parameters=redact(stage.parameters),
         notebook=stage.notebook,
         code=stage.code,

@@ -7,7 +7,7 @@ not a night. Nothing is written; :mod:`glmkit.studies.workflow` does that.
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,11 @@ from glmkit.files import inside, workspace
 from glmkit.studies.given_files import broken_files
 from glmkit.studies.ipynb import code_cells, read_notebook, suggest
 from glmkit.studies.kernel import check_kernel
+from glmkit.studies.points import Point, checked_axes, fan_out
+from glmkit.studies.redact import redact
 from glmkit.studies.signature import Signature, read_signature
 from glmkit.studies.study import Stage, Study, check_name
+from glmkit.studies.sweep import Sweep
 from glmkit.studies.types import Text
 
 
@@ -28,7 +31,9 @@ class PlannedStage:  # numpydoc ignore=PR02
 
     Parameters
     ----------
-    name, notebook, resources, minutes, cell_minutes
+    name
+        Its folder relative to the run folder: as in the study, or ``sweep/POINT/STAGE``.
+    notebook, resources, minutes, cell_minutes
         As in the study.
     parameters
         Every parameter of the notebook with the value it will have.
@@ -37,6 +42,8 @@ class PlannedStage:  # numpydoc ignore=PR02
     code
         SHA-256 of the notebook's code cells. Prose and stored outputs are left out: rewording a notebook, or running it in
         JupyterLab, does not make a finished stage run again.
+    point
+        The swept values that reach it, ``stage.parameter`` to value; empty for a stage that all points share.
     """
 
     name: str
@@ -47,6 +54,12 @@ class PlannedStage:  # numpydoc ignore=PR02
     resources: dict[str, int]
     minutes: float | None
     cell_minutes: float | None
+    point: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def stage(self) -> str:
+        """Its name in the study."""
+        return self.name.rpartition("/")[2]
 
     @property
     def values(self) -> str:
@@ -71,7 +84,11 @@ class Plan:  # numpydoc ignore=PR02
     kernel
         Name of the kernel.
     stages
-        In an order in which each comes after those it waits for.
+        In an order in which each comes after those it waits for; a swept stage once for each combination that reaches it.
+    sweep
+        With its axes' values as the notebooks take them; None if nothing is swept.
+    points
+        Of the sweep.
     """
 
     study: str
@@ -80,6 +97,8 @@ class Plan:  # numpydoc ignore=PR02
     root: str
     kernel: str
     stages: tuple[PlannedStage, ...]
+    sweep: Sweep | None = None
+    points: tuple[Point, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -94,7 +113,9 @@ class Plan:  # numpydoc ignore=PR02
     def from_dict(cls, value: dict[str, Any]) -> "Plan":
         """The plan that :meth:`as_dict` gave."""
         stages = tuple(PlannedStage(**{**stage, "after": tuple(stage["after"])}) for stage in value["stages"])
-        return cls(**{**value, "stages": stages})
+        sweep = Sweep(**value["sweep"]) if value.get("sweep") else None
+        points = tuple(Point(**point) for point in value.get("points", ()))
+        return cls(**{**value, "stages": stages, "sweep": sweep, "points": points})
 
     def stage(self, name: str) -> PlannedStage:
         """The stage of that name.
@@ -108,6 +129,22 @@ class Plan:  # numpydoc ignore=PR02
             if stage.name == name:
                 return stage
         raise BadInput(f"{name!r} is no stage of {self.study}.{suggest(name, [stage.name for stage in self.stages])}")
+
+    def named(self, name: str) -> tuple[PlannedStage, ...]:
+        """The stage of that name, or, by its name in the study, a swept stage at all its points.
+
+        Raises
+        ------
+        BadInput
+            There is none.
+        """
+        return tuple(stage for stage in self.stages if stage.stage == name) or (self.stage(name),)
+
+    def sweep_record(self) -> dict[str, Any] | None:
+        """What ``run.json`` says of the sweep; None if nothing is swept."""
+        if self.sweep is None:
+            return None
+        return dict(redact(self.sweep.as_dict() | {"points": [point.as_dict() for point in self.points]}))
 
 
 def parse_settings(texts: Sequence[str]) -> list[tuple[str, str, str]]:
@@ -161,7 +198,7 @@ def make_plan(study: Study, name: str | None = None, settings: Sequence[tuple[st
     for of, parameter, _ in settings:
         if of not in names:
             problems.append(f"--set {of}.{parameter}: {of!r} is no stage of {study.name}.{suggest(of, names)}")
-    planned = []
+    planned, signatures, givens = [], {}, {}
     for stage in study.stages:
         given = {**stage.parameters, **{key: Text(value) for of, key, value in settings if of == stage.name}}
         try:
@@ -170,10 +207,16 @@ def make_plan(study: Study, name: str | None = None, settings: Sequence[tuple[st
             problems.append(f"{stage.name}: {problem}")
             continue
         planned.append(_plan_stage(stage, signature, given, names, run, problems))
-    ordered = _order(planned, study, problems)
+        signatures[stage.name], givens[stage.name] = signature, given
+    stages = _order(planned, study, problems)
+    sweep = study.sweep and replace(study.sweep, axes=checked_axes(study.sweep, signatures, givens, problems))
     if problems:
         raise BadInput("\n".join(problems))
-    return Plan(study=study.name, source=str(study.path), name=run, root=str(workspace()), kernel=study.kernel, stages=ordered)
+    plan = Plan(study=study.name, source=str(study.path), name=run, root=str(workspace()), kernel=study.kernel, stages=stages)
+    if sweep is None:
+        return plan
+    stages, points = fan_out(stages, sweep.axes, run)
+    return replace(plan, stages=stages, sweep=sweep, points=points)
 
 
 def _plan_stage(

@@ -20,10 +20,12 @@ from glmkit.studies.curves import loss_curves
 from glmkit.studies.inputs import shown_path
 from glmkit.studies.layout import NOTEBOOK
 from glmkit.studies.status import show_seconds, stages_of, stages_total
+from glmkit.studies.sweep_state import points_of, swept_stages
+from glmkit.studies.sweep_table import TABLE, write_sweep
 from glmkit.studies.tabulate import show_number, view
 
 REPORT = "report.html"
-_HEADLINE_ROWS, _ROWS = 40, 15
+_HEADLINE_ROWS, _ROWS, _SWEEP_ROWS = 40, 15, 200
 _LARGEST_SVG = 1_500_000  # bytes; beyond it the PNG is shown, which a browser draws at once
 _KINDS = {"svg": "image/svg+xml", "png": "image/png"}
 
@@ -34,7 +36,8 @@ def write_report(run_folder: str | Path) -> Path:
     Parameters
     ----------
     run_folder
-        A run's folder, finished or not: unfinished and failed stages are shown as such.
+        A run's folder, finished or not: unfinished and failed stages are shown as such. Of a study with a sweep, ``sweep.csv``
+        is written too, and a report for each point in the point's own folder.
 
     Returns
     -------
@@ -44,6 +47,7 @@ def write_report(run_folder: str | Path) -> Path:
     folder = Path(run_folder).resolve()
     run = record.read(folder)
     stages = [_stage(folder / name, name, found, status) for name, found, status in stages_of(folder)]
+    points = swept_stages(points_of(folder))
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -54,10 +58,11 @@ def write_report(run_folder: str | Path) -> Path:
     html = environment.get_template("report.html.j2").render(
         title=_words(str(run.get("study") or run.get("name") or folder.name)),
         run=folder.name if run.get("study") not in (None, folder.name) else "",
-        status=_overall(run, stages),
+        status=_overall(run, [stage["status"] for stage in stages] + [status for _, _, status in points]),
         description=str(run.get("description") or ""),
         date=str(run.get("started") or min((stage["started"] for stage in stages), default=""))[:10],
-        took=show_seconds(stages_total(run, [(stage["name"], stage["record"], stage["status"]) for stage in stages])),
+        took=show_seconds(stages_total(run, [(stage["name"], stage["record"], stage["status"]) for stage in stages] + points)),
+        sweep=_sweep(folder, run) if points else None,
         headlines=[table | {"stage": stage["name"]} for stage in stages for table in stage["tables"] if table["headline"]],
         verdicts=[note for stage in stages if stage["has_headline"] for note in stage["notes"]],
         stages=stages,
@@ -130,11 +135,27 @@ def _heading(notebook: Path) -> str:
     return ""
 
 
-def _overall(run: dict[str, Any], stages: Sequence[dict[str, Any]]) -> str:
+def _sweep(folder: Path, run: dict[str, Any]) -> dict[str, Any]:
+    """The sweep's table and its sentences; each point's report is written beside its stages."""
+    notes = write_sweep(folder)
+    for place in sorted({(folder / stage).parent for point in run["sweep"]["points"] for stage in point["stages"].values()}):
+        if place.is_dir():
+            write_report(place)
+    return {
+        "table": {
+            "caption": "A row a point; its intervals are those of the stage it comes from.",
+            "headline": True,
+            "view": view(folder / TABLE, _SWEEP_ROWS),
+            "file": TABLE,
+        },
+        "notes": notes,
+    }
+
+
+def _overall(run: dict[str, Any], states: Sequence[str]) -> str:
     """What the stages add up to; while the run is still being closed, its own RUNNING is not yet news."""
-    states = [stage["status"] for stage in stages]
     worst = next((status for status in ("FAILED", "KILLED", "RUNNING", "WAITING") if status in states), "FINISHED")
-    return worst if stages else record.status_of(run)
+    return worst if states else record.status_of(run)
 
 
 def _provenance(run: dict[str, Any], stages: Sequence[dict[str, Any]]) -> list[tuple[str, list[tuple[str, str]]]]:

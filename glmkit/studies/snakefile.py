@@ -5,7 +5,8 @@ newer, or that has not succeeded yet; and everything after it. The file names on
 no blank, quote or brace in a path above it can matter, and it holds no shell text but the interpreter's own path.
 
 A stage takes all the cores of the run: Snakemake tells a job's libraries (``OMP_NUM_THREADS``) to use no more threads than its
-rule has, and a training on one core of many would be a waste.
+rule has, and a training on one core of many would be a waste. The stages of a sweep's points take their share of the cores, so
+that as many points as the study says run side by side.
 """
 
 import shlex
@@ -21,7 +22,7 @@ _HEAD = """# Written by glmkit; changes are lost at the next run. To run it by h
 # snakemake --snakefile .workflow/Snakefile --cores 2
 """
 _RULE = """
-rule stage_{name}:
+rule {rule}:
     input:
         notebook=ancient({notebook!r}),
         after={after!r},
@@ -30,7 +31,8 @@ rule stage_{name}:
     params:
         values=lambda wildcards: {values!r},
         code={code!r},
-    threads: workflow.cores
+    priority: {priority}
+    threads: {threads}
 {resources}    shell:
         {command!r}
 """
@@ -40,7 +42,7 @@ def write_workflow(plan: Plan) -> None:
     """Write the plan, the Snakefile and the copies of the notebooks into the run folder."""
     folder = plan.folder
     for stage in plan.stages:
-        copy = folder / layout.source(stage.name)
+        copy = folder / layout.source(stage.stage)
         text = Path(stage.notebook).read_text(encoding="utf-8-sig")
         if not copy.exists() or copy.read_text(encoding="utf-8") != text:
             write_text(copy, text)
@@ -52,17 +54,20 @@ def render(plan: Plan) -> str:
     """The Snakefile's text."""
     everything = [f"{stage.name}/{layout.DONE}" for stage in plan.stages]
     rules = [f"\nrule all:\n    input:\n        {everything!r},\n"]
-    for stage in plan.stages:
-        words = [sys.executable, "-P", "-m", "glmkit.studies.job", ".", stage.name]
+    share = plan.sweep.side_by_side if plan.sweep else 1
+    for number, stage in enumerate(plan.stages):
+        words = [sys.executable, "-P", "-m", layout.JOB, ".", stage.name]
         needs = ", ".join(f"{name}={amount}" for name, amount in stage.resources.items())
         rules.append(
             _RULE.format(
-                name=stage.name,
-                notebook=layout.source(stage.name),
+                rule=f"point{number}_{stage.stage}" if stage.point else f"stage_{stage.name}",
+                notebook=layout.source(stage.stage),
                 after=[f"{name}/{layout.DONE}" for name in stage.after],
                 done=f"{stage.name}/{layout.DONE}",
                 values=stage.values,
                 code=stage.code,
+                priority=len(plan.stages) - number,  # points in the order of the axes
+                threads=f"max(1, workflow.cores // {share})" if stage.point and share > 1 else "workflow.cores",
                 resources=f"    resources: {needs}\n" if needs else "",
                 command=f"exec {shlex.join(words)}".replace("{", "{{").replace("}", "}}"),
             )
@@ -78,6 +83,6 @@ def command(plan: Plan, cores: int, until: Sequence[str] = (), force: Sequence[s
     if any("gpu" in stage.resources for stage in plan.stages):
         words += ["--resources", f"gpu={len(gpus.list_gpus()) or max(1, devices.cuda_count())}"]
     if force:
-        words += ["--forcerun", *(f"{name}/{layout.DONE}" for name in force)]
-    targets = [f"{name}/{layout.DONE}" for name in until] or ["all"]
+        words += ["--forcerun", *(f"{stage.name}/{layout.DONE}" for name in force for stage in plan.named(name))]
+    targets = [f"{stage.name}/{layout.DONE}" for name in until for stage in plan.named(name)] or ["all"]
     return [*words, "--", *targets]

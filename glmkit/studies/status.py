@@ -11,6 +11,7 @@ from typing import Any
 from glmkit.errors import BadInput
 from glmkit.files import workspace
 from glmkit.studies import record
+from glmkit.studies.sweep_state import PointState, points_of, shown_values, swept_stages
 
 _TAIL = 64 * 1024  # bytes read from the end of metrics.jsonl
 _LOSSES = ("loss", "train_loss", "validation_loss")
@@ -40,7 +41,7 @@ def overview(runs: Path) -> str:
     rows = [["run", "status", "stages", "started", "took"]]
     for folder in _runs(runs):
         found, stages = record.read(folder), stages_of(folder)
-        states = [status for _, _, status in stages]
+        states = [status for _, _, status in [*stages, *swept_stages(points_of(folder))]]
         row = [folder.name, _run_status(found, states), f"{states.count('FINISHED')} of {len(states)}"]
         rows.append([*row, _clock(_started(found, stages)), show_seconds(_seconds(found, _run_status(found, states)))])
     if len(rows) == 1:
@@ -51,7 +52,9 @@ def overview(runs: Path) -> str:
 def describe(folder: Path) -> str:
     """A run's stages: status, time taken, last step, last loss, time still to go."""
     found, stages = record.read(folder), stages_of(folder)
-    head = f"{folder.name}  {_run_status(found, [status for _, _, status in stages])}"
+    points = points_of(folder)
+    states = [status for _, _, status in [*stages, *swept_stages(points)]]
+    head = f"{folder.name}  {_run_status(found, states)}"
     rows = [["stage", "status", "took", "step", "loss", "to go"]]
     notes = []
     for name, stage, status in stages:
@@ -62,9 +65,28 @@ def describe(folder: Path) -> str:
         rows.append([name, status, show_seconds(_seconds(stage, status)), step, "" if loss is None else f"{loss:.4g}", going])
         if status in ("FAILED", "KILLED") and stage.get("error"):
             notes.append(f"{name}: {_first_line(stage['error'])}")
+    for point in points:
+        notes += [f"{point.name}: {_first_line(point.error)}"] if point.error else []
     report = folder / "report.html"
     notes += [f"report: {report}"] if report.exists() else []
-    return "\n".join([head, _columns(rows), *notes])
+    swept = ["", f"sweep: {sum(p.status == 'FINISHED' for p in points)} of {len(points)} points finished"] if points else []
+    swept += [_columns(_point_rows(points))] if points else []
+    return "\n".join([head, _columns(rows), *swept, *notes])
+
+
+def _point_rows(points: list[PointState]) -> list[list[str]]:
+    """A row a point: its values, its status, the status and time of each of its stages."""
+    stages = list(points[0].stages)
+    rows = [[*shown_values(points)[0], "status", *stages]]
+    for point, values in zip(points, shown_values(points), strict=True):
+        cells = []
+        for stage in stages:
+            folder, found, status = point.stages[stage]
+            last = last_metrics(folder) if status == "RUNNING" else {}
+            at = f"step {int(last['step']):,}" if last else ""
+            cells.append(" ".join(filter(None, [status, at, show_seconds(_seconds(found, status)) if found else ""])))
+        rows.append([*values.values(), point.status, *cells])
+    return rows
 
 
 def stages_of(folder: Path) -> list[tuple[str, dict[str, Any], str]]:

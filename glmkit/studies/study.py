@@ -14,6 +14,8 @@
         resources: {gpu: 1}       # optional
         minutes: 120              # optional: the longest the stage may take
         cell_minutes: 60          # optional: the longest one of its cells may take
+    sweep:                        # optional: parameters that take several values (glmkit.studies.sweep)
+      axes: {pretrain.dropout: [0.0, 0.1]}
 
 YAML is read strictly: no key twice, no object tags, ``no`` and ``2024-01-01`` stay texts and ``1e-3`` is a number.
 """
@@ -25,13 +27,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from glmkit.errors import BadInput
 from glmkit.files import workspace
 from glmkit.studies.ipynb import is_identifier, suggest
+from glmkit.studies.strict_yaml import read_yaml
+from glmkit.studies.sweep import Sweep, read_sweep
 
-_STUDY_KEYS = ("name", "kernel", "stages")
+_STUDY_KEYS = ("name", "kernel", "stages", "sweep")
 _STAGE_KEYS = ("notebook", "with", "after", "resources", "minutes", "cell_minutes")
 _NAME = re.compile(r"\w[\w .+=,'()$&-]{0,99}", re.UNICODE)
 
@@ -79,77 +81,15 @@ class Study:  # numpydoc ignore=PR02
         Name of the kernel that runs its notebooks.
     stages
         In the file's order.
+    sweep
+        Parameters that take several values; None if there are none.
     """
 
     name: str
     path: Path
     kernel: str = "python3"
     stages: tuple[Stage, ...]
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML's safe part, with numbers and truth as YAML 1.2 has them."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: dict[Any, int] = {}
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            line = key_node.start_mark.line + 1
-            if isinstance(key, list | dict):
-                raise BadInput(f"line {line}: a key must be a plain word")
-            if key in seen:
-                raise BadInput(f"line {line}: the key {key!r} is there twice (first on line {seen[key]}). Remove one")
-            seen[key] = line
-        return super().construct_mapping(node, deep)
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag in {"tag:yaml.org,2002:null", "tag:yaml.org,2002:merge"}]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?[0-9][0-9_]*$"), list("-+0123456789"))
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(
-        r"^[-+]?(?:(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|\.(?:inf|Inf|INF))$|^\.(?:nan|NaN|NAN)$"
-    ),
-    list("-+.0123456789"),
-)
-_Loader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(node.value.replace("_", "")))
-_Loader.add_constructor(
-    "tag:yaml.org,2002:float", lambda loader, node: float(node.value.lower().replace(".inf", "inf").replace(".nan", "nan"))
-)
-
-
-def read_yaml(path: Path) -> Any:
-    """Read a YAML file with the strict loader.
-
-    Raises
-    ------
-    BadInput
-        Missing, not UTF-8, not YAML, a key twice, or a tag that would make an object.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise BadInput(f"{path} does not exist. Give the path of a study file (.yaml).") from None
-    except IsADirectoryError:
-        raise BadInput(f"{path} is a folder. Give the path of a study file (.yaml).") from None
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path} is not UTF-8 text (byte {error.start}).") from None
-    try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 (derived from SafeLoader)
-    except BadInput as problem:
-        raise BadInput(f"{path}, {problem}.") from None
-    except yaml.constructor.ConstructorError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        raise BadInput(f"{path}, line {line}: object tags are not read ({error.problem}). Use plain values.") from None
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        raise BadInput(f"{path}, line {line}: not YAML ({error.problem}).") from None
-    except yaml.YAMLError as error:
-        raise BadInput(f"{path}: not YAML ({error}).") from None
+    sweep: Sweep | None = None
 
 
 def package_notebooks() -> Path | None:
@@ -242,9 +182,10 @@ def load_study(path: str | Path) -> Study:
     if not isinstance(kernel, str) or not kernel:
         problems.append(f"{path}: kernel is {kernel!r}, expected the name of a kernel.")
     stages = [_stage(key, value, path, content["stages"], problems) for key, value in content["stages"].items()]
+    sweep = read_sweep(content["sweep"], path, content["stages"], problems) if "sweep" in content else None
     if problems:
         raise BadInput("\n".join(problems))
-    return Study(name=name, path=path.resolve(), kernel=kernel, stages=tuple(stage for stage in stages if stage))
+    return Study(name=name, path=path.resolve(), kernel=kernel, stages=tuple(stage for stage in stages if stage), sweep=sweep)
 
 
 def _stage(name: Any, value: Any, path: Path, known: Mapping[str, Any], problems: list[str]) -> Stage | None:

@@ -44,15 +44,18 @@ def open_parent(study_name: str, folder: str | Path, tags: dict[str, Any] | None
     return _open(study_name, study_name, {"glmkit.folder": _relative(folder)} | (tags or {}), {})
 
 
-def open_child(parent_id: str, stage: str, parameters: dict[str, Any]) -> str:
-    """Open the run of one stage below `parent_id` and return its id ("" if not tracked)."""
+def open_child(parent_id: str, stage: str, parameters: dict[str, Any], point: dict[str, Any] | None = None) -> str:
+    """Open the run of one stage below `parent_id` and return its id ("" if not tracked); a sweep's values become tags."""
     if not parent_id:
         return ""
     parent = attempt("find the study's run", lambda client: client.get_run(parent_id))
     if parent is None:
         return ""
     tags = {"mlflow.parentRunId": parent_id, "glmkit.stage": stage}
-    return _open(None, stage, tags, parameters, parent.info.experiment_id)
+    swept = redact(point or {})
+    tags |= {f"sweep.{axis}": value for axis, value in swept.items()}
+    name = " ".join([stage, *(f"{axis.partition('.')[2]}={value}" for axis, value in swept.items())])
+    return _open(None, name[:250], tags, parameters, parent.info.experiment_id)
 
 
 def open_alone(study_name: str, stage: str, parameters: dict[str, Any]) -> str:

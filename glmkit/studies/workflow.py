@@ -28,7 +28,6 @@ from glmkit.studies.plan import Plan
 from glmkit.studies.snakefile import command, write_workflow
 
 PATIENCE = 9.0  # seconds that jobs have to end after a signal
-_JOB = "glmkit.studies.job"
 
 
 class StageFailed(GlmkitError):
@@ -70,7 +69,7 @@ def run_plan(plan: Plan, cores: int | None = None, until: Sequence[str] = (), fo
         A stage failed.
     """
     for name in (*until, *force):
-        plan.stage(name)
+        plan.named(name)
     cores = cores or len(os.sched_getaffinity(0))
     with _only_run(plan.folder):
         settle(plan.folder)
@@ -110,17 +109,17 @@ def settle(folder: Path, quiet: bool = False) -> None:
         Say nothing about it.
     """
     killed: list[str] = []
-    for path in sorted(folder.glob(f"*/{record.RECORD}")):
-        found = record.read(path.parent)
+    for place in layout.stage_folders(folder, record.RECORD):
+        found = record.read(place)
         if found.get("status") != "RUNNING" or not _of_this_host(found):
             continue
-        orphans = reap(path.parent, processes.find(found.get("process")))
+        orphans = reap(place, processes.find(found.get("process")))
         if not quiet:
             _say(
-                f"{path.parent.name}: its last run was killed{f'; ended {orphans} process(es) that it left' if orphans else ''}."
+                f"{place.relative_to(folder)}: its last run was killed{f'; ended {orphans} process(es) that it left' if orphans else ''}."
             )
-        if record.read(path.parent).get("status") == "RUNNING":
-            record.update(path.parent, status="KILLED", ended=record.now(), exit_code=137, error="Killed: The job was killed.")
+        if record.read(place).get("status") == "RUNNING":
+            record.update(place, status="KILLED", ended=record.now(), exit_code=137, error="Killed: The job was killed.")
             killed.append(str(found.get("mlflow_run") or ""))
     found = record.read(folder)
     if found.get("status") == "RUNNING" and _of_this_host(found) and not processes.find(found.get("process")):
@@ -229,7 +228,7 @@ def _pass_on(tree: psutil.Process, number: int) -> None:
 
 def _is_job(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.Error):
-        return _JOB in process.cmdline()
+        return layout.JOB in process.cmdline()
     return False
 
 
@@ -242,6 +241,8 @@ def _finish(plan: Plan, session: str, before: dict[str, str], number: int | None
     """Close the run's record and MLflow's, write the report, and say what came of it."""
     found = record.read(plan.folder)
     ran = found.get("session") == session
+    if found and found.get("sweep") != plan.sweep_record():
+        record.update(plan.folder, sweep=plan.sweep_record())  # points were taken out, and nothing had to run
     done = _done(plan)
     states = {stage.name: record.read(plan.folder / stage.name) for stage in plan.stages}
     failed = [name for name, state in states.items() if state.get("status") == "FAILED" and name not in done]
@@ -274,7 +275,7 @@ def _finish(plan: Plan, session: str, before: dict[str, str], number: int | None
 
 
 def _wanted(plan: Plan, until: Sequence[str]) -> set[str]:
-    wanted = set(until) or {stage.name for stage in plan.stages}
+    wanted = {stage.name for name in until for stage in plan.named(name)} or {stage.name for stage in plan.stages}
     while more := {name for stage in plan.stages if stage.name in wanted for name in stage.after} - wanted:
         wanted |= more
     return wanted
