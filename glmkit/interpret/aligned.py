@@ -69,18 +69,18 @@ def information_content(frequencies: np.ndarray, background: Sequence[float] | N
 
 
 def letter_contributions(effects: np.ndarray) -> np.ndarray:
-    """Mean effect of each letter at each position, against the mean of the four: the heights of an effect logo.
+    """Mean effect of each letter at each position, against the mean of all: the heights of an effect logo.
 
     A letter above zero raises the score wherever it stands, compared with an average letter in that place.
 
     Parameters
     ----------
     effects
-        (n, length, 4) from :func:`glmkit.interpret.mutagenesis`.
+        (n, length, letters) from :func:`glmkit.interpret.mutagenesis`.
 
     Returns
     -------
-    float64 array (length, 4)
+    float64 array (length, letters)
         In the units of the score; each row sums to 0, or holds NaN where nothing was asked.
     """
     effects = np.asarray(effects, dtype=np.float64)
@@ -88,16 +88,17 @@ def letter_contributions(effects: np.ndarray) -> np.ndarray:
 
 
 def importance(effects: np.ndarray) -> np.ndarray:
-    """What the letter that stands there is worth: minus the mean effect of the three substitutions.
+    """What the letter that stands there is worth: minus the mean effect of the substitutions.
 
     Parameters
     ----------
     effects
-        (n, length, 4) from :func:`glmkit.interpret.mutagenesis`.
+        (n, length, letters) from :func:`glmkit.interpret.mutagenesis`.
 
     Returns
     -------
     float64 array (n, length)
         Above 0 where replacing the letter lowers the score.
     """
-    return -np.asarray(effects, dtype=np.float64).sum(2) / 3
+    found = np.asarray(effects, dtype=np.float64)
+    return -found.sum(2) / (found.shape[2] - 1)

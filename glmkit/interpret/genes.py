@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from glmkit.errors import BadInput
-from glmkit.interpret.mutagenesis import _is_function
+from glmkit.interpret.followed import is_function
 from glmkit.score.batches import BATCH_TOKENS, encode
 from glmkit.score.estimate import ratio
 from glmkit.score.perturb import gene_tokens
@@ -66,7 +66,7 @@ def gene_importance(
         No genes, unknown ones, a class that the model lacks, groups of another number, or a function that does not give one
         finite score a cell.
     """
-    function = _is_function(model)
+    function = is_function(model)
     reader = _Matrix(model, cells) if function else _Tokens(model, cells, target, batch_tokens)
     if groups is not None and len(groups) != reader.count:
         raise BadInput(f"groups: expected one name for each of {reader.count} cells, got {len(groups)}.")

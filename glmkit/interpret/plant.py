@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from glmkit.errors import BadInput
-from glmkit.interpret.mutagenesis import _checked, _is_function, check_windows, class_log_odds
+from glmkit.interpret.followed import is_function
+from glmkit.interpret.mutagenesis import _checked, check_windows, class_log_odds
 from glmkit.score.estimate import ratio
 
 
@@ -59,7 +60,7 @@ def plant(
     BadInput
         A motif that does not fit at a position, or whose letters allow no different order.
     """
-    score = model if _is_function(model) else class_log_odds(model, target)
+    score = model if is_function(model) else class_log_odds(model, target)
     length = check_windows(sequences)
     if outside := [place for place in positions if not 0 <= place <= length - len(motif)]:
         raise BadInput(f"positions: {motif!r} fits at 0 to {length - len(motif)} in windows of {length} bases, got {outside[0]}.")
