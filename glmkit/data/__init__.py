@@ -26,6 +26,7 @@ from glmkit.data.split_by import split_by, split_dates
 from glmkit.data.split_cells import CellSplit, split_cells
 from glmkit.data.split_pairs import PairSplit, split_pairs
 from glmkit.data.starts import start_windows
+from glmkit.data.table import read_table
 from glmkit.data.within import bases_of, token_intervals
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "lose_modalities",
     "mask_tokens",
     "read_labels",
+    "read_table",
     "split_blocks",
     "split_by",
     "split_cells",

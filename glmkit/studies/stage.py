@@ -94,6 +94,8 @@ class StageRun:
     ----------
     folder : Path
         Where everything of the stage goes.
+    parameters : dict
+        What the stage was run with, secrets struck out.
     """
 
     def __init__(
@@ -107,7 +109,7 @@ class StageRun:
         self._data: dict[str, dict[str, Any]] = {}
         self._error_before = getattr(sys, "last_value", None)
         self._forwarder: Forwarder | None = None
-        shown = redact(parameters)
+        shown = self.parameters = redact(parameters)
         mark = record.fingerprint({"parameters": shown, "inputs": inputs})
         self._journal = Journal(folder / record.METRICS, fresh=record.read(folder).get("fingerprint") != mark)
         changes: dict[str, Any] = {

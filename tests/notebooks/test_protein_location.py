@@ -1,12 +1,15 @@
 """The protein study, end to end and headless, on a few of the real proteins."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from glmkit.evaluate import read_card
 from tests.small_study import PROTEIN_STUDY, glmkit, make_workspace, write_proteins
 
 STAGES = ["acquire", "preprocess", "pretrain", "finetune", "evaluate", "interpret"]
@@ -102,3 +105,38 @@ def test_the_landscape_and_the_occlusion_are_kept_as_arrays(project: Path) -> No
         assert {name: kept[name].shape for name in kept} == {"extracellular": (5, 40), "mitochondrial": (5, 40)}
     flips = table(project, "interpret", "exchange")["answers that flip"].dropna()
     assert flips.between(0, 1).all()
+
+
+@pytest.fixture(scope="module")
+def of_a_table(project: Path) -> Path:
+    """The notebook for tables, run on its own by plain papermill on the stages before."""
+    values = {"out": "runs/small/table", "preprocess": "runs/small/preprocess", "pretrain": "runs/small/pretrain", "threads": 1}
+    values |= {"epochs": 1, "lstm_epochs": 1, "reach": 40, "draws": 100, "device": "cpu"}
+    argv = [sys.executable, "-m", "papermill", "notebooks/protein/5_evaluate_table.ipynb", str(project / "table.ipynb")]
+    argv += [word for name, value in values.items() for word in ("-p", name, str(value))]
+    argv += ["-y", "{seeds: [0], networks: [pretrained]}", "--no-progress-bar"]
+    done = subprocess.run(argv, cwd=project.parents[1], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return project / "table"
+
+
+def test_a_table_is_audited_and_every_method_stands_beside_the_others(of_a_table: Path) -> None:
+    rows = pd.read_csv(of_a_table / "tables/results.csv")
+    methods = {"pretrained, fine-tuned", "linear probe, pretrained", "linear probe, random weights", "LSTM", "majority"}
+    methods |= {"composition forest", "BLAST neighbour", "nearest relative"}
+    for split in ("given", "homology"):
+        assert methods <= set(rows.method[rows.split == split])
+        checks = pd.read_csv(of_a_table / f"tables/audit_{split}.csv")
+        assert {"check", "value", "meaning"} <= set(checks.columns)
+    assert ((rows.auroc_low <= rows.auroc) & (rows.auroc <= rows.auroc_high)).all()
+    assert len(pd.read_csv(of_a_table / "tables/relatives.csv")) == rows.method.nunique()
+
+
+def test_its_card_holds_what_decides_the_result(of_a_table: Path) -> None:
+    card = read_card(of_a_table)
+    assert card.parameters["epochs"] == 1
+    assert set(card.content["audits"]) == {"given", "homology"}
+    assert all(len(card.content["models"][name]["sha256"]) == 64 for name in ("language model",))
+    page = card.page.read_text()
+    assert "pretrained, fine-tuned" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
