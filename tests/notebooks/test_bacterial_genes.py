@@ -14,10 +14,10 @@ from tests.small_study import STUDY, glmkit, make_workspace
 
 SMALL = {
     "preprocess": {"block": 5000, "gap": 200},
-    "pretrain": {"steps": 12, "width": 32, "layers": 2, "heads": 4, "validate_every": 6, "checkpoint_every": 6},
+    "pretrain": {"steps": 12, "width": 32, "layers": 2, "heads": 4, "validate_every": 6, "checkpoint_every": 6, "remembered": 4},
     "finetune": {"frame_steps": 10, "epochs": 1, "seeds": [0, 1]},
     "evaluate": {"lstm_epochs": 1, "markov_orders": [0, 3], "bits_windows": 12, "bits_length": 64, "draws": 100},
-    "interpret": {"n_windows": 10, "before": 14, "after": 4},
+    "interpret": {"n_windows": 10, "before": 14, "after": 4, "shuffled": 1},
 }
 
 

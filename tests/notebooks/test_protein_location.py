@@ -15,7 +15,16 @@ from tests.small_study import PROTEIN_STUDY, glmkit, make_workspace, write_prote
 STAGES = ["acquire", "preprocess", "pretrain", "finetune", "evaluate", "interpret"]
 SMALL = {
     "preprocess": {"threads": 1, "sensitivity": 4.0},
-    "pretrain": {"steps": 8, "width": 16, "layers": 2, "heads": 2, "measured": 10, "validate_every": 4, "checkpoint_every": 4},
+    "pretrain": {
+        "steps": 8,
+        "width": 16,
+        "layers": 2,
+        "heads": 2,
+        "measured": 10,
+        "remembered": 6,
+        "validate_every": 4,
+        "checkpoint_every": 4,
+    },
     "finetune": {"epochs": 1, "seeds": [0, 1], "reach": 40},
     "evaluate": {"few_labels": [8], "few_seeds": 2, "draws": 100},
     "interpret": {"n_proteins": 5, "span": 5},
