@@ -105,7 +105,7 @@ def test_names_are_plain_and_stay_apart() -> None:
         ("second.dropout: [0, 0.1, 0.3]", "third.second: [../../up]", "sweep: third.second: "),
         ("sweep:\n  axes:", "sweep:\n  side_by_side: 0\n  axes:", "sweep.side_by_side must be a whole number above 0, got 0"),
         ("sweep:\n  axes:", "sweep:\n  axis: {}\n  axes:", "sweep.axis is unknown. Did you mean 'axes'?"),
-        ("sweep:\n  axes:", "sweep:\n  result: {stage: thrid, table: a}\n  axes:", "'thrid', which is no stage. Did you mean 'third'?"),
+        ("sweep:\n  axes:", "sweep:\n  result: {stage: third_, table: a}\n  axes:", "'third_', which is no stage. Did you mean 'third'?"),
         ("sweep:\n  axes:", "sweep:\n  choose: {stage: third, table: a, column: b, is: best}\n  axes:", "must be 'lowest' or 'highest'"),
         ("sweep:\n  axes:", "sweep:\n  choose: {stage: third, table: a, is: lowest}\n  axes:", "sweep.choose.column is missing"),
         ("  third: {", "  sweep: {", "cannot name a stage 'sweep'"),
