@@ -47,7 +47,7 @@ from glmkit.evaluate.modality_baselines import (
     modality_baselines,
     modality_values,
 )
-from glmkit.evaluate.paired_test import holm, paired_test
+from glmkit.evaluate.paired import holm, paired_test
 from glmkit.evaluate.perturbation import (
     Effects,
     additive,

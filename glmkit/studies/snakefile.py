@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from glmkit.files import write_json, write_text
-from glmkit.studies import devices, layout
+from glmkit.studies import devices, gpus, layout
 from glmkit.studies.executors import Profile, load_profile, options
 from glmkit.studies.plan import Plan, PlannedStage
 from glmkit.studies.resources import for_snakemake
@@ -113,7 +113,7 @@ def command(
     words += [*options(profile, cores, plan.root, plan.folder), "--nolock", "--rerun-incomplete", "--keep-going", "--nocolor"]
     words += ["--rerun-triggers", "mtime", "params", "input"]
     if not profile.remote and any("gpu" in stage.resources for stage in plan.stages):
-        words += ["--resources", f"gpu={max(1, devices.cuda_count())}"]
+        words += ["--resources", f"gpu={len(gpus.list_gpus()) or max(1, devices.cuda_count())}"]
     if force:
         words += ["--forcerun", *(f"{stage.name}/{layout.DONE}" for name in force for stage in plan.named(name))]
     targets = [f"{stage.name}/{layout.DONE}" for name in until for stage in plan.named(name)] or ["all"]

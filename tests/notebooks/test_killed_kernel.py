@@ -16,7 +16,7 @@ from tests.small_study import STUDY, glmkit, make_workspace
 STEPS, EVERY = 60, 10
 VALUES = {
     "preprocess": {"block": 5000, "gap": 200},
-    "pretrain": {"steps": STEPS, "checkpoint_every": EVERY, "width": 64, "heads": 4},
+    "pretrain": {"steps": STEPS, "checkpoint_every": EVERY, "width": 64, "heads": 4, "remembered": 4},
 }
 
 
