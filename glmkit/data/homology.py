@@ -22,9 +22,9 @@ import numpy as np
 import pandas as pd
 
 from glmkit.bio.alphabets import PROTEIN
+from glmkit.data.program_files import result_file, write_numbered
 from glmkit.data.split import split_groups
-from glmkit.errors import BadInput, ResourceError
-from glmkit.files import disk_errors
+from glmkit.errors import BadInput
 from glmkit.programs import SECONDS, run_program
 
 _ONE_STEP = 20_000  # sequences up to which all pairs are searched in one pass; beyond, MMseqs2's cascade
@@ -82,7 +82,7 @@ def cluster(
         first.setdefault(sequences[name].upper(), name)
     names = list(first.values())
     with tempfile.TemporaryDirectory(prefix="glmkit-mmseqs-") as folder:
-        _write(Path(folder, "in.fasta"), list(first))
+        write_numbered(Path(folder, "in.fasta"), list(first))
         argv = ["easy-cluster", "in.fasta", "out", "work", "--min-seq-id", f"{identity:g}", "-c", f"{coverage:g}"]
         argv += ["--cov-mode", "0", "--cluster-mode", "1", "--max-seqs", "1000"]
         argv += ["--single-step-clustering", "1", "-k", "5"] if len(names) <= _ONE_STEP else []
@@ -133,8 +133,8 @@ def closest(
     lines: list[list[str]] = []
     if min(max(map(len, side.values())) for side in (queries, targets)) >= SHORTEST:
         with tempfile.TemporaryDirectory(prefix="glmkit-mmseqs-") as folder:
-            _write(Path(folder, "query.fasta"), [queries[name].upper() for name in ids])
-            _write(Path(folder, "target.fasta"), [targets[name].upper() for name in names])
+            write_numbered(Path(folder, "query.fasta"), list(queries.values()))
+            write_numbered(Path(folder, "target.fasta"), list(targets.values()))
             argv = ["easy-search", "query.fasta", "target.fasta", "hits.tsv", "work", "-c", f"{coverage:g}", "--cov-mode", "0"]
             argv += ["-k", "5", "-s", f"{sensitivity:g}", "--max-seqs", "1000", "--format-output", _FIELDS]
             _mmseqs(argv, folder, threads, seconds)
@@ -219,34 +219,6 @@ def split_homology(
     return parts
 
 
-def result_file(folder: str, name: str, program: str) -> Path:
-    """The file that a program was to write.
-
-    Parameters
-    ----------
-    folder, name
-        Where, and what it is called.
-    program
-        Who was to write it.
-
-    Returns
-    -------
-    pathlib.Path
-        Its path.
-
-    Raises
-    ------
-    ResourceError
-        It is not there, though the program ended without a word.
-    """
-    path = Path(folder, name)
-    if not path.is_file():
-        raise ResourceError(
-            f"{program} ended well but wrote no result ({name}). Is the disk full, or is it another program of that name?"
-        )
-    return path
-
-
 def _check(what: str, sequences: Mapping[str, str]) -> None:
     if not sequences:
         raise BadInput(f"{what}: expected at least one protein, got none.")
@@ -263,12 +235,6 @@ def _check_ranges(identity: float, coverage: float, sensitivity: float) -> None:
         raise BadInput(f"Expected 0 < identity <= 1 and 0 <= coverage <= 1, got identity={identity} and coverage={coverage}.")
     if not 1 <= sensitivity <= 7.5:
         raise BadInput(f"sensitivity: expected 1 to 7.5, got {sensitivity}.")
-
-
-def _write(path: Path, sequences: Sequence[str]) -> None:
-    """Numbers as ids: what stands in a header is data and never reaches the program."""
-    with disk_errors(path):
-        path.write_text("".join(f">{i}\n{sequence}\n" for i, sequence in enumerate(sequences)), encoding="ascii")
 
 
 def _mmseqs(argv: Sequence[str], folder: str, threads: int, seconds: float) -> None:

@@ -16,27 +16,25 @@ References
 Camacho C, et al. (2009). BLAST+: architecture and applications. BMC Bioinformatics 10, 421.
 """
 
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from glmkit.bio import reverse_complement
 from glmkit.bio.alphabets import DNA
-from glmkit.data.homology import result_file
+from glmkit.data.blast import run_blast
 from glmkit.errors import BadInput
-from glmkit.files import disk_errors
-from glmkit.programs import SECONDS, find_program, run_program
+from glmkit.programs import SECONDS, find_program
 
 EVALUE = 1e-3
 HALF = 0.4  # of windows cut from two copies of a stretch, whatever their phase, some share half; less a margin
 SHORT = 250  # bases up to which words of 7 are looked for
-_TARGETS = 500  # kept for each query
 _LETTERS = frozenset(DNA.letters + DNA.codes + DNA.unknown)
-_FIELDS = ["query", "target", "identical", "length", "qstart", "qend", "tstart", "tend", "qlen", "tlen"]
-_BLAST = "6 qseqid sseqid nident length qstart qend sstart send qlen slen"
+_FIELDS = {
+    "qseqid": "query", "sseqid": "target", "nident": "identical", "length": "length", "qstart": "qstart", "qend": "qend",
+    "sstart": "tstart", "send": "tend", "qlen": "qlen", "slen": "tlen",
+}  # fmt: skip
 
 
 def closest_dna(
@@ -157,22 +155,10 @@ def _hits(
     """Best alignment of each pair that is good enough: query and target as numbers, identity, coverage, strand."""
     find_program("blastn")  # before makeblastdb: the one sentence that names what to install
     word = 7 if max(map(len, [*queries, *targets])) <= SHORT else 11
-    with tempfile.TemporaryDirectory(prefix="glmkit-blast-") as folder:
-        _write(Path(folder, "query.fasta"), queries)
-        _write(Path(folder, "target.fasta"), targets)
-        run_program("makeblastdb", ["-in", "target.fasta", "-dbtype", "nucl", "-out", "target"], folder, seconds)
-        argv = ["-task", "blastn", "-query", "query.fasta", "-db", "target", "-out", "hits.tsv", "-outfmt", _BLAST]
-        argv += ["-strand", "both", "-word_size", str(word), "-evalue", f"{EVALUE:g}", "-max_hsps", "1"]
-        argv += [
-            "-max_target_seqs",
-            str(_TARGETS),
-            "-qcov_hsp_perc",
-            f"{max(100 * coverage - 1, 0):g}",
-            "-num_threads",
-            str(threads),
-        ]
-        run_program("blastn", argv, folder, seconds)
-        hits = pd.read_csv(result_file(folder, "hits.tsv", "blastn"), sep="\t", names=_FIELDS, dtype=np.int64)
+    options = ["-task", "blastn", "-strand", "both", "-word_size", str(word), "-qcov_hsp_perc", f"{max(100 * coverage - 1, 0):g}"]
+    fields = dict.fromkeys(_FIELDS, np.int64)
+    hits = run_blast("blastn", queries, targets, fields, options, evalue=EVALUE, threads=threads, seconds=seconds)
+    hits = hits.rename(columns=_FIELDS)
     hits["identity"] = hits["identical"] / hits["length"]
     spans = (hits["qend"] - hits["qstart"] + 1) / hits["qlen"], ((hits["tend"] - hits["tstart"]).abs() + 1) / hits["tlen"]
     hits["coverage"] = np.minimum(*spans)
@@ -196,9 +182,3 @@ def _check(what: str, sequences: Mapping[str, str]) -> None:
 def _check_ranges(identity: float, coverage: float) -> None:
     if not 0 < identity <= 1 or not 0 <= coverage <= 1:
         raise BadInput(f"Expected 0 < identity <= 1 and 0 <= coverage <= 1, got identity={identity} and coverage={coverage}.")
-
-
-def _write(path: Path, sequences: Sequence[str]) -> None:
-    """Numbers as ids: what stands in a header is data and never reaches the program."""
-    with disk_errors(path):
-        path.write_text("".join(f">{i}\n{sequence.upper()}\n" for i, sequence in enumerate(sequences)), encoding="ascii")

@@ -23,8 +23,9 @@ from typing import Literal, get_args
 import numpy as np
 
 from glmkit.bio.alphabets import alphabet as find_alphabet
+from glmkit.data.program_files import write_numbered
 from glmkit.errors import BadInput
-from glmkit.evaluate.blast import Letters, check_letters, write_numbered
+from glmkit.evaluate.blast import Letters, check_letters
 from glmkit.programs import SECONDS, run_program
 
 Aligner = Literal["clustalo", "mafft"]

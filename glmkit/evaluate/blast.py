@@ -14,26 +14,23 @@ Research 25, 3389-3402. Shah N et al. (2019). Misunderstood parameter of NCBI BL
 workflows. Bioinformatics 35, 1613-1614: why more hits are asked of the program than are used.
 """
 
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from glmkit.bio.alphabets import alphabet as find_alphabet
+from glmkit.data.blast import MOST, run_blast
 from glmkit.errors import BadInput
 from glmkit.evaluate.many import check_many_classes
 from glmkit.evaluate.metrics import Kind, check_values
-from glmkit.files import disk_errors
-from glmkit.programs import SECONDS, run_program
+from glmkit.programs import SECONDS
 
 Letters = Literal["protein", "dna"]
 Strand = Literal["both", "plus"]
 _KINDS = ("classification", "regression", "multiclass")
-_TARGETS = 500  # hits that the program keeps while it searches; its first few are not always its best
-_FIELDS = "6 qseqid sseqid pident evalue bitscore qcovs sstrand"
+_FIELDS = {"qseqid": int, "sseqid": int, "pident": float, "evalue": float, "bitscore": float, "qcovs": float, "sstrand": str}
 _COLUMNS = ["query", "target", "identity", "evalue", "bits", "coverage", "strand"]
 
 
@@ -88,8 +85,8 @@ class BlastNeighbour:
     ) -> None:
         if kind not in _KINDS:
             raise BadInput(f"kind: expected one of {', '.join(_KINDS)}, got {kind!r}.")
-        if not 1 <= neighbours <= _TARGETS:
-            raise BadInput(f"neighbours: expected 1 to {_TARGETS}, got {neighbours}.")
+        if not 1 <= neighbours <= MOST:
+            raise BadInput(f"neighbours: expected 1 to {MOST}, got {neighbours}.")
         self.kind, self.alphabet, self.neighbours, self.classes = kind, alphabet, neighbours, classes
         self._search = {"evalue": evalue, "word": word, "strand": strand, "threads": threads, "seconds": seconds}
         self.name = "BLAST neighbour" if neighbours == 1 else f"{neighbours} BLAST neighbours"
@@ -202,22 +199,17 @@ def blast_hits(
     check_letters("targets", targets, alphabet)
     if not evalue > 0 or (word is not None and word < 2) or threads < 1:
         raise BadInput(f"Expected evalue > 0, word >= 2 and threads >= 1, got evalue={evalue}, word={word}, threads={threads}.")
-    program, kind = ("blastp", "prot") if alphabet == "protein" else ("blastn", "nucl")
-    with tempfile.TemporaryDirectory(prefix="glmkit-blast-") as folder:
-        write_numbered(Path(folder, "query.fasta"), queries)
-        write_numbered(Path(folder, "target.fasta"), targets)
-        run_program("makeblastdb", ["-in", "target.fasta", "-dbtype", kind, "-out", "targets"], folder, seconds)
-        argv = ["-query", "query.fasta", "-db", "targets", "-out", "hits.tsv", "-outfmt", _FIELDS, "-max_hsps", "1"]
-        argv += ["-evalue", f"{evalue:g}", "-max_target_seqs", str(_TARGETS), "-num_threads", str(threads)]
-        argv += ["-word_size", str(word)] if word is not None else []
-        argv += ["-task", "blastn", "-strand", strand] if program == "blastn" else []
-        run_program(program, argv, folder, seconds)
-        return _read_hits(Path(folder, "hits.tsv"))
+    options = ["-word_size", str(word)] if word is not None else []
+    options += ["-task", "blastn", "-strand", strand] if alphabet == "dna" else []
+    table = run_blast(
+        "blastp" if alphabet == "protein" else "blastn", queries, targets, _FIELDS, options,
+        evalue=evalue, threads=threads, seconds=seconds,
+    )  # fmt: skip
+    return _in_order(table.set_axis(_COLUMNS, axis=1))
 
 
-def _read_hits(path: Path) -> pd.DataFrame:
-    """The program's table, shares from 0 to 1, in an order that does not depend on the program's."""
-    table = pd.read_csv(path, sep="\t", header=None, names=_COLUMNS)
+def _in_order(table: pd.DataFrame) -> pd.DataFrame:
+    """Shares from 0 to 1, in an order that does not depend on the program's."""
     table["identity"] /= 100
     table["coverage"] /= 100
     table["strand"] = np.where(table["strand"].astype(str) == "minus", "minus", "plus")
@@ -254,17 +246,3 @@ def check_letters(what: str, sequences: Sequence[str] | Mapping[str, str], alpha
                 f"{what}: sequence {i} has {sequence[place]!r} at position {place + 1}; expected letters of {alphabet} "
                 f"({known.letters}, codes {known.codes}{known.unknown}{', or ' + also if also else ''})."
             )
-
-
-def write_numbered(path: Path, sequences: Sequence[str]) -> None:
-    """Write FASTA with item numbers for ids: what stands in a header is data and never reaches a program.
-
-    Parameters
-    ----------
-    path
-        The file.
-    sequences
-        In order.
-    """
-    with disk_errors(path):
-        path.write_text("".join(f">{i}\n{s.upper()}\n" for i, s in enumerate(sequences)), encoding="ascii")
