@@ -21,6 +21,7 @@ from glmkit.data import EncodedWindows
 from glmkit.errors import BadInput
 from glmkit.evaluate.many import check_many_classes
 from glmkit.evaluate.metrics import Kind
+from glmkit.evaluate.untrained import untrained
 
 _HEADS = ("classification", "multiclass", "regression")
 
@@ -216,16 +217,11 @@ class FineTuned:
         return f"{self.start}-seed{seed}-{digest.hexdigest()[:16]}"
 
     def _new_head(self, labels: np.ndarray, seed: int) -> Any:
-        from glmkit.models import new_classifier, new_model, new_regressor
+        from glmkit.models import new_classifier, new_regressor
         from glmkit.train import freeze, lora
 
-        how, model = self.how, self.model
-        if self.start == "scratch":
-            base = new_model(model.network.config, model.tokenizer, seed, start=model.card.get("start", "plain"))
-            base.card |= {"context": model.context}
-            base.to(model.device)
-        else:
-            base = copy.deepcopy(model)
+        how = self.how
+        base = untrained(self.model, seed) if self.start == "scratch" else copy.deepcopy(self.model)
         if self.kind == "regression":
             head: Any = new_regressor(base, targets=labels, pool=how.pool, dropout=how.dropout, seed=seed)
         else:

@@ -37,8 +37,9 @@ def untrained(model: Any, seed: int = 0) -> Any:
             f"Expected a LanguageModel, Classifier or Regressor with a Transformer, LSTM or mLSTM, got a {type(model).__name__}. "
             "Make the control by hand, with the constructor that made the model."
         )
-    start = model.card.get("start", "plain")
-    fresh = new_model(model.network.config, model.tokenizer, seed, start=start).to(model.device)
+    kept = {name: model.card[name] for name in ("start", "context") if name in model.card}
+    fresh = new_model(model.network.config, model.tokenizer, seed, start=kept.get("start", "plain")).to(model.device)
+    fresh.card |= kept  # beyond the context it reads in windows, as the model does
     head = (
         {}
         if type(model) is LanguageModel

@@ -98,12 +98,15 @@ def test_the_same_network_without_training() -> None:
     assert control.network.config == model.network.config
     assert not np.allclose(embed(control, [WILD]), before)
     np.testing.assert_array_equal(embed(untrained(model, 3), [WILD]), embed(control, [WILD]))
+    model.card["context"] = 20
+    assert untrained(model, 3).context == 20  # or it would read in one piece what the model reads in windows
     classifier = new_classifier(model, ["a", "b", "c"], pool="last", hidden=5)
     fresh = untrained(classifier, 3)
     assert (fresh.classes, fresh.pool, fresh.hidden) == (("a", "b", "c"), "last", 5)
     assert class_probabilities(fresh, [WILD]).shape == (1, 3)
     regressor = new_regressor(model, ["x", "y"], targets=np.array([[100.0, -5], [120, -7]]))
     assert predicted_values(untrained(regressor, 3), [WILD])[0] == pytest.approx([110, -6], abs=2)
+    del model.card["context"]
     np.testing.assert_array_equal(embed(model, [WILD]), before)
     with pytest.raises(BadInput, match=r"with a Transformer, LSTM or mLSTM, got a Linear\. Make the control by hand"):
         untrained(torch.nn.Linear(2, 3))
