@@ -2,8 +2,9 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,3 +44,31 @@ def shared_data() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture
+def service_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a cache of its own, no key, no proxy, and NCBI asked without waiting."""
+    from glmkit.acquire import eutils, ncbi
+
+    monkeypatch.setenv("GLMKIT_CACHE", str(tmp_path / "cache"))
+    proxies = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+    for name in (*proxies, "NCBI_API_KEY", "NCBI_EMAIL", "GLMKIT_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(eutils, "PER_SECOND", 500.0)
+    monkeypatch.setattr(ncbi, "PER_SECOND", 500.0)
+    return tmp_path
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Any], Any]]:
+    """Close a server on loopback when the test ends, and give it back as it is."""
+    running: list[Any] = []
+
+    def start(server: Any) -> Any:
+        running.append(server)
+        return server
+
+    yield start
+    for server in running:
+        server.close()

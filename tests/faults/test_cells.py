@@ -1,10 +1,7 @@
 """Bad and odd files of cells: one test a row of the list of bad inputs, each named by its row and asserting words."""
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,46 +14,11 @@ import pytest
 import zarr
 from scipy import sparse
 
-from glmkit.bio import DataReport, cell_report, read_cells, read_modalities, write_cells
+from glmkit.bio import DataReport, cell_report, read_cells, read_modalities
 from glmkit.errors import BadInput
-from glmkit.files import sha256
+from tests.faults.cells import CELLS, GENES, IDS, SYMBOLS, counts, fingerprint, make
 
-SYMBOLS = ["TP53", "CD3E", "CD19", "MS4A1", "NKG7", "LYZ", "ACTB"]
-IDS = ["ENSG00000141510", "ENSG00000198851", "ENSG00000177455", "ENSG00000156738", "ENSG00000105374", "ENSG00000090382"]
-IDS.append("ENSG00000075624")
-CELLS, GENES = 11, len(SYMBOLS)
-
-
-def counts(cells: int = CELLS, genes: int = GENES) -> np.ndarray:
-    """Whole numbers, a third of them zero, no cell empty."""
-    values = np.random.default_rng(3).poisson(1.2, (cells, genes)).astype(np.float32)
-    values[:, 0] += 1
-    return values
-
-
-def make(values: Any = None, names: list[str] | None = None, **more: Any) -> anndata.AnnData:
-    """A file's content: cells c0, c1 ... with a donor each, genes by symbol unless named."""
-    values = counts() if values is None else values
-    names = SYMBOLS if names is None else names
-    obs = pd.DataFrame({"donor": [f"d{i % 3}" for i in range(values.shape[0])]}, index=[f"c{i}" for i in range(values.shape[0])])
-    return anndata.AnnData(values, obs=obs, var=pd.DataFrame(index=names), **more)
-
-
-@pytest.fixture(params=["h5ad", "zarr"])
-def save(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[anndata.AnnData], Path]:
-    """Write an AnnData as it is, in either format."""
-
-    def write(adata: anndata.AnnData) -> Path:
-        path = tmp_path / f"cells.{request.param}"
-        adata.write_zarr(path) if request.param == "zarr" else adata.write_h5ad(path)
-        return path
-
-    return write
-
-
-def fingerprint(path: Path) -> dict[str, str]:
-    """Hash of a file, or of all files of a folder."""
-    return {str(file): sha256(file) for file in ([path] if path.is_file() else sorted(path.rglob("*"))) if file.is_file()}
+pytestmark = pytest.mark.filterwarnings("ignore:Writing zarr v2 data:UserWarning")
 
 
 def refused(path: Path, *words: str, **options: Any) -> str:
@@ -379,63 +341,3 @@ def test_version_suffix(save: Callable[..., Path]) -> None:
     summed = read_cells(path, sum_duplicates=True)
     np.testing.assert_array_equal(summed.X.toarray()[:, 0], counts()[:, [0, 6]].sum(axis=1))
     assert summed.n_vars == 6
-
-
-pytestmark = pytest.mark.filterwarnings("ignore:Writing zarr v2 data:UserWarning")
-FAULT = """
-import resource, sys
-import anndata, numpy
-from glmkit.bio import write_cells
-from glmkit.errors import ResourceError
-if sys.argv[2] == "full":
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-values = numpy.random.default_rng(0).random((300, 500)).astype("float32")
-try:
-    cells = anndata.AnnData(values)
-    write_cells({"rna": cells} if sys.argv[1].endswith("h5mu") else cells, sys.argv[1])
-except ResourceError as error:
-    print(error)
-    sys.exit(error.exit_code)
-"""
-
-
-def fault(path: Path, kind: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", FAULT, str(path), kind],
-        capture_output=True, text=True, timeout=100, env=os.environ | environment,
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize("ending", ["h5ad", "zarr", "h5mu"])
-def test_F9_disk_full_during_h5ad(tmp_path: Path, ending: str) -> None:
-    """HDF5 by itself reports the full disk while it is being closed, and then crashes the interpreter."""
-    path = write_cells({"rna": make()} if ending == "h5mu" else make(), tmp_path / f"cells.{ending}")
-    before = fingerprint(tmp_path)
-    result = fault(path, "full")
-    assert result.returncode == 5, result.stderr
-    assert "No space left to write" in result.stdout
-    assert str(path) in result.stdout
-    assert "600,000 bytes needed" in result.stdout
-    assert result.stderr == ""
-    assert fingerprint(tmp_path) == before
-
-
-def test_F30_kill_a_write(tmp_path: Path, save: Callable[..., Path]) -> None:
-    path = save(make())
-    before = fingerprint(path)
-    point = "folder.rename" if path.is_dir() else "atomic.rename"
-    result = fault(path, "kill", GLMKIT_TESTING="1", GLMKIT_FAULT=f"{point}:1:SIGKILL")
-    assert result.returncode == -9
-    assert read_cells(path).n_obs == CELLS  # of a folder, the next to open it puts the older one back
-    assert fingerprint(path) == before
-    assert fault(path, "none").returncode == 0
-    assert anndata.io.read_zarr(path).shape == (300, 500) if path.is_dir() else anndata.read_h5ad(path).shape == (300, 500)
-
-
-def test_F30_write_while_open_elsewhere(save: Callable[..., Path]) -> None:
-    path = save(make(sparse.csr_matrix(counts())))
-    reader = read_cells(path, backed=True)
-    write_cells(make(counts(13)), path)
-    if path.suffix == ".h5ad":  # the reader keeps the file it opened
-        np.testing.assert_array_equal(reader[:].X.toarray(), counts())
-    assert read_cells(path).n_obs == 13

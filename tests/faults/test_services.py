@@ -1,6 +1,5 @@
 """Services that misbehave, over real sockets: what is fetched is whole and as it was first, or an error says what to do."""
 
-import ast
 import gzip
 import hashlib
 import json
@@ -8,19 +7,16 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from email.utils import formatdate
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from glmkit.acquire import Patience, acquire, eutils, limits, locked, ncbi
-from glmkit.acquire.progress import Progress
+from glmkit.acquire import Patience, acquire, eutils, locked
 from glmkit.errors import BadInput, NetworkError
 from glmkit.files import sha256
-from tests.services.base import Server
 from tests.services.ensembl import Ensembl
 from tests.services.eutils import Eutils, records
 from tests.services.files import Files
@@ -30,32 +26,11 @@ ROOT = Path(__file__).parents[2]
 QUICK = Patience(tries=4, pause=0.01, silence=0.4, deadline=2.0, transfer=4.0, window=0.3, slowest=100.0)
 BYTES = bytes(range(1, 251)) * 1201
 HASH = hashlib.sha256(BYTES).hexdigest()
-RATES = (eutils.PER_SECOND, eutils.PER_SECOND_WITH_KEY, ncbi.PER_SECOND, ncbi.PER_SECOND_WITH_KEY)
-PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
-KEYS = ("NCBI_API_KEY", "NCBI_EMAIL", "GLMKIT_OFFLINE")
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("GLMKIT_CACHE", str(tmp_path / "cache"))
-    for name in (*PROXIES, *KEYS):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(eutils, "PER_SECOND", 500.0)
-    monkeypatch.setattr(ncbi, "PER_SECOND", 500.0)
-    return tmp_path
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[[Any], Any]]:
-    running: list[Server] = []
-
-    def start(server: Any) -> Any:
-        running.append(server)
-        return server
-
-    yield start
-    for server in running:
-        server.close()
+def place(service_place: Path) -> Path:
+    return service_place
 
 
 @pytest.fixture
@@ -338,38 +313,6 @@ def test_F22_even_headers_have_a_deadline(serve: Callable[[Any], Any], place: Pa
         get(server, place, patience=Patience(**{**vars(QUICK), "tries": 2, "deadline": 0.5}))
 
 
-CHILD = """
-import sys
-from glmkit.acquire import Patience, acquire
-address, out, *names = sys.argv[1:]
-for name in names:
-    acquire(f"ncbi:{name}", out, address=address, patience=Patience(pause=0.01))
-"""
-
-
-@pytest.mark.parametrize(("key", "limit", "each"), [("", 3, 3), ("s3cret", 10, 4)])
-def test_F23_four_processes_share_one_rate(
-    serve: Callable[[Any], Any], place: Path, monkeypatch: pytest.MonkeyPatch, key: str, limit: int, each: int
-) -> None:
-    monkeypatch.setenv("NCBI_API_KEY", key)
-    content = records(4 * each)
-    server, names = serve(Eutils(content)), list(content)
-    argv = [sys.executable, "-c", CHILD, server.url, str(place / "out")]
-    children = [subprocess.Popen([*argv, *names[start::4]], cwd=ROOT) for start in range(4)]
-    assert [child.wait(60) for child in children] == [0] * 4
-    times = server.times()
-    assert len(times) == 4 * each
-    assert max(sum(start <= when < start + 1.0 for when in times) for start in times) <= limit
-    assert {fields.get("api_key", "") for _, _, fields, _ in server.log} == {key}
-    assert {path.read_text().split()[0] for path in (place / "out").glob("*.fasta")} == {f">{name}" for name in names}
-    assert len(locked()) == 4 * each
-
-
-def test_F23_the_real_limits() -> None:
-    assert RATES == (3.0, 10.0, 5.0, 10.0)
-    assert [limits.Limiter("x", rate).interval for rate in RATES] == [1.25 / rate for rate in RATES]
-
-
 def test_F24_the_history_expires_while_paging(serve: Callable[[Any], Any], place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(eutils, "PAGE", 170)
     content = records(450)
@@ -383,30 +326,6 @@ def test_F24_the_history_expires_while_paging(serve: Callable[[Any], Any], place
     card = acquire("ncbi:txid562[orgn]", place / "out", patience=QUICK, address=server.url)
     assert card.path.read_text() == "".join(content.values())
     assert server.asked("esearch") == 9, "three pages, read again each time that the server forgot"
-
-
-def test_F25_the_wall_clock_jumps(serve: Callable[[Any], Any], place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(eutils, "PER_SECOND", 20.0)
-    jumps, seen = count(), list[Progress]()
-    monkeypatch.setattr(time, "time", lambda: 1.7e9 + (-1) ** next(jumps) * 86_400.0)
-    server = serve(Eutils(records(1000)))
-    server.faults = {"efetch": [429, 503]}
-    begun = time.monotonic()
-    acquire("ncbi:txid562[orgn]", place / "out", patience=QUICK, address=server.url, watcher=seen.append)
-    assert time.monotonic() - begun < 5
-    times = server.times()
-    assert times[-1] - times[0] > 0.9 * (len(times) - 1) * 1.25 / 20, "twenty a second, with the margin"
-    assert seen[-1].done == seen[-1].total == 1000
-    assert all(0 <= moment.seconds < 5 and (moment.left is None or 0 <= moment.left < 30) for moment in seen)
-
-
-def test_F25_nothing_here_asks_the_wall_clock() -> None:
-    found = []
-    for path in sorted((ROOT / "glmkit/acquire").glob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Attribute) and ast.unparse(node) in {"time.time", "time.localtime", "time.gmtime"}:
-                found.append(f"{path.name}:{node.lineno}")
-    assert found == []
 
 
 def test_a_thousand_records_through_all_of_it(serve: Callable[[Any], Any], place: Path) -> None:

@@ -5,16 +5,15 @@ import io
 import json
 import logging
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from glmkit.acquire import Patience, acquire, eutils, fetch_packaged, ncbi
+from glmkit.acquire import Patience, acquire, fetch_packaged
 from glmkit.errors import BadInput, NetworkError
-from tests.services.base import Server
 from tests.services.ensembl import Ensembl
 from tests.services.eutils import Eutils, records
 from tests.services.files import Files
@@ -25,26 +24,8 @@ VERSION = "17616a35-1b3d-4754-9553-8ddb71267d63"
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("GLMKIT_CACHE", str(tmp_path / "cache"))
-    for name in ("NCBI_API_KEY", "NCBI_EMAIL", "GLMKIT_OFFLINE", "HTTP_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(eutils, "PER_SECOND", 500.0)
-    monkeypatch.setattr(ncbi, "PER_SECOND", 500.0)
-    return tmp_path
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[[Any], Any]]:
-    running: list[Server] = []
-
-    def start(server: Any) -> Any:
-        running.append(server)
-        return server
-
-    yield start
-    for server in running:
-        server.close()
+def place(service_place: Path) -> Path:
+    return service_place
 
 
 @pytest.fixture
