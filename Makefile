@@ -48,5 +48,5 @@ bench-gpu: env ## the same on a CUDA device
 lab: env ## open JupyterLab on the notebooks, and MLflow beside it
 	$(BIN)/glmkit lab
 
-lock: env ## resolve the versions anew into requirements.lock
-	$(BIN)/python tests/architecture/lock.py
+lock: env ## write requirements.lock; UPGRADE=1 resolves every version anew
+	$(BIN)/python tests/architecture/lock.py $(if $(UPGRADE),--upgrade)
