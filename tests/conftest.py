@@ -49,7 +49,7 @@ def shared_data() -> Callable[[str], Path]:
 @pytest.fixture
 def service_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a cache of its own, no key, no proxy, and NCBI asked without waiting."""
-    from glmkit.acquire import eutils, ncbi
+    from glmkit.acquire.services import eutils, ncbi
 
     monkeypatch.setenv("GLMKIT_CACHE", str(tmp_path / "cache"))
     proxies = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from glmkit.studies.crontime import read_cron
+from glmkit.studies.schedule.cron import read_cron
 
 CRONTAB = """#!/bin/sh
 if [ "$1" != -l ]; then cp "$1" "$FAKE_CLOCKS/crontab.txt"

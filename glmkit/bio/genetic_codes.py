@@ -65,7 +65,7 @@ def translate(sequence: str, table: int = 11) -> str:
     """Translate codon by codon from the first base.
 
     Every codon is read as it stands: a start codon other than ATG gives its own amino acid, and stops give ``*`` without
-    ending the protein. :func:`glmkit.bio.protein_of` applies the rules of a whole coding sequence.
+    ending the protein. :func:`glmkit.bio.coding.protein_of` applies the rules of a whole coding sequence.
 
     Parameters
     ----------

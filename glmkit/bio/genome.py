@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from glmkit.bio.fasta import read_fasta
-from glmkit.bio.genbank import read_genbank
-from glmkit.bio.gff import GffFeature
-from glmkit.bio.opening import read_blocks
+from glmkit.bio.files.fasta import read_fasta
+from glmkit.bio.files.genbank import read_genbank
+from glmkit.bio.files.gff import GffFeature
+from glmkit.bio.files.opening import read_blocks
 from glmkit.bio.records import Feature, Location, Record
 from glmkit.bio.report import DataReport
 from glmkit.errors import BadInput

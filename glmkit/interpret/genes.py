@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 from glmkit.errors import BadInput
-from glmkit.interpret.followed import is_function
-from glmkit.score.batches import BATCH_TOKENS, encode
-from glmkit.score.estimate import ratio
-from glmkit.score.perturb import gene_tokens
+from glmkit.interpret.attribution.target import is_function
+from glmkit.score._perturb import gene_tokens
+from glmkit.score.windows import BATCH_TOKENS, encode
+from glmkit.statistics import ratio
 
 
 def gene_importance(

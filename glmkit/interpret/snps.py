@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from glmkit.errors import BadInput
-from glmkit.score.estimate import draw_groups, group_index, interval
+from glmkit.statistics import draw_groups, group_index, interval
 
 Loss = Literal["auto", "squared", "logistic"]
 

@@ -11,12 +11,12 @@ from torch import nn
 
 from glmkit.axes import BoundariesT, HiddenT, TokensT
 from glmkit.errors import BadInput
-from glmkit.models.cache import Cache, extend
-from glmkit.models.local_start import look_nearby
-from glmkit.models.mlstm import MLSTM, Decoder, MLSTMConfig
-from glmkit.models.recurrent import LSTM, LSTMConfig
-from glmkit.models.transformer import Transformer, activate
-from glmkit.models.transformer_config import NORM_EPSILON, TransformerConfig
+from glmkit.models.networks.kv_cache import Cache, extend
+from glmkit.models.networks.local_attention_init import look_nearby
+from glmkit.models.networks.mlstm import MLSTM, Decoder, MLSTMConfig
+from glmkit.models.networks.recurrent import LSTM, LSTMConfig
+from glmkit.models.networks.transformer import Transformer, activate
+from glmkit.models.networks.transformer_config import NORM_EPSILON, TransformerConfig
 
 Config = TransformerConfig | LSTMConfig | MLSTMConfig
 Network = Transformer | LSTM | MLSTM
@@ -224,7 +224,7 @@ def new_model(config: Config, tokenizer: Any, seed: int = 0, *, start: Start = "
         0 or more. torch's global random state is left as it was.
     start
         ``plain``: small random weights. ``nearby``: the same, but the attention heads of a Transformer's first two blocks begin
-        by looking at fixed neighbours (see `glmkit.models.local_start`).
+        by looking at fixed neighbours (see `glmkit.models.networks.local_attention_init`).
 
     Returns
     -------

@@ -90,12 +90,13 @@ def curves(history: pd.DataFrame, heading: str = "", unit: str = "nats a scored 
     -------
     matplotlib.figure.Figure
         The gap is validation minus training loss, the latter averaged since the validation before, so that one noisy batch does not
-        decide it. It is shaded, and given in words at the best step and at the last.
+        decide it. It is shaded, and given in words at the best step and at the last. With fewer than two validations there is
+        no gap to follow, and the figure is that of :func:`training_curves`.
 
     Raises
     ------
     BadInput
-        A column is missing, or fewer than two validations have a training loss before them.
+        A column is missing, or there is no training loss.
     """
     if missing := {"step", "loss", "validation_loss"} - set(history.columns):
         raise BadInput(
@@ -104,7 +105,7 @@ def curves(history: pd.DataFrame, heading: str = "", unit: str = "nats a scored 
         )
     held = validation_gap(history)
     if len(held) < 2:
-        raise BadInput(f"history: expected at least 2 validations after training losses, got {len(held)}. Validate more often.")
+        return training_curves(history, heading, unit)
     best, last = held.iloc[int(held["validation_loss"].to_numpy().argmin())], held.iloc[-1]
     figure, (ax,) = new_figure(3.2)
     raw = history.dropna(subset=["loss"])

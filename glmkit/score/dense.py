@@ -7,7 +7,16 @@ import numpy as np
 
 from glmkit.axes import Scores
 from glmkit.errors import BadInput
-from glmkit.score.batches import BATCH_TOKENS, by_budget, encode, evaluating, first_letters, letters_at_once, packed, windows
+from glmkit.score.windows.batches import (
+    BATCH_TOKENS,
+    by_budget,
+    encode,
+    evaluating,
+    first_letters,
+    letters_at_once,
+    packed,
+    windows,
+)
 
 
 def token_probabilities(
@@ -23,7 +32,7 @@ def token_probabilities(
         Sequences, or arrays of ids made by the classifier's tokenizer.
     context
         Longest piece read at once, special tokens included; longer inputs are read in overlapping windows
-        (:mod:`glmkit.score.batches`). The model's own if None.
+        (:mod:`glmkit.score.windows.batches`). The model's own if None.
     batch_tokens
         Tokens of a batch: memory against speed, never the result.
 
@@ -64,7 +73,7 @@ def coding_probabilities(
     Parameters
     ----------
     classifier
-        A TokenClassifier whose class 0 means "no protein here", such as one trained on `glmkit.data.coding_frames`.
+        A TokenClassifier whose class 0 means "no protein here", such as one trained on `glmkit.data.windows.coding_frames`.
     inputs, context, batch_tokens
         As in :func:`token_probabilities`.
 

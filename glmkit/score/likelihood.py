@@ -14,7 +14,7 @@ Three methods, never mixed up, since their numbers mean different things:
 ``one-pass (biased)``
     Nothing is hidden; the model reads the very token it is asked about. Fast, useful to rank, and not a likelihood.
 
-Overlapping k-mers are scored base by base (:mod:`glmkit.score.kmers`), so that their numbers stand beside those of single bases.
+Overlapping k-mers are scored base by base (:mod:`glmkit.score.windows.kmers`), so that their numbers stand beside those of single bases.
 
 References
 ----------
@@ -28,11 +28,11 @@ import numpy as np
 
 from glmkit.axes import Scores
 from glmkit.errors import BadInput
-from glmkit.score.batches import BATCH_TOKENS, encode, letters_at_once
-from glmkit.score.estimate import Estimate, ratio
-from glmkit.score.jobs import Method, run_jobs, token_jobs
-from glmkit.score.kmers import kmer_jobs, known_bases
-from glmkit.tokens import tokens_over_base
+from glmkit.score.windows.batches import BATCH_TOKENS, encode, letters_at_once
+from glmkit.score.windows.jobs import Method, run_jobs, token_jobs
+from glmkit.score.windows.kmers import kmer_jobs, known_bases
+from glmkit.statistics import Estimate, ratio
+from glmkit.tokens.sequences import tokens_over_base
 
 Passes = int | Literal["auto"] | None
 AUTO_PASSES = 8  # of "auto": one token in eight is hidden at a time
@@ -61,7 +61,7 @@ def token_log_likelihood(
         For ``masked``: hide every `passes`-th letter together; None hides one at a time; ``"auto"`` hides one in 8.
     context
         Longest piece read at once, special tokens included; longer inputs are read in overlapping windows
-        (:mod:`glmkit.score.batches`). The model's own if None.
+        (:mod:`glmkit.score.windows.batches`). The model's own if None.
     batch_tokens
         Tokens of a batch.
 

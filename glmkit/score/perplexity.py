@@ -7,8 +7,8 @@ import numpy as np
 
 from glmkit.axes import Scores
 from glmkit.errors import BadInput
-from glmkit.score.batches import BATCH_TOKENS
 from glmkit.score.likelihood import token_log_likelihood
+from glmkit.score.windows.batches import BATCH_TOKENS
 
 
 def pseudo_perplexity(
@@ -32,7 +32,7 @@ def pseudo_perplexity(
         Sequences, or arrays of ids made by the model's tokenizer.
     context
         Longest piece that the model reads at once, special tokens included; the model's own if None. Longer inputs are read in
-        overlapping windows (:mod:`glmkit.score.batches`).
+        overlapping windows (:mod:`glmkit.score.windows.batches`).
     batch_tokens
         Tokens of a batch: memory against speed, never the result.
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from glmkit.errors import BadInput
-from glmkit.score.batches import BATCH_TOKENS, by_budget, encode, evaluating, packed
+from glmkit.score.windows.batches import BATCH_TOKENS, by_budget, encode, evaluating, packed
 
 
 def predicted_values(regressor: Any, inputs: Sequence[str | np.ndarray] | Any, *, batch_tokens: int = BATCH_TOKENS) -> np.ndarray:

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from glmkit.score.batches import packed
-from glmkit.score.sampling import Sampling, draw, probabilities
+from glmkit.score.windows.batches import packed
+from glmkit.score.windows.sampling import Sampling, draw, probabilities
 
 
 def unmask(

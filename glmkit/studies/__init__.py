@@ -1,6 +1,5 @@
-"""The platform: a study file, a notebook's signature, the papermill engine, MLflow, the workflow, the report.
+"""Studies: parameterised notebooks run by papermill and Snakemake, tracked in MLflow."""
 
-This room knows no biology and no torch: it hands parameters to notebooks, runs them truthfully and records what came of it.
-Import what you need from its modules (``from glmkit.studies.stage import open_stage``); the room itself imports nothing, so
-that ``glmkit --help`` answers in a blink.
-"""
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -2,7 +2,7 @@
 
 Both are bound to 127.0.0.1, and JupyterLab asks for a token. The token and a database's address, which may hold a password, go
 through the environment, because a command line can be read by every user of the machine. Each server runs below a guard
-(:mod:`glmkit.studies.guard`), so that neither outlives this one, not even one that is killed. Where ``MLFLOW_TRACKING_URI``
+(:mod:`glmkit.studies.kernels.child_guard`), so that neither outlives this one, not even one that is killed. Where ``MLFLOW_TRACKING_URI``
 names a server, that one is shown and none is started.
 """
 
@@ -21,9 +21,9 @@ from typing import Any
 
 from glmkit.errors import ResourceError
 from glmkit.files import disk_errors, workspace
-from glmkit.studies import guard
-from glmkit.studies.redact import redact
-from glmkit.studies.store import artifacts_beside, sqlite_file, store_uri
+from glmkit.studies.files.secrets import redact
+from glmkit.studies.kernels import child_guard
+from glmkit.studies.tracking.store import artifacts_beside, sqlite_file, store_uri
 
 HOST = "127.0.0.1"
 _START = 90.0  # seconds that a server may take until it answers
@@ -120,7 +120,7 @@ def _start_mlflow(uri: str, port: int) -> Server:
     words = ["mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
     variables = {"MLFLOW_BACKEND_STORE_URI": uri, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     if database := sqlite_file(uri):
-        from glmkit.studies.tracking import prepare_store
+        from glmkit.studies.tracking.runs import prepare_store
 
         if not database.exists():
             prepare_store()  # under our lock: the server's own migration would race with a run that starts
@@ -156,7 +156,7 @@ def _start(name: str, words: list[str], port: int, variables: dict[str, str]) ->
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")  # noqa: SIM115 (closed below)
     with file:
-        command = [sys.executable, "-P", "-m", "glmkit.studies.guard", sys.executable, "-P", "-m", *words]
+        command = [sys.executable, "-P", "-m", "glmkit.studies.kernels.child_guard", sys.executable, "-P", "-m", *words]
         process = subprocess.Popen(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
         )
@@ -199,7 +199,7 @@ def _end(servers: list[Server], asked: list[int]) -> None:
     """Ask each guard to end its server; a second Ctrl-C asks again, which kills."""
     for server in servers:
         server.process.terminate()
-    times, deadline = len(asked), time.monotonic() + guard.GRACE + 5
+    times, deadline = len(asked), time.monotonic() + child_guard.GRACE + 5
     while any(server.process.poll() is None for server in servers) and time.monotonic() < deadline:
         if len(asked) > max(times, 1):
             for server in servers:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from glmkit.errors import BadInput
-from glmkit.tokens.base import BaseTokenizer
-from glmkit.tokens.cells import CellTokenizer
-from glmkit.tokens.kmer import KmerTokenizer
-from glmkit.tokens.letters import LetterTokenizer
-from glmkit.tokens.nucleotide import NucleotideTokenizer
-from glmkit.tokens.rank import RankTokenizer
+from glmkit.tokens.cells.multimodal import CellTokenizer
+from glmkit.tokens.cells.rank import RankTokenizer
+from glmkit.tokens.sequences.base import BaseTokenizer
+from glmkit.tokens.sequences.kmer import KmerTokenizer
+from glmkit.tokens.sequences.letters import LetterTokenizer
+from glmkit.tokens.sequences.nucleotide import NucleotideTokenizer
 from glmkit.tokens.tokenizer import Tokenizer, read_description
 
 
@@ -67,7 +67,7 @@ def load_tokenizer(folder: str | Path) -> Tokenizer:
 
 
 def _bpe(description: dict[str, Any]) -> Tokenizer:
-    from glmkit.tokens.bpe import BpeTokenizer  # here, so that the library is loaded only where it is used
+    from glmkit.tokens.sequences.bpe import BpeTokenizer  # here, so that the library is loaded only where it is used
 
     return BpeTokenizer.from_description(description)
 

@@ -27,7 +27,13 @@ def test_the_lock_pins_every_dependency_but_torch() -> None:
     lock = (ROOT / "requirements.lock").read_text()
     pinned = set(re.findall(r"^([a-z0-9._-]+)==", lock, re.MULTILINE))
     groups = PROJECT["dependency-groups"]
-    asked = [*PROJECT["project"]["dependencies"], *groups["dev"], *groups["bench"], *groups["docs"], *PROJECT["build-system"]["requires"]]
+    asked = [
+        *PROJECT["project"]["dependencies"],
+        *groups["dev"],
+        *groups["bench"],
+        *groups["docs"],
+        *PROJECT["build-system"]["requires"],
+    ]
     names = {re.split(r"[<>=\[]", name)[0].lower().replace("_", "-") for name in asked}
     assert names - pinned == {"torch"}
     assert [line for line in lock.splitlines() if "://" in line or "file:" in line] == []

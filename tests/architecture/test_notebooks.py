@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from glmkit.studies.signature import read_signature
+from glmkit.studies.study.signature import read_signature
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*/*.ipynb"))

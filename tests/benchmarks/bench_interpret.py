@@ -19,8 +19,9 @@ from tangermeme.saturation_mutagenesis import saturation_mutagenesis
 from turns import Row, in_turns, protein_lengths, show
 
 from glmkit.interpret import gradient_times_input, integrated_gradients, mutagenesis
-from glmkit.interpret.followed import followed
-from glmkit.models import TransformerConfig, new_classifier, new_model, pack
+from glmkit.interpret.attribution.target import followed
+from glmkit.models import TransformerConfig, new_classifier, new_model
+from glmkit.models.networks import pack
 from glmkit.tokens import BaseTokenizer
 
 CLOSE = 1e-4

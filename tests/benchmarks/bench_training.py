@@ -15,8 +15,9 @@ import transformers
 from peers import esm_pair
 from turns import Row, in_turns, protein_lengths, show
 
-from glmkit.models import LanguageModel, TransformerConfig, new_model, pack
+from glmkit.models import LanguageModel, TransformerConfig, new_model
 from glmkit.models.families import family_to_save
+from glmkit.models.networks import pack
 from glmkit.tokens import BaseTokenizer, make_tokenizer
 from glmkit.train import MaskedLanguageModel, TrainConfig, fit
 

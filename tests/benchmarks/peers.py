@@ -6,8 +6,8 @@ import numpy as np
 import torch
 import transformers
 
-from glmkit.models import LanguageModel, esm2, new_model
-from glmkit.models.families import family_to_save
+from glmkit.models import LanguageModel, new_model
+from glmkit.models.families import esm2, family_to_save
 from glmkit.tokens import make_tokenizer
 
 transformers.logging.set_verbosity_error()

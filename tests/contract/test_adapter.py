@@ -1,4 +1,7 @@
-"""Other families through transformers: the packed face gives the logits that transformers gives, whatever is in the batch."""
+"""Other families through transformers: the packed face gives the logits that transformers gives, whatever is in the batch.
+
+Covers ``glmkit.models.adapter.tokenizer``.
+"""
 
 import json
 from pathlib import Path
@@ -10,9 +13,9 @@ import torch
 import transformers
 
 from glmkit.errors import BadInput
-from glmkit.models import pack
-from glmkit.models.adapter import open_with_transformers
-from glmkit.models.adapter_network import rectangles
+from glmkit.models.adapter.adapter import open_with_transformers
+from glmkit.models.adapter.network import rectangles
+from glmkit.models.networks import pack
 from glmkit.score import embed, log_likelihood
 
 LETTERS = "LAGVSERTIDPKQNFYMHWC"

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from glmkit.models import LanguageModel, TransformerConfig, load, new_classifier, new_model, pack, save, save_head
+from glmkit.models import LanguageModel, TransformerConfig, load, new_classifier, new_model, save, save_head
+from glmkit.models.networks import pack
 from glmkit.tokens import BaseTokenizer
 
 transformers = pytest.importorskip("transformers")

@@ -68,11 +68,11 @@ def test_every_committed_file_of_the_packages_is_in_the_wheel(names: set[str]) -
 @pytest.mark.parametrize(
     "name",
     [
-        "glmkit/acquire/catalogue.json",
-        "glmkit/acquire/samples/index.json",
-        "glmkit/acquire/samples/leptospira_kirschneri_h1.gb.gz",
-        "glmkit/studies/report.html.j2",
-        "glmkit/studies/report.css",
+        "glmkit/acquire/packages/catalogue.json",
+        "glmkit/acquire/sample_data/index.json",
+        "glmkit/acquire/sample_data/leptospira_kirschneri_h1.gb.gz",
+        "glmkit/studies/report/report.html.j2",
+        "glmkit/studies/report/report.css",
         "glmkit/_notebooks/dna/1_acquire.ipynb",
         "glmkit/_notebooks/studies/bacterial_genes.yaml",
         "glmkit_widgets/training_monitor/view.js",
@@ -107,7 +107,7 @@ def test_the_wheel_carries_its_licence_readme_and_entry_points(wheel: Path) -> N
     assert {"License-Expression: Apache-2.0", "Name: glmkit"} <= set(head.splitlines())
     assert readme.strip() == (ROOT / "README.md").read_text().strip()
     assert "glmkit = glmkit.cli:main" in entries
-    assert "[papermill.engine]\nglmkit = glmkit.studies.entry:GlmkitEngine" in entries
+    assert "[papermill.engine]\nglmkit = glmkit.studies.notebook.entry:GlmkitEngine" in entries
 
 
 def test_the_wheel_is_small(wheel: Path) -> None:

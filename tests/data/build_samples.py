@@ -6,7 +6,7 @@
 (Of r-bioc-rcpi two files are read; where R is not wanted, unpack it with ``dpkg -x`` and name its folder in ``RCPI``.)
 Sequences and annotation come from public INSDC and RefSeq records that those packages carry as example data. What is taken
 out of the annotated genome is what a language-model study does not read and what makes it large: protein translations,
-literature references, comments and notes. ``glmkit/acquire/samples/README.md`` says the same in prose.
+literature references, comments and notes. ``glmkit/acquire/sample_data/README.md`` says the same in prose.
 """
 
 import gzip
@@ -23,13 +23,13 @@ import anndata
 import numpy as np
 import pandas as pd
 
-from glmkit.acquire import fetch_packaged
+from glmkit.acquire.packages import fetch_packaged
 from glmkit.bio import map_genes, read_fasta
 from glmkit.files import sha256, write_json
 
 DOC = Path("/usr/share/doc")
 RAGOUT = DOC / "ragout" / "examples"
-SAMPLES = Path(__file__).parents[2] / "glmkit" / "acquire" / "samples"
+SAMPLES = Path(__file__).parents[2] / "glmkit" / "acquire" / "sample_data"
 RCPI = Path(os.environ.get("RCPI", "/")) / "usr/lib/R/site-library/Rcpi/vignettedata"
 LIMIT = 6_000_000
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from glmkit import cli
-from glmkit.studies import job, layout, tracking, workflow
-from glmkit.studies.plan import Plan, PlannedStage
+from glmkit.studies.run import job, workflow
+from glmkit.studies.study.plan import Plan, PlannedStage
+from glmkit.studies.tracking import runs
 
 
 def execute(plan: Plan, stage: PlannedStage, run_folder: Path, child: str) -> job.Outcome:
@@ -34,5 +35,5 @@ def no_run(*words: Any, **more: Any) -> str:
 
 if __name__ == "__main__":
     layout.JOB = "tests.faults.quick_job"
-    job.execute, tracking.open_parent, tracking.open_child, workflow._load_mlflow = execute, no_run, no_run, lambda: None
+    job.execute, runs.open_parent, runs.open_child, workflow._load_mlflow = execute, no_run, no_run, lambda: None
     sys.exit(cli.main() if sys.argv[1] in ("run", "check") else job.main())

@@ -1,4 +1,7 @@
-"""FAULTS, bad inputs, "Checkpoints": a model's folder that is not as it was saved is refused in one clear sentence."""
+"""FAULTS, bad inputs, "Checkpoints": a model's folder that is not as it was saved is refused in one clear sentence.
+
+Covers ``glmkit.models.formats.devices``.
+"""
 
 import io
 import json
@@ -29,7 +32,7 @@ from glmkit.models import (
     save_head,
     weights_hash,
 )
-from glmkit.models.weights import check_layout
+from glmkit.models.formats.safetensors_file import check_layout
 from glmkit.tokens import BaseTokenizer, make_tokenizer
 
 WEIGHTS = "model.safetensors"

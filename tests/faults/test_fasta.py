@@ -1,4 +1,7 @@
-"""Bad and odd FASTA files: one test a row of the list of bad inputs, each named by its row and asserting words."""
+"""Bad and odd FASTA files: one test a row of the list of bad inputs, each named by its row and asserting words.
+
+Covers ``glmkit.bio.files.faults``.
+"""
 
 import gzip
 import tracemalloc
@@ -7,7 +10,8 @@ from pathlib import Path
 import pytest
 from Bio import bgzf
 
-from glmkit.bio import DataReport, check_fasta, read_fasta
+from glmkit.bio import DataReport, read_fasta
+from glmkit.bio.files import check_fasta
 from glmkit.errors import BadInput
 
 SOUND = b">first\nACGTACGTAC\n>second of two\nGGGCC\n"

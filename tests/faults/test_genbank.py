@@ -1,11 +1,16 @@
-"""Bad and odd GenBank files: one test a row of the list of bad inputs, each named by its row and asserting words."""
+"""Bad and odd GenBank files: one test a row of the list of bad inputs, each named by its row and asserting words.
+
+Covers ``glmkit.bio.files.genbank_features``, ``glmkit.bio.files.genbank_location``.
+"""
 
 import gzip
 from pathlib import Path
 
 import pytest
 
-from glmkit.bio import DataReport, Feature, check_genbank, protein_of, read_genbank
+from glmkit.bio import DataReport, Feature, read_genbank
+from glmkit.bio.coding import protein_of
+from glmkit.bio.files import check_genbank
 from glmkit.errors import BadInput
 
 #           1234567890123456789012345678901234567890

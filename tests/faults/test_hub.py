@@ -13,9 +13,9 @@ from safetensors.torch import load_file, save
 from transformers import BertConfig
 
 from glmkit.errors import BadInput, NetworkError
-from glmkit.models import hub_calls
-from glmkit.models.hub import fetch_published, hub_card
-from glmkit.models.published import origin, resolve
+from glmkit.models.formats import hub_calls
+from glmkit.models.formats._resolve import origin, resolve
+from glmkit.models.formats.hub import fetch_published, hub_card
 from tests.hub_server import Hub, Model
 
 FIRST, SECOND = "1" * 40, "abcdef0123" * 4

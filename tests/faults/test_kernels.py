@@ -1,4 +1,7 @@
-"""Kernels and GPUs: real kernels on simulated devices. Two want one GPU; one is killed; the machine has none; memory runs out."""
+"""Kernels and GPUs: real kernels on simulated devices. Two want one GPU; one is killed; the machine has none; memory runs out.
+
+Covers ``glmkit.studies.kernels.kernel``, ``glmkit.studies.kernels.provisioner``.
+"""
 
 import asyncio
 import json
@@ -18,11 +21,12 @@ import pytest
 from jupyter_client import AsyncKernelManager
 
 from glmkit.errors import BadInput, ResourceError, Terminated
-from glmkit.studies import job, kernelspecs, leases, snakefile
-from glmkit.studies.gpus import list_gpus
-from glmkit.studies.kernelspecs import Settings
-from glmkit.studies.plan import Plan, make_plan
-from glmkit.studies.study import load_study
+from glmkit.studies.kernels import gpu_leases, kernelspecs
+from glmkit.studies.kernels.gpus import list_gpus
+from glmkit.studies.kernels.kernelspecs import Settings
+from glmkit.studies.run import job, snakefile
+from glmkit.studies.study.plan import Plan, make_plan
+from glmkit.studies.study.study_file import load_study
 from tests.faults.notebooks import toy
 
 
@@ -64,7 +68,7 @@ def test_the_second_kernel_waits_until_the_first_is_killed(machine: Path) -> Non
             await first.start_kernel()
             await on_cpu.start_kernel()
             assert (sees(first), sees(on_cpu)) == (gpu.uuid, "")
-            (lease,) = leases.held([gpu])
+            (lease,) = gpu_leases.held([gpu])
             assert lease.process["pid"] == first.provisioner.process.pid
             assert "kernel glmkit-gpu, pid" in kernelspecs.describe(machine)
 
@@ -76,14 +80,14 @@ def test_the_second_kernel_waits_until_the_first_is_killed(machine: Path) -> Non
             os.kill(first.provisioner.process.pid, signal.SIGKILL)
             await asyncio.wait_for(waiting, 10)
             assert sees(second) == gpu.uuid
-            assert leases.held([gpu])[0].process["pid"] == second.provisioner.process.pid
+            assert gpu_leases.held([gpu])[0].process["pid"] == second.provisioner.process.pid
             await first.shutdown_kernel(now=True)
-            assert leases.held([gpu])[0].holder == "glmkit-gpu0", "the dead kernel's end frees nobody else's lease"
+            assert gpu_leases.held([gpu])[0].holder == "glmkit-gpu0", "the dead kernel's end frees nobody else's lease"
 
             await second.restart_kernel(now=True)
             assert sees(second) == gpu.uuid
-            assert leases.held([gpu])[0].process["pid"] == second.provisioner.process.pid
-        assert leases.held([gpu]) == []
+            assert gpu_leases.held([gpu])[0].process["pid"] == second.provisioner.process.pid
+        assert gpu_leases.held([gpu]) == []
         assert list((machine / "leases").glob("*.json")) == []
 
     asyncio.run(play())
@@ -116,21 +120,21 @@ def test_the_second_kernel_gets_the_cpu_or_fails_as_asked(machine: Path) -> None
 def test_a_lease_stands_while_something_that_the_kernel_started_lives(machine: Path) -> None:
     (gpu,) = list_gpus()
     kernel = subprocess.Popen(["sleep", "60"])
-    taken = leases.take([gpu], "glmkit-gpu")
-    worker = subprocess.Popen(["sleep", "60"], env={**os.environ, leases.TOKEN: taken[0].token}, start_new_session=True)
+    taken = gpu_leases.take([gpu], "glmkit-gpu")
+    worker = subprocess.Popen(["sleep", "60"], env={**os.environ, gpu_leases.TOKEN: taken[0].token}, start_new_session=True)
     try:
-        taken = leases.hand_over(taken, kernel.pid)
-        assert [lease.process["pid"] for lease in leases.held([gpu])] == [kernel.pid]
+        taken = gpu_leases.hand_over(taken, kernel.pid)
+        assert [lease.process["pid"] for lease in gpu_leases.held([gpu])] == [kernel.pid]
         kernel.kill()
         kernel.wait()
-        assert leases.take([gpu], "next") == []
-        leases.release(taken)
-        assert leases.held([gpu])[0].process["pid"] == worker.pid
+        assert gpu_leases.take([gpu], "next") == []
+        gpu_leases.release(taken)
+        assert gpu_leases.held([gpu])[0].process["pid"] == worker.pid
         worker.kill()
         worker.wait()
-        assert leases.held([gpu]) == []
-        assert [lease.holder for lease in leases.take([gpu], "next")] == ["next"]
-        assert leases.hand_over(taken) == [], "a lease that went to another does not come back"
+        assert gpu_leases.held([gpu]) == []
+        assert [lease.holder for lease in gpu_leases.take([gpu], "next")] == ["next"]
+        assert gpu_leases.hand_over(taken) == [], "a lease that went to another does not come back"
     finally:
         kernel.kill()
         worker.kill()
@@ -139,8 +143,8 @@ def test_a_lease_stands_while_something_that_the_kernel_started_lives(machine: P
 def test_a_kernel_within_a_leased_kernel_shares_its_gpu(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kernelspecs.install(Settings(if_busy="fail"), machine)
     (gpu,) = list_gpus()
-    mine = leases.take([gpu], "the outer kernel")
-    monkeypatch.setenv(leases.TOKEN, mine[0].token)
+    mine = gpu_leases.take([gpu], "the outer kernel")
+    monkeypatch.setenv(gpu_leases.TOKEN, mine[0].token)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpu.uuid)
 
     async def play() -> None:
@@ -148,7 +152,7 @@ def test_a_kernel_within_a_leased_kernel_shares_its_gpu(machine: Path, monkeypat
             await inner.start_kernel()
             await on_cpu.start_kernel()
             assert (sees(inner), sees(on_cpu)) == (gpu.uuid, "")
-        assert leases.held([gpu]) == mine
+        assert gpu_leases.held([gpu]) == mine
 
     asyncio.run(play())
 
@@ -197,10 +201,10 @@ def test_papermill_that_waits_for_a_gpu_ends_at_once_on_sigterm(machine: Path, m
     kernelspecs.install(prefix=machine)
     (gpu,) = list_gpus()
     path = notebook(machine / "see.ipynb", "import os\nprint(os.environ['CUDA_VISIBLE_DEVICES'])")
-    mine = leases.take([gpu], "a test")
-    take, looked = leases.take, []
+    mine = gpu_leases.take([gpu], "a test")
+    take, looked = gpu_leases.take, []
 
-    def look(*words: Any) -> list[leases.Lease]:
+    def look(*words: Any) -> list[gpu_leases.Lease]:
         looked.append(time.monotonic())
         if len(looked) == 3:
             os.kill(os.getpid(), signal.SIGTERM)
@@ -209,16 +213,16 @@ def test_papermill_that_waits_for_a_gpu_ends_at_once_on_sigterm(machine: Path, m
     before = signal.signal(signal.SIGTERM, lambda number, frame: pytest.fail("the engine did not take the signal"))
     try:
         with monkeypatch.context() as patch:
-            patch.setattr(leases, "take", look)
+            patch.setattr(gpu_leases, "take", look)
             with pytest.raises(Terminated, match="Stopped by SIGTERM"):
                 execute(path, "glmkit-gpu")
     finally:
         signal.signal(signal.SIGTERM, before)
     assert time.monotonic() - looked[-1] < 5
     assert len(looked) == 3
-    leases.release(mine)
+    gpu_leases.release(mine)
     assert execute(path, "glmkit-gpu").cells[0].outputs[0].text.strip() == gpu.uuid
-    assert leases.held([gpu]) == []
+    assert gpu_leases.held([gpu]) == []
 
 
 def test_a_stage_that_asks_for_gpus_has_them_to_itself(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,10 +234,10 @@ def test_a_stage_that_asks_for_gpus_has_them_to_itself(machine: Path, monkeypatc
     plan = make_plan(load_study(study))
     assert words_after(snakefile.command(plan, 2), "--resources") == "gpu=3"
     snakefile.write_workflow(plan)
-    mine = leases.take(gpus[1:2], "a test")
+    mine = gpu_leases.take(gpus[1:2], "a test")
     assert run_stage(plan, "first") == f"{gpus[0].uuid},{gpus[2].uuid}"
     assert run_stage(plan, "second") == "None"
-    assert leases.held(gpus) == mine
+    assert gpu_leases.held(gpus) == mine
 
     monkeypatch.setenv("GLMKIT_FAKE_GPUS", "1")
     outcome = job.execute(plan, plan.stage("first"), plan.folder, "")
@@ -279,8 +283,8 @@ def test_a_kernelspec_that_cannot_be_meant(machine: Path, change: dict[str, obje
 
 def test_a_broken_lease_is_named(machine: Path) -> None:
     (gpu,) = list_gpus()
-    leases.folder().mkdir()
-    path = leases.folder() / f"{gpu.uuid}.json"
+    gpu_leases.folder().mkdir()
+    path = gpu_leases.folder() / f"{gpu.uuid}.json"
     path.write_text('{"gpu": "0"}')
     with pytest.raises(BadInput, match=rf"{gpu.uuid}.json is not a lease of glmkit. Delete it if no kernel is using GPU 0"):
-        leases.take([gpu], "a test")
+        gpu_leases.take([gpu], "a test")

@@ -16,9 +16,10 @@ import psutil
 import pytest
 
 from glmkit.errors import ResourceError
-from glmkit.studies import kernelspecs, lab, leases
-from glmkit.studies.gpus import list_gpus
-from glmkit.studies.kernelspecs import Settings
+from glmkit.studies import lab
+from glmkit.studies.kernels import gpu_leases, kernelspecs
+from glmkit.studies.kernels.gpus import list_gpus
+from glmkit.studies.kernels.kernelspecs import Settings
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def test_lab_keeps_its_token_leases_gpus_and_leaves_nothing_behind(machine: Path
     assert listening == {"127.0.0.1"}
 
     assert ask(f"{address}/api/kernels", token, name="glmkit-gpu")[0] == 201
-    (lease,) = leases.held([gpu])
+    (lease,) = gpu_leases.held([gpu])
     kernel = psutil.Process(lease.process["pid"])
     assert kernel.environ()["CUDA_VISIBLE_DEVICES"] == gpu.uuid
     status, reply = ask(f"{address}/api/sessions", token, kernel={"name": "glmkit-gpu"}, name="", path="a.ipynb", type="notebook")
@@ -86,7 +87,7 @@ def test_lab_keeps_its_token_leases_gpus_and_leaves_nothing_behind(machine: Path
     running.send_signal(signal.SIGINT)
     assert running.wait(30) == 0
     assert psutil.wait_procs([*family, kernel], timeout=5)[1] == []
-    assert leases.held([gpu]) == []
+    assert gpu_leases.held([gpu]) == []
 
 
 STAND_IN = "import socket, sys, time\nserver = socket.create_server(('127.0.0.1', int(sys.argv[1])))\n"
@@ -123,7 +124,7 @@ def test_a_guard_ends_what_it_guards_when_its_parent_is_killed(tmp_path: Path) -
     """The guarded program ignores SIGTERM's meaning for its child, which is orphaned in the same session and must go too."""
     program = "import subprocess, time, pathlib\nchild = subprocess.Popen(['sleep', '60'])\n"
     program += f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(child.pid))\ntime.sleep(60)\n"
-    starter = "import subprocess, sys, time\nsubprocess.Popen([sys.executable, '-m', 'glmkit.studies.guard', *sys.argv[1:]])\ntime.sleep(60)\n"
+    starter = "import subprocess, sys, time\nsubprocess.Popen([sys.executable, '-m', 'glmkit.studies.kernels.child_guard', *sys.argv[1:]])\ntime.sleep(60)\n"
     parent = subprocess.Popen([sys.executable, "-c", starter, sys.executable, "-c", program])
     deadline = time.monotonic() + 20
     while not ((tmp_path / "pid").exists() and (tmp_path / "pid").read_text()):

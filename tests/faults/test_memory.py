@@ -11,9 +11,9 @@ from glmkit.errors import ResourceError
 from glmkit.models import TransformerConfig, new_model
 from glmkit.tokens import BaseTokenizer
 from glmkit.train import FitResult, MaskedLanguageModel, TrainConfig, fit
-from glmkit.train.loop import fit_in_team
-from glmkit.train.passes import out_of_memory
-from glmkit.train.together import Together
+from glmkit.train.distributed.ddp import Together
+from glmkit.train.loop._fit import fit_in_team
+from glmkit.train.loop.microbatches import out_of_memory
 from tests.faults.tiny_run import SETTINGS, Letters
 
 CPU = "[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from glmkit import cli
-from glmkit.studies import devices
+from glmkit.studies.kernels import devices
 from tests.faults.notebooks import FIRST, cell, notebook, toy
 
 Refused = Callable[..., str]

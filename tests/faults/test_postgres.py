@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from glmkit.studies import store, tracking
+from glmkit.studies.tracking import runs, store
 from tests.faults.test_tracking_faults import EIGHT_RUNS, start
 
 pytest.importorskip("psycopg", reason="needs the extra postgres (pip install 'glmkit[postgres]')")
@@ -82,8 +82,8 @@ def test_a_server_that_is_gone_is_said_once_and_ends_nothing(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"postgresql://me:hunter22@/runs?host={workspace}")
     monkeypatch.setattr(store.logger, "propagate", True)
-    assert tracking.prepare_store() == ""
-    assert tracking.open_parent("toy", workspace / "runs/toy") == ""
+    assert runs.prepare_store() == ""
+    assert runs.open_parent("toy", workspace / "runs/toy") == ""
     (said,) = (entry.getMessage() for entry in caplog.records if entry.name == "glmkit.tracking")
     assert said.startswith("MLflow could not set up the tracking store (")
     assert "The run goes on; run.json and metrics.jsonl are complete." in said

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from glmkit.data import closest, closest_dna, cluster, cluster_dna
+from glmkit.data import cluster
+from glmkit.data.search import closest, closest_dna, cluster_dna
 from glmkit.errors import BadInput, ResourceError
 from glmkit.programs import PROGRAMS, run_program
 

@@ -1,4 +1,7 @@
-"""Several processes: what they compute together is what one computes, and (FAULTS F28) one that is killed never hangs the others."""
+"""Several processes: what they compute together is what one computes, and (FAULTS F28) one that is killed never hangs the others.
+
+Covers ``glmkit.train.loop.process_group``.
+"""
 
 import os
 import signal
@@ -15,8 +18,9 @@ import torch
 from glmkit.errors import BadInput, ResourceError
 from glmkit.files import read_json
 from glmkit.models import weights_hash
-from glmkit.models.weights import read_weights
-from glmkit.train import FitResult, MaskedLanguageModel, TrainConfig, fit, fit_distributed, launch
+from glmkit.models.formats.safetensors_file import read_weights
+from glmkit.train import FitResult, MaskedLanguageModel, TrainConfig, fit, fit_distributed
+from glmkit.train.distributed import launch
 from tests.faults.tiny_run import SETTINGS, Letters, tiny_model
 
 RANKS = 2
@@ -119,7 +123,9 @@ def test_F28_a_process_killed_for_good_ends_the_run(tmp_path: Path, monkeypatch:
     assert caught.value.exit_code == 5
     for rank in range(RANKS):
         assert not psutil.pid_exists(read_json(tmp_path / "job" / f"rank-{rank}.json")["pid"])
-    assert not [child for child in psutil.Process().children(recursive=True) if "glmkit.train.worker" in child.cmdline()]
+    assert not [
+        child for child in psutil.Process().children(recursive=True) if "glmkit.train.distributed.worker" in child.cmdline()
+    ]
     monkeypatch.delenv("GLMKIT_FAULT")
     model, config = tiny_model(), TrainConfig(**SETTINGS | {"accumulation": 4})
     result = fit(

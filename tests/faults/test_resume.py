@@ -2,6 +2,8 @@
 
 I1: the checkpoint before stays as it was. I2: nothing partial under a final name. I3: the same call again finishes, and on a
 CPU its weights equal the uninterrupted run's bit for bit.
+
+Covers ``glmkit.train.loop.signals``.
 """
 
 import json
@@ -24,7 +26,7 @@ from glmkit import files
 from glmkit.errors import BadInput
 from glmkit.files import sha256
 from glmkit.train import MaskedLanguageModel, TrainConfig, fit
-from glmkit.train.checkpoints import PARTS, read_snapshot
+from glmkit.train.loop.checkpoints import PARTS, read_snapshot
 from tests.faults.tiny_run import SETTINGS, Letters, run, tiny_model
 
 
@@ -153,7 +155,7 @@ def test_F3_deleted_rng(tmp_path: Path) -> None:
 
 
 def batches_of_an_epoch() -> int:
-    from glmkit.data import token_budget_batches
+    from glmkit.data.corpora import token_budget_batches
 
     return len(token_budget_batches(Letters().lengths, SETTINGS["batch_tokens"], SETTINGS["seed"], 0))
 

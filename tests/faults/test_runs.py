@@ -1,4 +1,7 @@
-"""Faults of a run: F5, F6, F7, F8, F10, F11, F14, F32. One small study is run once; each test breaks a copy of that run."""
+"""Faults of a run: F5, F6, F7, F8, F10, F11, F14, F32. One small study is run once; each test breaks a copy of that run.
+
+Covers ``glmkit.studies.notebook.client``, ``glmkit.studies.notebook.engine``, ``glmkit.studies.notebook.output_cap``.
+"""
 
 import contextlib
 import json
@@ -17,7 +20,7 @@ from typing import Any
 import psutil
 import pytest
 
-from glmkit.studies import processes
+from glmkit.studies.kernels import processes
 from tests.faults.notebooks import FIRST, notebook, toy
 
 MODE = """\
@@ -28,7 +31,7 @@ mode: Literal["fine", "refuse", "sleep", "checkpoint", "hold"] = "fine"  # what 
 """
 CELLS = (
     "from pathlib import Path\nimport collections, itertools, os, subprocess, time\nfrom glmkit.errors import BadInput\n"
-    "from glmkit.files import workspace\nfrom glmkit.studies.stage import open_stage\nrun = open_stage(out)\nrun.log(1, loss=0.5)",
+    "from glmkit.files import workspace\nfrom glmkit.studies.notebook.stage import open_stage\nrun = open_stage(out)\nrun.log(1, loss=0.5)",
     "if mode == 'hold':\n    child = subprocess.Popen(['sleep', '300'], start_new_session=True)\n"
     "(workspace() / 'kernel.txt').write_text(str(os.getpid()))",
     "if mode == 'refuse':\n    raise BadInput('line 3: the letter Q is no base.')\n"

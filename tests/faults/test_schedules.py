@@ -12,7 +12,9 @@ import pytest
 
 from glmkit.cli import main
 from glmkit.files import exclusive
-from glmkit.studies import fire, record, schedule, tracking
+from glmkit.studies.files import record
+from glmkit.studies.schedule import schedule, trigger
+from glmkit.studies.tracking import runs
 from tests import fake_clocks
 from tests.faults.notebooks import FIRST, notebook
 
@@ -114,11 +116,11 @@ def test_mlflow_is_told_what_came_of_a_call(clocked: Clocked, monkeypatch: pytes
     (kept,) = schedule.schedules()
     tags: list[tuple[str, dict[str, Any]]] = []
     opened: list[str] = []
-    monkeypatch.setattr(tracking, "tag_run", lambda run_id, given: tags.append((run_id, given)))
-    monkeypatch.setattr(tracking, "open_parent", lambda *words: opened.append(words[0]) or "new")
-    monkeypatch.setattr(tracking, "close_run", lambda *words: opened.append(words[1]))
+    monkeypatch.setattr(runs, "tag_run", lambda run_id, given: tags.append((run_id, given)))
+    monkeypatch.setattr(runs, "open_parent", lambda *words: opened.append(words[0]) or "new")
+    monkeypatch.setattr(runs, "close_run", lambda *words: opened.append(words[1]))
     record.update(clocked.root / "runs/toy", mlflow_run="old", started="2026-01-01T00:00:00.000+00:00", study="toy")
-    assert fire.fire(kept.file, lambda _: False) == 0
+    assert trigger.trigger(kept.file, lambda _: False) == 0
     ended = json.loads(kept.state.read_text())["last"]["ended"]
     assert tags == [("old", {"glmkit.schedule": "toy", "skipped": ended})]
 
@@ -126,7 +128,7 @@ def test_mlflow_is_told_what_came_of_a_call(clocked: Clocked, monkeypatch: pytes
         raise schedule.BadInput("first.ipynb was not found.")
 
     with pytest.raises(schedule.BadInput):
-        fire.fire(kept.file, broken)
+        trigger.trigger(kept.file, broken)
     assert opened == ["toy", "FAILED"]  # it failed before it had a run of its own, so it is given one
     assert tags[1] == (
         "new",

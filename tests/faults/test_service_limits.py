@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-from glmkit.acquire import Patience, acquire, eutils, limits, locked, ncbi
-from glmkit.acquire.progress import Progress
+from glmkit.acquire import acquire
+from glmkit.acquire.http import Patience, locked, rate_limit
+from glmkit.acquire.http.progress import Progress
+from glmkit.acquire.services import eutils, ncbi
 from tests.services.eutils import Eutils, records
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +29,8 @@ def place(service_place: Path) -> Path:
 
 CHILD = """
 import sys
-from glmkit.acquire import Patience, acquire
+from glmkit.acquire import acquire
+from glmkit.acquire.http import Patience
 address, out, *names = sys.argv[1:]
 for name in names:
     acquire(f"ncbi:{name}", out, address=address, patience=Patience(pause=0.01))
@@ -54,7 +57,7 @@ def test_F23_four_processes_share_one_rate(
 
 def test_F23_the_real_limits() -> None:
     assert RATES == (3.0, 10.0, 5.0, 10.0)
-    assert [limits.Limiter("x", rate).interval for rate in RATES] == [1.25 / rate for rate in RATES]
+    assert [rate_limit.Limiter("x", rate).interval for rate in RATES] == [1.25 / rate for rate in RATES]
 
 
 def test_F25_the_wall_clock_jumps(serve: Callable[[Any], Any], place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

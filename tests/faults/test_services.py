@@ -1,4 +1,7 @@
-"""Services that misbehave, over real sockets: what is fetched is whole and as it was first, or an error says what to do."""
+"""Services that misbehave, over real sockets: what is fetched is whole and as it was first, or an error says what to do.
+
+Covers ``glmkit.acquire.fetch_job``, ``glmkit.acquire.http.download``, ``glmkit.acquire.http.request``.
+"""
 
 import gzip
 import hashlib
@@ -14,7 +17,9 @@ from typing import Any
 
 import pytest
 
-from glmkit.acquire import Patience, acquire, eutils, locked
+from glmkit.acquire import acquire
+from glmkit.acquire.http import Patience, locked
+from glmkit.acquire.services import eutils
 from glmkit.errors import BadInput, NetworkError
 from glmkit.files import sha256
 from tests.services.ensembl import Ensembl
@@ -178,7 +183,7 @@ def test_F17_ensembl_sums_and_retry(serve: Callable[[Any], Any], place: Path) ->
 
 def test_F18_429_waits_as_told(files: Files, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
-    monkeypatch.setattr("glmkit.acquire.client.time.sleep", slept.append)
+    monkeypatch.setattr("glmkit.acquire.http.client.time.sleep", slept.append)
     dated = {"Retry-After": formatdate(time.time() + 7, usegmt=True)}
     files.faults = {"/data": [(429, {"Retry-After": "1.5"}), (429, {}), (503, dated)]}
     get(files, place)

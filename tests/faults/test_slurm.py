@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from glmkit.studies import executors, layout, record
+from glmkit.studies.files import record, run_folder
+from glmkit.studies.run import executors
 from tests.faults.notebooks import notebook
 from tests.slurm import standin
 
@@ -83,7 +84,7 @@ def test_stages_are_jobs_with_what_they_ask_for(ended: "tuple[Path, subprocess.C
     assert [words[words.index(name) + 1] for name in ("-t", "--mem", "-p")] == ["5", "1000", "short"]
     assert "--cpus-per-task=1" in words
     found = record.read(root / "runs/many/fine")
-    assert (found["status"], (root / f"runs/many/{layout.CLUSTER_LOGS}/rule_stage_fine/{found['job']}.log").exists()) == (
+    assert (found["status"], (root / f"runs/many/{run_folder.CLUSTER_LOGS}/rule_stage_fine/{found['job']}.log").exists()) == (
         "FINISHED",
         True,
     )

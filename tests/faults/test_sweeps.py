@@ -14,8 +14,8 @@ from typing import Any
 
 import psutil
 
-from glmkit.studies import record
-from glmkit.studies.status import describe
+from glmkit.studies.files import record
+from glmkit.studies.report.status import describe
 from tests.faults.notebooks import FIRST, notebook
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +26,7 @@ dropout: float = 0.1  # share [0, 0.9]
 seed: int = 0  # random seed
 """
 CELL = """\
-from glmkit.studies.stage import open_stage
+from glmkit.studies import open_stage
 run = open_stage(out)
 run.log(1, validation_loss=0.25)
 run.finish()"""
@@ -35,7 +35,9 @@ FAILURE = "sweep/dropout=0.3,seed=1/second: BadInput: too much dropout."
 
 def workspace(root: Path, axes: str) -> Path:
     """A study of a shared stage and a swept one; returns the root."""
-    notebook(root / "notebooks/first.ipynb", FIRST, "from glmkit.studies.stage import open_stage", "open_stage(out).finish()")
+    notebook(
+        root / "notebooks/first.ipynb", FIRST, "from glmkit.studies.notebook.stage import open_stage", "open_stage(out).finish()"
+    )
     notebook(root / "notebooks/second.ipynb", SECOND, CELL)
     (root / "glmkit.toml").touch()
     study = root / "notebooks/studies/toy.yaml"

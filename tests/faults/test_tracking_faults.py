@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from glmkit.studies import record, store
-from glmkit.studies.stage import open_stage
+from glmkit.studies.files import record
+from glmkit.studies.notebook.stage import open_stage
+from glmkit.studies.tracking import store
 
 
 @pytest.fixture
@@ -40,9 +41,11 @@ def query(database: Path, words: str) -> list[tuple]:
 EIGHT_RUNS = """
 import multiprocessing, sys, time
 from glmkit.files import workspace
-from glmkit.studies import record, store, tracking
-from glmkit.studies.forwarder import Forwarder
-from glmkit.studies.journal import Journal
+from glmkit.studies.files import record
+from glmkit.studies.tracking import runs as tracking
+from glmkit.studies.tracking import store
+from glmkit.studies.tracking.forwarder import Forwarder
+from glmkit.studies.files.metrics_log import Journal
 
 def run(me, barrier):
     barrier.wait(60)
@@ -173,9 +176,9 @@ def test_F15_a_database_that_breaks_while_training(workspace: Path, caplog: Any)
 ALONE = """
 import os, signal
 os.environ["MLFLOW_TRACKING_URI"] = "http://127.0.0.1:9"
-from glmkit.studies import tracking
+from glmkit.studies.tracking import runs as tracking
 tracking.open_alone = lambda *words: ""
-from glmkit.studies.stage import open_stage
+from glmkit.studies import open_stage
 run = open_stage("runs/s/pretrain", {})
 run.log(1, loss=1.0)
 """
@@ -184,7 +187,7 @@ FORKED = """
 if os.fork() == 0:
     raise SystemExit  # a forked child ends in its own time and says nothing about the stage
 os.wait()
-from glmkit.studies import record
+from glmkit.studies.files import record
 if record.read(run.folder)["status"] == "RUNNING":
     run.finish()
 """
@@ -228,7 +231,7 @@ def test_F5_under_plain_papermill_a_stage_records_its_parameters_and_its_failure
     import papermill
 
     first = 'out: str = "runs/s/pretrain"  # folder\nsteps: int = 400  # steps'
-    second = "from glmkit.studies.stage import open_stage\nrun = open_stage(out)\nrun.log(1, loss=2.0)"
+    second = "from glmkit.studies.notebook.stage import open_stage\nrun = open_stage(out)\nrun.log(1, loss=2.0)"
     path = notebook([first, second, "assert steps != 3, 'three'", "run.finish()"], workspace / "n.ipynb")
     with pytest.raises(papermill.PapermillExecutionError, match="three"):
         papermill.execute_notebook(

@@ -1,4 +1,7 @@
-"""Every family against `transformers` on a tiny random model: logits, every layer's states, both precisions, extreme lengths."""
+"""Every family against `transformers` on a tiny random model: logits, every layer's states, both precisions, extreme lengths.
+
+Covers ``glmkit.models.families.bert``, ``glmkit.models.families.family``, ``glmkit.models.families.gpt_neox``.
+"""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from glmkit.models import LanguageModel, load, pack, save
+from glmkit.models import LanguageModel, load, save
+from glmkit.models.networks import pack
 
 transformers = pytest.importorskip("transformers")
 

@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from glmkit.errors import BadInput
-from glmkit.models import LanguageModel, load, pack, save
+from glmkit.models import LanguageModel, load, save
+from glmkit.models.networks import pack
 from glmkit.score import embed
 from glmkit.tokens import RankTokenizer, rank_tokenizer_from
 

@@ -8,7 +8,7 @@ import torch
 
 from glmkit.models import TransformerConfig, new_model, save
 from glmkit.score import generate
-from glmkit.score.sampling import Sampling, probabilities
+from glmkit.score.windows.sampling import Sampling, probabilities
 from glmkit.tokens import BaseTokenizer
 
 transformers = pytest.importorskip("transformers")

@@ -8,17 +8,10 @@ import pytest
 import torch
 
 from glmkit.interpret import gradient_times_input, integrated_gradients
-from glmkit.interpret.followed import followed
-from glmkit.interpret.path import baseline_vector
-from glmkit.models import (
-    LSTMConfig,
-    MLSTMConfig,
-    TransformerConfig,
-    new_classifier,
-    new_model,
-    new_regressor,
-    pack,
-)
+from glmkit.interpret.attribution.embedding_path import baseline_vector
+from glmkit.interpret.attribution.target import followed
+from glmkit.models import LSTMConfig, TransformerConfig, new_classifier, new_model, new_regressor
+from glmkit.models.networks import MLSTMConfig, pack
 from glmkit.tokens import BaseTokenizer, LetterTokenizer, surround
 
 captum = pytest.importorskip("captum.attr", reason="captum is among the peers of `make bench`")

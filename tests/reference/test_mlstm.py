@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from glmkit.acquire import fetch_packaged
+from glmkit.acquire.packages import fetch_packaged
 from glmkit.errors import BadInput, NetworkError
-from glmkit.models import MLSTM, pack, read_unirep
-from glmkit.models.unirep import VOCABULARY, from_arrays
+from glmkit.models.families import read_unirep
+from glmkit.models.families.unirep import VOCABULARY, from_arrays
+from glmkit.models.networks import MLSTM, pack
 
 PROTEIN = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSGAEKAVQVKVKALPDAQFEVVHSLAKWKRQTLGQHDFSAGEGLYTHMKALRPDED"
 
@@ -110,7 +111,7 @@ def test_class_j_of_the_output_is_id_j_plus_1() -> None:
 
 
 def test_a_file_becomes_a_language_model(tmp_path: Path) -> None:
-    pytest.importorskip("glmkit.tokens.letters")
+    pytest.importorskip("glmkit.tokens.sequences.letters")
     path = tmp_path / "model_weights.npz"
     np.savez(path, **random_arrays())  # type: ignore[arg-type]
     model = read_unirep(path)
@@ -140,7 +141,7 @@ def changed(**new: Any) -> dict[str, np.ndarray]:
     ],
 )
 def test_other_arrays_are_refused(arrays: dict[str, np.ndarray], words: str, tmp_path: Path) -> None:
-    pytest.importorskip("glmkit.tokens.letters")
+    pytest.importorskip("glmkit.tokens.sequences.letters")
     path = tmp_path / "weights.npz"
     np.savez(path, **arrays)  # type: ignore[arg-type]
     with pytest.raises(BadInput, match=f"^{re.escape(str(path))} .*{words}"):
@@ -148,7 +149,7 @@ def test_other_arrays_are_refused(arrays: dict[str, np.ndarray], words: str, tmp
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
-    pytest.importorskip("glmkit.tokens.letters")
+    pytest.importorskip("glmkit.tokens.sequences.letters")
     with pytest.raises(BadInput, match=r"model_weights\.npz does not exist"):
         read_unirep(tmp_path / "model_weights.npz")
     np.save(tmp_path / "one.npy", np.zeros(3))

@@ -15,7 +15,8 @@ from safetensors.torch import save_file
 
 from glmkit.errors import BadInput
 from glmkit.files import read_json, write_json
-from glmkit.models import load, pack, save
+from glmkit.models import load, save
+from glmkit.models.networks import pack
 from glmkit.tokens import NucleotideTokenizer
 
 transformers = pytest.importorskip("transformers")

@@ -8,11 +8,13 @@ import pytest
 import torch
 from transformers import BertForMaskedLM, RobertaForMaskedLM
 
-from glmkit.acquire import fetch_packaged
+from glmkit.acquire.packages import fetch_packaged
 from glmkit.bio import read_fasta
 from glmkit.errors import NetworkError
-from glmkit.models import load, origin, pack, resolve
-from glmkit.models.convert import open_pickle
+from glmkit.models import load
+from glmkit.models.formats import origin, resolve
+from glmkit.models.formats.unpickle import open_pickle
+from glmkit.models.networks import pack
 from tests.fairseq_roberta import fairseq_logits
 
 GERMLINES = Path(__file__).parents[1] / "data" / "human_ighv.fasta"

@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from glmkit.acquire import fetch_packaged
+from glmkit.acquire.packages import fetch_packaged
 from glmkit.errors import NetworkError
-from glmkit.evaluate import Probe, Table, Task, compare, few_shot, split_positions, stored
+from glmkit.evaluate import Probe, Table, Task, compare, few_shot
+from glmkit.evaluate.estimators import stored
+from glmkit.evaluate.tasks import split_positions
 
 PLAIN, GROUPED = "ridge", "ridge, penalty by position"
 

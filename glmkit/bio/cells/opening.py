@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from glmkit.bio._faults import server_words
 from glmkit.bio.cells.chunks import count_missing_chunks, verify_chunks
 from glmkit.bio.cells.source import Source
+from glmkit.bio.files.faults import server_words
 from glmkit.errors import BadInput, GlmkitError
 from glmkit.files import recover_folder
 

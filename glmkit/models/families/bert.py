@@ -12,7 +12,7 @@ there by default.
 from typing import Any
 
 from glmkit.models.families.family import ACTIVATIONS, Family, activation_of, refuse
-from glmkit.models.transformer_config import TransformerConfig
+from glmkit.models.networks.transformer_config import TransformerConfig
 
 FIXED = {"position_embedding_type": "absolute", "is_decoder": False, "add_cross_attention": False}
 BLOCK = {

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from glmkit.models.families.family import Family, refuse
-from glmkit.models.transformer_config import NORM_EPSILON, ROTARY_BASE, TransformerConfig
+from glmkit.models.networks.transformer_config import NORM_EPSILON, ROTARY_BASE, TransformerConfig
 
 MAXIMUM_POSITIONS = 4096  # transformers wants a number; rotary positions have no table that would end there
 FIXED: dict[str, Any] = {

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from glmkit.errors import BadInput
-from glmkit.models.transformer_config import TransformerConfig
+from glmkit.models.networks.transformer_config import TransformerConfig
 
 SIZES = {
     "vocabulary_size": "vocab_size",

@@ -3,7 +3,7 @@
 from typing import Any
 
 from glmkit.models.families.family import ACTIVATIONS, Family, activation_of, refuse
-from glmkit.models.transformer_config import ROTARY_BASE, TransformerConfig
+from glmkit.models.networks.transformer_config import ROTARY_BASE, TransformerConfig
 
 MAXIMUM_POSITIONS = 4096  # transformers wants a number; rotary positions have no table that would end there
 FIXED: dict[str, Any] = {

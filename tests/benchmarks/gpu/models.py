@@ -18,12 +18,12 @@ from bench_training import Corpus
 from peers import esm_pair, padded, proteins
 from turns import protein_lengths
 
-from glmkit.models import pack
+from glmkit.models.networks import pack
 from glmkit.score import embed
 from glmkit.train import MaskedLanguageModel
-from glmkit.train.config import TrainConfig
-from glmkit.train.feed import gather
-from glmkit.train.optimiser import make_optimiser
+from glmkit.train.loop.config import TrainConfig
+from glmkit.train.loop.optimiser import make_optimiser
+from glmkit.train.objectives.batches import gather
 
 TURNS = 5
 

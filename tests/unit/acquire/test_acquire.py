@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from glmkit.acquire import acquire, sample, samples, shipped
+from glmkit.acquire import acquire, sample, samples
+from glmkit.acquire.packages import _samples as shipped
 from glmkit.bio import read_fasta
 from glmkit.errors import BadInput
 from glmkit.files import sha256

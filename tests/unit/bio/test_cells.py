@@ -1,4 +1,9 @@
-"""Cells read from every format are the same cells; genes map as real files need it."""
+"""Cells read from every format are the same cells; genes map as real files need it.
+
+Covers ``glmkit.bio.cells.assemble``, ``glmkit.bio.cells.checks``, ``glmkit.bio.cells.chunks``,
+``glmkit.bio.cells.features``, ``glmkit.bio.cells.modalities``, ``glmkit.bio.cells.opening``, ``glmkit.bio.cells.source``,
+``glmkit.bio.cells.tenx``.
+"""
 
 import gzip
 import shutil

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from glmkit.bio import DataReport, Feature, Interval, Location, Record, protein_of
+from glmkit.bio import DataReport, Feature, Interval, Location, Record
+from glmkit.bio.coding import protein_of
 from glmkit.errors import BadInput
 
 

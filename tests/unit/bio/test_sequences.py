@@ -6,7 +6,8 @@ import pytest
 from Bio.Data import CodonTable
 from Bio.Seq import Seq
 
-from glmkit.bio import alphabet, reverse_complement, start_codons, stop_codons, translate
+from glmkit.bio import alphabet, reverse_complement, translate
+from glmkit.bio.genetic_codes import start_codons, stop_codons
 from glmkit.errors import BadInput
 
 TABLES = [number for number in CodonTable.unambiguous_dna_by_id if number not in (27, 28, 31)]

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from glmkit.bio import DataReport
-from glmkit.data import check_labels, check_stratified
+from glmkit.data import check_labels
+from glmkit.data.labels import check_stratified
 from glmkit.errors import BadInput
 
 SEQUENCES = ["ACGT", "CCCC", "GATT", "TTTA"]

@@ -8,7 +8,9 @@ import pytest
 from scipy import stats
 
 from glmkit.errors import BadInput
-from glmkit.evaluate import METRICS, Fold, Majority, Task, combine, compare, holm, k_fold, paired_test, zero_shot
+from glmkit.evaluate import METRICS, Fold, Task, combine, compare, k_fold, zero_shot
+from glmkit.evaluate.baselines import Majority
+from glmkit.evaluate.results import holm, paired_test
 
 
 def task(n: int = 160, groups: int = 20, kind: str = "classification", seed: int = 0) -> tuple[Task, dict[str, float]]:

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from glmkit.errors import BadInput
-from glmkit.evaluate import RecurrentLanguage, RecurrentNetwork, untrained
-from glmkit.evaluate.recurrent import varying
+from glmkit.evaluate import untrained
+from glmkit.evaluate.baselines import RecurrentLanguage, RecurrentNetwork
+from glmkit.evaluate.baselines.lstm import varying
 from glmkit.models import LSTMConfig, new_classifier, new_model, new_regressor
 from glmkit.score import class_probabilities, embed, predicted_values
 from glmkit.tokens import LetterTokenizer

@@ -16,8 +16,8 @@ from glmkit.interpret import (
     randomise_weights,
     weight_groups,
 )
-from glmkit.interpret.followed import letters_of, score_function
-from glmkit.interpret.rollout import roll
+from glmkit.interpret.attribution._attention_rollout import roll
+from glmkit.interpret.attribution.target import letters_of, score_function
 from glmkit.models import TransformerConfig, new_classifier, new_model, new_regressor, weights_hash
 from glmkit.tokens import BaseTokenizer, LetterTokenizer, make_tokenizer
 

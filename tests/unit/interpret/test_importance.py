@@ -12,7 +12,9 @@ import torch
 from torch import nn
 
 from glmkit.errors import BadInput
-from glmkit.interpret import gene_importance, importance_table, linkage_blocks, snp_importance
+from glmkit.interpret import gene_importance, snp_importance
+from glmkit.interpret.genes import importance_table
+from glmkit.interpret.snps import linkage_blocks
 from glmkit.tokens import BaseTokenizer, RankTokenizer
 
 GENES = tuple(f"ENSG{i:011d}" for i in range(9))

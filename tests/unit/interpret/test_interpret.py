@@ -12,9 +12,9 @@ from glmkit.interpret import (
     information_content,
     letter_contributions,
     mutagenesis,
-    plant,
     position_frequencies,
 )
+from glmkit.interpret.motif_discovery import plant
 
 MOTIF, PLACE, LENGTH = "AGGAGG", 9, 31
 
@@ -66,7 +66,7 @@ def test_chunks_and_unknown_letters(monkeypatch: pytest.MonkeyPatch) -> None:
     windows = [*random_windows(3, planted=MOTIF), "N" * LENGTH]
     whole = mutagenesis(likes_motif, windows)
     seen: list[tuple[int, int]] = []
-    monkeypatch.setattr(sys.modules["glmkit.interpret.mutagenesis"], "_WINDOWS", 17)  # the function hides its module
+    monkeypatch.setattr(sys.modules["glmkit.interpret.attribution._mutagenesis"], "_WINDOWS", 17)  # the function hides its module
     pieces = mutagenesis(likes_motif, windows, progress=lambda done, total: seen.append((done, total)))
     np.testing.assert_array_equal(whole, pieces)
     assert seen[-1] == (3 * 31 * 3 + 31 * 4,) * 2

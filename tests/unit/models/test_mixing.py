@@ -1,4 +1,7 @@
-"""Local attention, convolutions and the other choices of a `TransformerConfig`: packed equals alone, and windows are windows."""
+"""Local attention, convolutions and the other choices of a `TransformerConfig`: packed equals alone, and windows are windows.
+
+Covers ``glmkit.models.networks.mixers``.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +13,9 @@ import torch
 import torch.nn.functional as F
 
 from glmkit.errors import BadInput
-from glmkit.models import Cache, TransformerConfig, load, new_model, pack, save
-from glmkit.models.attention import attend_nearby, nearby
+from glmkit.models import TransformerConfig, load, new_model, save
+from glmkit.models.networks import Cache, pack
+from glmkit.models.networks.attention import attend_nearby, nearby
 from glmkit.tokens import BaseTokenizer
 
 SHAPE: dict[str, Any] = {"vocabulary_size": 10, "width": 24, "layers": 4, "heads": 3, "feedforward": 28}

@@ -8,10 +8,11 @@ import torch
 import torch.nn.functional as F
 
 from glmkit.errors import BadInput
-from glmkit.models import LSTM, LSTMConfig, Transformer, TransformerConfig, new_classifier, new_model, pack, weights_hash
-from glmkit.models.attention import PlainAttention, attend_causal
-from glmkit.models.classifier import pool_hidden
-from glmkit.models.packing import group
+from glmkit.models import LSTM, LSTMConfig, Transformer, TransformerConfig, new_classifier, new_model, weights_hash
+from glmkit.models.heads.classifier import pool_hidden
+from glmkit.models.networks import pack
+from glmkit.models.networks.attention import PlainAttention, attend_causal
+from glmkit.models.networks.packing import group
 from glmkit.tokens import BaseTokenizer
 
 SHAPE: dict[str, Any] = {"vocabulary_size": 10, "width": 12, "layers": 3}
@@ -82,7 +83,7 @@ def test_sequences_of_equal_length_become_views() -> None:
 
 @pytest.mark.parametrize("causal", [False, True])
 def test_plain_attention_equals_the_fused_one(causal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("glmkit.models.attention.CHUNK", 2 * 5 * 5 * 8)  # two matrices at a time
+    monkeypatch.setattr("glmkit.models.networks.attention.CHUNK", 2 * 5 * 5 * 8)  # two matrices at a time
     q, k, v = (torch.randn(3, 5, 4, dtype=torch.float64, requires_grad=True) for _ in range(3))
     gradient = torch.randn(3, 5, 4, dtype=torch.float64)
     hidden = torch.ones(5, 5, dtype=torch.bool).triu(1) if causal else None

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from glmkit.errors import BadInput
-from glmkit.models import LSTM, MLSTM, LSTMConfig, MLSTMConfig, load, new_model, pack, save, weights_hash
-from glmkit.models.stepwise import by_step
+from glmkit.models import LSTM, LSTMConfig, load, new_model, save, weights_hash
+from glmkit.models.networks import MLSTM, MLSTMConfig, pack
+from glmkit.models.networks.stepwise import by_step
 from glmkit.tokens import BaseTokenizer
 
 LENGTHS = [4, 9, 1, 7, 9, 6, 2, 12]  # seven distinct ones: more than rectangles are worth

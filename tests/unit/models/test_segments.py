@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from glmkit.errors import BadInput
-from glmkit.models import Cache, LanguageModel, TransformerConfig, load, new_model, pack, save
+from glmkit.models import LanguageModel, TransformerConfig, load, new_model, save
+from glmkit.models.networks import Cache, pack
 
 VOCABULARY, STARTS = 31, (0, 11, 17)
 BERT: dict[str, Any] = {
@@ -72,7 +73,7 @@ def test_transformers_with_token_types_gives_equal_logits(tmp_path: Path) -> Non
 
 
 def test_it_opens_again_with_its_segments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("glmkit.models.opening.load_tokenizer", lambda folder: Numbers())
+    monkeypatch.setattr("glmkit.models.formats.open_folder.load_tokenizer", lambda folder: Numbers())
     model = model_of(STARTS)
     again = load(save(model, tmp_path / "model"), device="cpu")
     assert again.network.config.segment_starts == STARTS
@@ -82,7 +83,7 @@ def test_it_opens_again_with_its_segments(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_format_of_our_own_keeps_them_and_older_files_lack_them() -> None:
-    from glmkit.models.formats import config_from_disk, config_to_disk
+    from glmkit.models.formats.config_json import config_from_disk, config_to_disk
 
     config = TransformerConfig(vocabulary_size=VOCABULARY, segments=3, segment_starts=STARTS, mixing=("local",))
     disk = config_to_disk(config, SimpleNamespace())

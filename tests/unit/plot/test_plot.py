@@ -1,4 +1,8 @@
-"""Figures hold what they were given, say their units, and leave no global state."""
+"""Figures hold what they were given, say their units, and leave no global state.
+
+Covers ``glmkit.plot._genomes``, ``glmkit.plot.logos``, ``glmkit.plot.motifs``, ``glmkit.plot.scores``,
+``glmkit.plot.style``.
+"""
 
 import io
 import sys

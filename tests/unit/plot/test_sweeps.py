@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from glmkit.errors import BadInput
-from glmkit.plot import curves, sweep_lines
+from glmkit.plot import curves
+from glmkit.plot.sweeps import sweep_lines
 from glmkit.plot.training import validation_gap
 
 
@@ -61,7 +62,13 @@ def test_the_gap_is_against_the_training_loss_since_the_validation_before() -> N
 def test_the_best_step_is_marked_and_the_gap_given_there_and_at_the_end() -> None:
     ax = curves(history(), "x").axes[0]
     assert ax.texts[0].get_text() == "best 1.600 at step 20\ngap -0.012 there, +0.887 at the end"
-    with pytest.raises(BadInput, match="expected at least 2 validations after training losses, got 1"):
-        curves(history().head(15))
+
+
+def test_one_validation_has_no_gap_to_follow() -> None:
+    ax = curves(history().head(15), "x").axes[0]
+    assert [text.get_text() for text in ax.texts] == ["best 1.900 at step 10"]
+
+
+def test_curves_need_the_validation_loss() -> None:
     with pytest.raises(BadInput, match="validation_loss missing"):
         curves(history().drop(columns="validation_loss"))

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from glmkit.errors import BadInput
-from glmkit.models import LanguageModel, TransformerConfig, new_classifier, new_model, pack
+from glmkit.models import LanguageModel, TransformerConfig, new_classifier, new_model
+from glmkit.models.networks import pack
 from glmkit.score import class_probabilities, embed
 from glmkit.tokens import BaseTokenizer, Ragged
 

@@ -9,7 +9,7 @@ import torch
 from glmkit.errors import BadInput
 from glmkit.models import LSTMConfig, TransformerConfig, new_model
 from glmkit.score import contacts, fit_contact_head
-from glmkit.score.contacts import corrected
+from glmkit.score._contacts import corrected
 from glmkit.tokens import make_tokenizer
 
 

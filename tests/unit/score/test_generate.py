@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from glmkit.errors import BadInput
-from glmkit.models import LanguageModel, LSTMConfig, MLSTMConfig, TransformerConfig, new_model
+from glmkit.models import LanguageModel, LSTMConfig, TransformerConfig, new_model
+from glmkit.models.networks import MLSTMConfig
 from glmkit.score import generate
-from glmkit.score.sampling import Sampling, draw, probabilities
+from glmkit.score.windows.sampling import Sampling, draw, probabilities
 from glmkit.tokens import make_tokenizer
 
 SHAPE: dict[str, Any] = {"width": 24, "layers": 2, "heads": 3, "feedforward": 40}

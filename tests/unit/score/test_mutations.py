@@ -1,4 +1,7 @@
-"""Mutations: what is refused, what is read how often, and that company changes nothing."""
+"""Mutations: what is refused, what is read how often, and that company changes nothing.
+
+Covers ``glmkit.score.unmask``, ``glmkit.score.windows.continuation``, ``glmkit.score.windows.jobs``.
+"""
 
 import numpy as np
 import pytest
@@ -8,7 +11,7 @@ from glmkit.bio import Mutation, parse_mutations
 from glmkit.errors import BadInput
 from glmkit.models import LanguageModel, TransformerConfig, new_model
 from glmkit.score import landscape, log_likelihood, mutations, pseudo_perplexity
-from glmkit.score.sites import centred
+from glmkit.score.windows.sites import centred
 from glmkit.tokens import LetterTokenizer, make_tokenizer
 
 TOKENIZER = LetterTokenizer()

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from glmkit.errors import BadInput
-from glmkit.models import LanguageModel, TransformerConfig, new_model, pack
+from glmkit.models import LanguageModel, TransformerConfig, new_model
+from glmkit.models.networks import pack
 from glmkit.score import predict_modality
 from glmkit.tokens import BaseTokenizer, CellTokenizer, Panel, RankTokenizer, surround
 

@@ -7,7 +7,7 @@ import torch
 from glmkit.errors import BadInput
 from glmkit.models import LanguageModel, TransformerConfig, new_classifier, new_model, new_token_classifier
 from glmkit.score import class_logits, embed, log_likelihood, token_log_likelihood, token_probabilities
-from glmkit.score.batches import letters_at_once, packed
+from glmkit.score.windows.batches import letters_at_once, packed
 from glmkit.tokens import LetterTokenizer, NucleotideTokenizer
 
 TOKENIZER = LetterTokenizer()

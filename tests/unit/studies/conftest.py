@@ -22,9 +22,9 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def untracked(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A workspace in which stages keep their files but MLflow is not asked: most tests need no database."""
-    from glmkit.studies import tracking
+    from glmkit.studies.tracking import runs
 
-    monkeypatch.setattr(tracking, "open_alone", lambda *words: "")
+    monkeypatch.setattr(runs, "open_alone", lambda *words: "")
     return workspace
 
 
@@ -35,9 +35,9 @@ def blank_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GLMKIT_WORKSPACE", str(home))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        from glmkit.studies import tracking
+        from glmkit.studies.tracking import runs
 
-        assert tracking.prepare_store()
+        assert runs.prepare_store()
     return home / "runs/mlflow.db"
 
 

@@ -1,4 +1,7 @@
-"""Resources, profiles and what a cluster's log says, without a cluster."""
+"""Resources, profiles and what a cluster's log says, without a cluster.
+
+Covers ``glmkit.studies.run.dry_run``.
+"""
 
 import json
 import os
@@ -12,11 +15,12 @@ import pytest
 import yaml
 
 from glmkit.errors import BadInput, ResourceError
-from glmkit.studies import cluster, executors, layout, record
-from glmkit.studies.plan import Plan, make_plan
-from glmkit.studies.resources import for_snakemake, megabytes
-from glmkit.studies.snakefile import command, render
-from glmkit.studies.study import load_study
+from glmkit.studies.files import record, run_folder
+from glmkit.studies.run import cluster_jobs, executors
+from glmkit.studies.run.snakefile import command, render
+from glmkit.studies.study.plan import Plan, make_plan
+from glmkit.studies.study.resources import for_snakemake, megabytes
+from glmkit.studies.study.study_file import load_study
 from tests.faults.notebooks import toy
 from tests.slurm import standin
 
@@ -52,9 +56,9 @@ def test_a_stage_has_its_own_cores_and_a_job_a_few_where_it_does_not_say(plan: P
     remote = render(plan, profile("slurm"))
     assert [line.strip() for line in remote.splitlines() if "threads:" in line] == ["threads: 3", "threads: 4"]
     assert "resources: gpu=2, mem_mb=16000, runtime=120, slurm_partition='long'" in remote
-    assert f"exec {sys.executable} -P -m glmkit.studies.job . first" in remote
+    assert f"exec {sys.executable} -P -m glmkit.studies.run.job . first" in remote
     inside = render(plan, profile("kubernetes"))
-    assert f"'python -P -m glmkit.studies.job {plan.folder} first && cp {plan.folder}/first/.done {{output:q}}'" in inside
+    assert f"'python -P -m glmkit.studies.run.job {plan.folder} first && cp {plan.folder}/first/.done {{output:q}}'" in inside
 
 
 def test_command_of_a_cluster(plan: Plan) -> None:
@@ -86,19 +90,19 @@ def test_profiles_are_found_and_refused_in_words(tmp_path: Path, monkeypatch: py
 
 def test_slurms_logs_lie_where_they_are_looked_for() -> None:
     settings = yaml.safe_load((executors.SHIPPED / "slurm/config.yaml").read_text())
-    assert settings["slurm-logdir"] == layout.CLUSTER_LOGS
+    assert settings["slurm-logdir"] == run_folder.CLUSTER_LOGS
 
 
 def test_a_folder_that_a_jobs_shell_would_change_is_refused() -> None:
     with pytest.raises(BadInput, match=r"the folder /data/\$HOME has '\$' in its name, .* Rename it"):
-        cluster.require(profile("slurm"), Path("/data/$HOME"))
+        cluster_jobs.require(profile("slurm"), Path("/data/$HOME"))
 
 
 def test_without_slurms_programs_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BadInput, match=r"sbatch, squeue, scancel not found\. Call glmkit run where jobs are submitted"):
-        cluster.require(profile("slurm"), tmp_path)
-    cluster.require(profile("local"), tmp_path / "$HOME")
+        cluster_jobs.require(profile("slurm"), tmp_path)
+    cluster_jobs.require(profile("local"), tmp_path / "$HOME")
 
 
 LOG = """\
@@ -120,12 +124,12 @@ Error in rule stage_second:
 
 
 def test_what_the_cluster_did_is_written_into_the_stages_records(plan: Plan) -> None:
-    log = plan.folder / layout.SNAKEMAKE_LOG
+    log = plan.folder / run_folder.SNAKEMAKE_LOG
     log.parent.mkdir(parents=True)
     log.write_text(LOG)
     for name in ("first", "second"):
         (plan.folder / name).mkdir()
-    cluster.tell_failures(plan, "2026-11-02T10:00:00")
+    cluster_jobs.tell_failures(plan, "2026-11-02T10:00:00")
     first, second = record.read(plan.folder / "first"), record.read(plan.folder / "second")
     assert (first["status"], first["exit_code"]) == ("FAILED", ResourceError.exit_code)
     assert first["error"] == "Job 41 ended as OUT_OF_MEMORY before the stage began. Raise resources.memory of the stage."
@@ -133,12 +137,12 @@ def test_what_the_cluster_did_is_written_into_the_stages_records(plan: Plan) -> 
 
 
 def test_what_a_stage_has_said_itself_stands(plan: Plan) -> None:
-    log = plan.folder / layout.SNAKEMAKE_LOG
+    log = plan.folder / run_folder.SNAKEMAKE_LOG
     log.parent.mkdir(parents=True)
     log.write_text(LOG.replace("OUT_OF_MEMORY", "FAILED"))
     (plan.folder / "second").mkdir()
     record.update(plan.folder / "first", status="FAILED", error="BadInput: line 3", started="2026-11-02T10:00:30")
-    cluster.tell_failures(plan, "2026-11-02T10:00:00")
+    cluster_jobs.tell_failures(plan, "2026-11-02T10:00:00")
     assert record.read(plan.folder / "first")["error"] == "BadInput: line 3"
 
 
@@ -157,10 +161,10 @@ def test_jobs_that_the_last_run_left_are_cancelled_and_gone(
     while json.loads(about.read_text())["state"] != "RUNNING":
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    (run / layout.SNAKEMAKE_LOG).write_text(f"Job 1 has been submitted with SLURM jobid {number} (log: x).\n")
+    (run / run_folder.SNAKEMAKE_LOG).write_text(f"Job 1 has been submitted with SLURM jobid {number} (log: x).\n")
     record.update(run / "first", status="RUNNING", host="node7", job=number)
-    assert cluster.settle_jobs(run) == 1
+    assert cluster_jobs.settle_jobs(run) == 1
     assert json.loads(about.read_text())["state"] == "CANCELLED"
     assert record.read(run / "first")["status"] == "KILLED"
     assert "Cancelled 1 job(s) that the last run had left in the queue." in capsys.readouterr().err
-    assert cluster.settle_jobs(run) == 0
+    assert cluster_jobs.settle_jobs(run) == 0

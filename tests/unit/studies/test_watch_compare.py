@@ -9,9 +9,10 @@ import pytest
 
 from glmkit.cli import main
 from glmkit.files import write_text
-from glmkit.studies import record, status, watch
-from glmkit.studies.compare import compare
-from glmkit.studies.journal import Journal
+from glmkit.studies.files import record
+from glmkit.studies.files.metrics_log import Journal
+from glmkit.studies.report import status, watch
+from glmkit.studies.report.compare_runs import compare
 
 
 def test_watching_writes_each_change_once_and_ends_with_the_run(untracked: Path) -> None:

@@ -1,4 +1,8 @@
-"""The loop learns, adds up exactly, stops when told, and says what it did."""
+"""The loop learns, adds up exactly, stops when told, and says what it did.
+
+Covers ``glmkit.train.loop.divergence``, ``glmkit.train.loop.history``, ``glmkit.train.loop.precision``,
+``glmkit.train.loop.run``, ``glmkit.train.loop.state``.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,10 +15,10 @@ from glmkit.errors import BadInput
 from glmkit.models import LSTMConfig, TransformerConfig, new_classifier, new_model, new_token_classifier, weights_hash
 from glmkit.tokens import BaseTokenizer, make_tokenizer
 from glmkit.train import CausalLanguageModel, Classification, MaskedLanguageModel, TrainConfig, fit
-from glmkit.train.feed import Batch
-from glmkit.train.objectives import Examples
-from glmkit.train.optimiser import make_optimiser
-from glmkit.train.strands import complement_table, random_strands
+from glmkit.train.loop.optimiser import make_optimiser
+from glmkit.train.objectives.base import Examples
+from glmkit.train.objectives.batches import Batch
+from glmkit.train.objectives.reverse_complement import complement_table, random_strands
 
 
 @pytest.fixture(autouse=True)

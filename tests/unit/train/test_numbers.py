@@ -1,4 +1,7 @@
-"""Regression and ranking: what they compute, that they learn, and what they refuse."""
+"""Regression and ranking: what they compute, that they learn, and what they refuse.
+
+Covers ``glmkit.train.objectives.language``.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,11 +11,12 @@ import pytest
 import torch
 
 from glmkit.errors import BadInput
-from glmkit.models import TransformerConfig, new_classifier, new_model, new_regressor, pack, weights_hash
-from glmkit.models.heads import HEADS, head_settings, make_head
+from glmkit.models import TransformerConfig, new_classifier, new_model, new_regressor, weights_hash
+from glmkit.models.heads.registry import HEADS, head_settings, make_head
+from glmkit.models.networks import pack
 from glmkit.tokens import BaseTokenizer
 from glmkit.train import Classification, Ranking, Regression, TrainConfig, fit
-from glmkit.train.feed import gather
+from glmkit.train.objectives.batches import gather
 
 SETTINGS: dict[str, Any] = {"batch_tokens": 300, "device": "cpu", "precision": "float32", "learning_rate": 5e-3}
 

@@ -10,9 +10,11 @@ import torch
 
 from glmkit import train
 from glmkit.errors import BadInput, ResourceError
-from glmkit.models import TransformerConfig, new_classifier, new_model, pack, weights_hash
+from glmkit.models import TransformerConfig, new_classifier, new_model, weights_hash
+from glmkit.models.networks import pack
 from glmkit.tokens import BaseTokenizer
-from glmkit.train import TrainConfig, freeze, planning
+from glmkit.train import TrainConfig, freeze
+from glmkit.train import _preflight as planning
 
 LENGTHS = np.random.default_rng(0).integers(60, 200, 50)
 CONFIG = TrainConfig(steps=100, batch_tokens=4096, device="cpu", precision="float32")

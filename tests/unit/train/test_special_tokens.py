@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from glmkit.data import mask_tokens
+from glmkit.data.corpora import mask_tokens
 from glmkit.errors import BadInput
 from glmkit.models import TransformerConfig, new_classifier, new_model, new_token_classifier
 from glmkit.score import class_logits
 from glmkit.tokens import LetterTokenizer
 from glmkit.train import Classification, MaskedLanguageModel, TokenClassification, TrainConfig, fit
-from glmkit.train.feed import Feed, gather, validation_batches
+from glmkit.train.objectives.batches import Feed, gather, validation_batches
 
 TOKENIZER = LetterTokenizer()
 

@@ -1,0 +1,5 @@
+"""Data that Python packages ship, and the samples that ship inside glmkit."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

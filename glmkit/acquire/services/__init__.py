@@ -1,0 +1,1 @@
+"""Clients of public services, one service a file: NCBI, Ensembl, UniProt, CELLxGENE and plain URLs."""

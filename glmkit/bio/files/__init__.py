@@ -1,0 +1,5 @@
+"""Strict readers of FASTA, GenBank and GFF3."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,3 @@
+"""``glmkit``: the command line, one verb a file."""
+
+from glmkit.cli._main import main as main

@@ -1,0 +1,331 @@
+"""Counts of many cells on disk, read in truly random mini-batches.
+
+A folder holds the counts as compressed sparse rows: ``counts.bin`` (uint16, or uint32 if one count needs it), ``columns.bin`` (uint16 up
+to 65,536 features), ``offsets.npy``, names of cells and features, and ``manifest.json`` with the SHA-256 of all of them. Everything is mapped
+into memory; a batch is a compiled loop that copies its rows out of the map and widens them to float32, so it costs no more than the
+bytes of its rows: 4 bytes a non-zero count where an ``.h5ad`` takes 8 and a call into HDF5 for each row.
+
+The trade-off: no compression, so a store is larger on disk than a compressed file, and it is written once. Loaders that read shards in
+order and shuffle in a buffer (annbatch) suit disks that cannot seek; here every batch is drawn from all cells. The measured
+ratios to AnnData backed and to bionemo-scdl stand in ``tests/benchmarks/RESULTS.md``.
+"""
+
+from array import array
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glmkit.errors import BadInput
+from glmkit.files import atomic_folder, read_json, recover_folder
+from glmkit.tokens.cells import Cells, Read, count_blocks, each_part, noted
+from glmkit.tokens.cells.csr_blocks import CHUNK
+from glmkit.tokens.names import NamesFile
+from glmkit.tokens.store import HashedFile, changed, check_files, entry_of, load_array, map_array, read_manifest, write_manifest
+from glmkit.tokens.tokenizer import smallest_dtype
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+FORMAT = "glmkit cell store"
+VERSION = 1
+_FILES = {"counts.bin", "columns.bin", "offsets.npy", "cells.json", "features.json"}
+_DTYPES = {"uint16", "uint32"}
+
+
+class CellStore:
+    """Raw counts of cells, memory-mapped. Make one with :meth:`write` or :meth:`open`.
+
+    ``len(store)`` is the number of cells.
+
+    Attributes
+    ----------
+    folder
+        Where it lies.
+    offsets
+        int64 (cells + 1,): where the non-zero counts of each cell start.
+    shape
+        Cells, features.
+    hash
+        SHA-256 over content and format; equal stores have equal hashes wherever they were written.
+    """
+
+    def __init__(self, folder: Path, manifest: dict[str, Any]) -> None:
+        self.folder = folder
+        self.hash: str = manifest["hash"]
+        self.shape: tuple[int, int] = (manifest["cells"], manifest["features"])
+        self.offsets = load_array(folder / "offsets.npy")
+        self._counts = map_array(folder / "counts.bin", np.dtype(manifest["counts"]).newbyteorder("<"))
+        self._columns = map_array(folder / "columns.bin", np.dtype(manifest["columns"]).newbyteorder("<"))
+        expected = (self.shape[0] + 1, len(self._counts), len(self._columns))
+        if expected != (len(self.offsets), int(self.offsets[-1]), int(self.offsets[-1])) or (np.diff(self.offsets) < 0).any():
+            raise BadInput(f"{folder} contradicts itself: offsets and counts do not fit together. Write the store again.")
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Name of each cell, unique; read when it is first asked for."""
+        return read_json(self.folder / "cells.json")
+
+    @cached_property
+    def var_names(self) -> list[str]:
+        """Name of each feature, unique."""
+        return read_json(self.folder / "features.json")
+
+    @classmethod
+    def write(cls, folder: str | Path, cells: Cells, chunk: int = CHUNK, *, read: Read | None = None) -> "CellStore":
+        """Write cells a block at a time to a temporary folder, then rename it to `folder` whole.
+
+        Parameters
+        ----------
+        folder
+            The store's folder; an older one is replaced when, and only when, the new one is complete.
+        cells
+            An AnnData with raw counts in X, a path, or any iterable of these. Later parts must have the features of the first, in
+            any order.
+        chunk
+            Cells at a time.
+        read
+            Opens a path; ``read_cells(path, "rna", backed=True)`` if None.
+
+        Raises
+        ------
+        BadInput
+            No cells, two cells or features of one name, other features in a later part, or values that are no raw counts below 2^32.
+        ResourceError
+            The disk is full or `folder` cannot be written; nothing partial is left.
+        """
+        folder = Path(folder)
+        with atomic_folder(folder) as temporary:
+            with _Writer(temporary) as writer, NamesFile(temporary / "cells.json", "cells of the store") as names:
+                for where, part in each_part(cells, read):
+                    with noted(where):
+                        writer.begin(part.var_names)
+                        for start, block in count_blocks(part, chunk):
+                            writer.add(block, part.obs_names[start : start + block.shape[0]])
+                            for name in part.obs_names[start : start + block.shape[0]]:
+                                names.add(name)
+            write_manifest(temporary, writer.finish())
+        return cls.open(folder)
+
+    @classmethod
+    def open(cls, folder: str | Path, verify: bool = False) -> "CellStore":
+        """Open a store for reading.
+
+        Parameters
+        ----------
+        folder
+            A folder that :meth:`write` made.
+        verify
+            Also read every file and compare its SHA-256; sizes are compared always.
+
+        Raises
+        ------
+        BadInput
+            Not a store, a future format version, or a file that is missing, cut, grown or (with `verify`) changed.
+        """
+        folder = Path(folder)
+        recover_folder(folder)
+        manifest = read_manifest(folder, FORMAT, VERSION, "cell store")
+        if {manifest.get("counts"), manifest.get("columns")} - _DTYPES or set(manifest["files"]) != _FILES:
+            raise changed(folder)
+        check_files(folder, manifest["files"], verify)
+        return cls(folder, manifest)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def rows(self, indices: Sequence[int] | np.ndarray) -> "csr_matrix":
+        """Counts of some cells.
+
+        Parameters
+        ----------
+        indices
+            (n,): numbers of cells, in any order, also more than once.
+
+        Returns
+        -------
+        scipy.sparse.csr_matrix
+            float32 (n, features), in the order of `indices`; columns are sorted. (Counts above 2^24 are rounded.)
+
+        Raises
+        ------
+        BadInput
+            A number that is no cell.
+        """
+        from scipy.sparse import csr_matrix
+
+        from glmkit.data.corpora.cell_kernel import gather
+
+        chosen = self._chosen(indices)
+        starts = np.zeros(len(chosen) + 1, np.int32)
+        np.cumsum(self.offsets[chosen + 1] - self.offsets[chosen], out=starts[1:])
+        counts, columns = np.empty(starts[-1], np.float32), np.empty(starts[-1], np.int32)
+        gather(self._counts, self._columns, self.offsets, chosen, starts, counts, columns)
+        shape: Any = (len(chosen), self.shape[1])
+        found = csr_matrix(shape, dtype=np.float32)
+        found.data, found.indices, found.indptr = counts, columns, starts  # as (data, indices, indptr) would, without checks
+        found.has_canonical_format = True
+        return found
+
+    def dense(self, indices: Sequence[int] | np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """Counts of some cells as a dense array.
+
+        Parameters
+        ----------
+        indices
+            (n,): numbers of cells.
+        out
+            float32 (n, features) to be filled, which saves making a new one for each batch; a new one if None.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32 (n, features): `out`, if it was given.
+
+        Raises
+        ------
+        BadInput
+            A number that is no cell, or an `out` of another shape or type.
+        """
+        from glmkit.data.corpora.cell_kernel import scatter
+
+        chosen = self._chosen(indices)
+        shape = (len(chosen), self.shape[1])
+        out = np.empty(shape, np.float32) if out is None else out
+        if out.shape != shape or out.dtype != np.float32:
+            raise BadInput(f"Expected an array to fill of float32 {shape}, got {out.dtype} {out.shape}.")
+        scatter(self._counts, self._columns, self.offsets, chosen, out)
+        return out
+
+    def batches(self, size: int = 64, seed: int = 0) -> Iterator[tuple[np.ndarray, "csr_matrix"]]:
+        """Every cell once, in random mini-batches drawn from the whole store.
+
+        Parameters
+        ----------
+        size
+            Cells of a batch; the last one may be smaller.
+        seed
+            Decides the order.
+
+        Yields
+        ------
+        tuple
+            Numbers of the cells, int64 (size,), and their counts, ``csr_matrix`` float32 (size, features).
+
+        Raises
+        ------
+        BadInput
+            A `size` below 1.
+        """
+        if size < 1:
+            raise BadInput(f"Expected batches of at least 1 cell, got {size}.")
+        order = np.random.default_rng(seed).permutation(len(self))
+        for start in range(0, len(order), size):
+            yield order[start : start + size], self.rows(order[start : start + size])
+
+    def _chosen(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
+        chosen = np.asarray(indices)
+        if chosen.size == 0:
+            return np.empty(0, np.int64)
+        if chosen.ndim != 1 or chosen.dtype.kind not in "iu":
+            raise BadInput(f"Expected numbers of cells (n,), got an array of {chosen.dtype} {chosen.shape}.")
+        if int(chosen.min()) < 0 or int(chosen.max()) >= len(self):
+            wrong = chosen[(chosen < 0) | (chosen >= len(self))][0]
+            raise BadInput(f"There is no cell {wrong}: the store {self.folder} has {len(self):,}, from 0.")
+        return chosen.astype(np.int64, copy=False)
+
+    def __repr__(self) -> str:
+        return f"CellStore({str(self.folder)!r}: {self.shape[0]:,} cells × {self.shape[1]:,} features)"
+
+
+class _Writer:
+    """The files of a store while they are written."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.features: list[str] = []
+        self.offsets = array("q", [0])
+        self.count_dtype: np.dtype = np.dtype("<u2")
+
+    def __enter__(self) -> "_Writer":
+        self.counts = HashedFile(self.folder / "counts.bin").__enter__()
+        self.columns = HashedFile(self.folder / "columns.bin").__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.counts.__exit__()
+        self.columns.__exit__()
+
+    def begin(self, names: Any) -> None:
+        """Take the features of the next part."""
+        given = list(map(str, names))
+        if len(set(given)) < len(given):
+            raise BadInput(f"The feature {names[names.duplicated()][0]!r} stands for two columns. Make var_names unique.")
+        if not self.features:
+            self.features = given
+            self.column_dtype = max(smallest_dtype(len(given)), np.dtype(np.uint16)).newbyteorder("<")
+        if set(given) != set(self.features):
+            missing, more = set(self.features) - set(given), set(given) - set(self.features)
+            raise BadInput(
+                f"This part lacks {len(missing)} features of the first ({', '.join(sorted(missing)[:3])}) and has {len(more)} others "
+                f"({', '.join(sorted(more)[:3])}). Give every part the same features: anndata.concat(..., join='inner')."
+            )
+        place = {name: i for i, name in enumerate(self.features)}
+        self.place = None if given == self.features else np.array([place[name] for name in given], np.int32)
+
+    def add(self, block: "csr_matrix", names: Any) -> None:
+        """Append the counts of a block of cells."""
+        wrong = ~((block.data >= 0) & (block.data < 2.0**32) & (block.data == np.floor(block.data)))
+        if wrong.any():
+            first = int(wrong.argmax())
+            row = int(np.searchsorted(block.indptr, first, "right")) - 1
+            raise BadInput(
+                f"Expected raw counts, got {block.data[first]} (cell {names[row]!r}). Read the file with glmkit.bio.read_cells, which "
+                "looks for counts in layers and raw."
+            )
+        if (block.data == 0).any():
+            block = block.copy()
+            block.eliminate_zeros()
+        if self.place is not None:
+            block = block.copy()
+            block.indices = self.place[block.indices]
+            block.has_sorted_indices = False
+            block.sort_indices()
+        if self.count_dtype.itemsize == 2 and block.nnz and block.data.max() > 0xFFFF:
+            self._widen()
+        self.counts.write(block.data.astype(self.count_dtype))
+        self.columns.write(block.indices.astype(self.column_dtype))
+        self.offsets.extend((block.indptr[1:].astype(np.int64) + self.offsets[-1]).tolist())
+
+    def _widen(self) -> None:
+        """Write what there is again, in four bytes a count."""
+        self.counts.__exit__()
+        narrow = self.counts.path.rename(self.counts.path.with_suffix(".narrow"))
+        self.count_dtype = np.dtype("<u4")
+        self.counts = HashedFile(self.folder / "counts.bin").__enter__()
+        before = map_array(narrow, np.dtype("<u2"))
+        for start in range(0, len(before), 1 << 22):
+            self.counts.write(before[start : start + (1 << 22)].astype(self.count_dtype))
+        narrow.unlink()
+
+    def finish(self) -> dict[str, Any]:
+        """Write what remains; the body of the manifest."""
+        if len(self.offsets) == 1:
+            raise BadInput("No cells to store: expected at least one, got none. Were all of them filtered out?")
+        with NamesFile(self.folder / "features.json") as names:
+            for name in self.features:
+                names.add(name)
+        np.save(self.folder / "offsets.npy", np.frombuffer(self.offsets, np.int64), allow_pickle=False)
+        files = {file.path.name: file.entry() for file in (self.counts, self.columns)}
+        files |= {name: entry_of(self.folder / name) for name in ("offsets.npy", "cells.json", "features.json")}
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "cells": len(self.offsets) - 1,
+            "features": len(self.features),
+            "counts": self.count_dtype.name,
+            "columns": self.column_dtype.name,
+            "files": dict(sorted(files.items())),
+        }

@@ -1,0 +1,5 @@
+"""Splits into training, validation and test sets by block, group, family, date, donor or pair."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,12 @@
+from .blocks import Split as Split
+from .blocks import hold_out as hold_out
+from .blocks import split_blocks as split_blocks
+from .blocks import split_groups as split_groups
+from .by_column import split_by as split_by
+from .by_column import split_dates as split_dates
+from .cells import CellSplit as CellSplit
+from .cells import split_cells as split_cells
+from .folds import fold_groups as fold_groups
+from .homology import split_homology as split_homology
+from .pairs import PairSplit as PairSplit
+from .pairs import split_pairs as split_pairs

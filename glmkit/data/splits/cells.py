@@ -1,0 +1,246 @@
+"""Which cells may be learnt from, and which are kept to judge by.
+
+Cells of one donor share a genome, a sample and a day, so whole donors (or batches) go to one part each. Where nothing says which
+cells belong together, cells are dealt out within each class, and the split says of itself that it tells nothing about a new donor:
+the numbers of such a split are too good.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from glmkit.data._cell_labels import as_text, cell_labels, obs_column
+from glmkit.data.labels import check_stratified
+from glmkit.data.splits.blocks import PARTS, split_groups
+from glmkit.errors import BadInput
+from glmkit.files import write_text
+
+COLUMNS = ["cell", "part", "group"]
+
+
+@dataclass(frozen=True)
+class CellSplit:  # numpydoc ignore=PR02
+    """Cells by name, each in one part.
+
+    Parameters
+    ----------
+    table
+        Columns ``cell`` (unique), ``part`` (``train``, ``validation`` or ``test``) and ``group`` (the unit that was dealt out as a
+        whole: a donor, or the cell itself), all str, in the order of obs.
+    notes
+        What a reader of the results has to know about the split, as sentences.
+    by
+        Column of obs that the groups come from; empty for cells that stand for themselves.
+    """
+
+    table: pd.DataFrame
+    notes: tuple[str, ...] = ()
+    by: str = ""
+
+    def __post_init__(self) -> None:
+        if missing := [column for column in COLUMNS if column not in self.table.columns]:
+            raise BadInput(f"A split of cells needs the columns {COLUMNS}; missing {missing}, found {list(self.table.columns)}.")
+        table = self.table[COLUMNS].astype(str).reset_index(drop=True)
+        object.__setattr__(self, "table", table)
+        if unknown := sorted(set(table["part"]) - set(PARTS)):
+            raise BadInput(f"Unknown parts {unknown}: expected {', '.join(PARTS)}.")
+        if (twice := table["cell"].duplicated()).any():
+            raise BadInput(f"Cell {table['cell'][int(np.argmax(twice))]!r} stands in the split more than once.")
+        parts = table.groupby("group")["part"].nunique()
+        if (torn := parts[parts > 1]).size:
+            raise BadInput(f"{torn.size} groups stand in more than one part, the first is {torn.index[0]!r}.")
+
+    def part(self, name: str) -> list[str]:
+        """Names of the cells of a part, in order.
+
+        Parameters
+        ----------
+        name
+            One of train, validation, test.
+
+        Returns
+        -------
+        list of str
+            Names of cells.
+
+        Raises
+        ------
+        BadInput
+            `name` is none of them.
+        """
+        if name not in PARTS:
+            raise BadInput(f"Unknown part {name!r}: expected {', '.join(PARTS)}.")
+        return self.table.loc[self.table["part"] == name, "cell"].tolist()
+
+    @property
+    def parts(self) -> pd.Series:
+        """The part of each cell, by name."""
+        return pd.Series(self.table["part"].to_numpy(), index=self.table["cell"].to_numpy(), name="part")
+
+    @property
+    def groups(self) -> pd.Series:
+        """The group of each cell, by name."""
+        return pd.Series(self.table["group"].to_numpy(), index=self.table["cell"].to_numpy(), name="group")
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Cells of each part."""
+        return {name: int((self.table["part"] == name).sum()) for name in PARTS}
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the table as CSV."""
+        return hashlib.sha256(self._csv().encode("utf-8")).hexdigest()
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write the table, whole or not at all.
+
+        Parameters
+        ----------
+        path
+            Of the file.
+        """
+        write_text(path, self._csv())
+
+    @classmethod
+    def from_csv(cls, path: str | Path) -> "CellSplit":
+        """Read what :meth:`to_csv` wrote; names such as ``NA`` or ``1E5`` stay text.
+
+        Parameters
+        ----------
+        path
+            Of the file.
+
+        Returns
+        -------
+        CellSplit
+            Without notes, which are no part of the table.
+
+        Raises
+        ------
+        BadInput
+            A column is missing, a part is unknown, a cell stands there twice, or a group is in two parts.
+        """
+        try:
+            return cls(pd.read_csv(path, dtype=str, keep_default_na=False))
+        except BadInput as error:
+            error.add_note(f"file {path}")
+            raise
+        except (ValueError, OSError) as error:
+            raise BadInput(f"{path} is not a split that can be read ({error}). Write it with CellSplit.to_csv.") from error
+
+    def _csv(self) -> str:
+        return self.table.to_csv(index=False, lineterminator="\n")
+
+
+def split_cells(
+    obs: pd.DataFrame,
+    by: str | None = None,
+    label: str | None = None,
+    shares: Sequence[float] = (0.6, 0.2, 0.2),
+    seed: int = 0,
+) -> CellSplit:
+    """Deal cells out to train, validation and test.
+
+    Parameters
+    ----------
+    obs
+        One row a cell, such as ``adata.obs``.
+    by
+        Column whose values go to one part as a whole (donor, batch). None: each cell for itself.
+    label
+        Column of classes. Cells without a value are left out. Without groups, each class is dealt out on its own, so that every part
+        has its share of it; with groups the classes only stand in the notes, where a part lacks one.
+    shares
+        Of the cells in train, validation and test, summing to 1.
+    seed
+        Decides which cell or group goes where; the order of the rows does not.
+
+    Returns
+    -------
+    CellSplit
+        With notes that say how far it can be trusted.
+
+    Raises
+    ------
+    BadInput
+        No cells, a missing column (those found are listed), a group that is missing for some cell, a class too small to be in each
+        part of a stratified split, one class only, or fewer groups than parts.
+    """
+    labels = None if label is None else cell_labels(obs, label)
+    if labels is None and len(obs) == 0:
+        raise BadInput("No cells: expected at least two in obs, got none. Were all of them filtered out?")
+    names = np.array(obs.index.astype(str) if labels is None else labels.names, dtype=object)
+    if not pd.Index(names).is_unique:
+        raise BadInput("obs_names: names stand there more than once. Call adata.obs_names_make_unique() first.")
+    notes = []
+    if labels is not None and labels.missing:
+        notes.append(f"{labels.missing} cells without a value of {label!r} are in no part.")
+    if by is not None:
+        groups = _groups(obs.loc[names], by)
+        parts = split_groups(groups.tolist(), shares, seed)
+        count = len(set(groups))
+        notes.append(f"Each of {count} values of {by!r} is in one part as a whole: the test says how a new {by} would fare.")
+        if labels is not None:
+            notes += _lacking(labels.values, parts, shares)
+    else:
+        groups = names
+        values = np.zeros(len(names), np.int64) if labels is None else labels.codes
+        if labels is not None:
+            check_stratified(labels.values, sum(share > 0 for share in shares))
+        parts = _stratified(names, values, shares, seed)
+        notes.append(
+            "No column says which cells belong together: cells of one donor stand on both sides, so the test says nothing "
+            "about a new donor and its numbers are too good."
+        )
+    return CellSplit(pd.DataFrame({"cell": names, "part": parts, "group": groups}), tuple(notes), by or "")
+
+
+def _groups(obs: pd.DataFrame, by: str) -> np.ndarray:
+    values = as_text(obs_column(obs, by))
+    if missing := int(values.isna().sum()):
+        first = values.index[int(np.argmax(values.isna()))]
+        raise BadInput(f"obs[{by!r}]: {missing} of {len(values)} cells have no value, the first is {first!r}. Drop or name them.")
+    return values.to_numpy(dtype=object)
+
+
+def _stratified(names: np.ndarray, values: np.ndarray, shares: Sequence[float], seed: int) -> np.ndarray:
+    """Part of each cell: every class dealt out on its own, in an order that only names and seed decide."""
+    if len(shares) != len(PARTS) or min(shares) < 0 or not abs(sum(shares) - 1) < 1e-6:
+        raise BadInput(f"Expected three shares (train, validation, test) that sum to 1, got {tuple(shares)}.")
+    if seed < 0:
+        raise BadInput(f"Expected a seed of at least 0, got {seed}.")
+    rng = np.random.default_rng(seed)
+    parts = np.zeros(len(names), np.int64)
+    wanted = np.asarray(shares, float)
+    for value in np.unique(values):
+        items = np.flatnonzero(values == value)
+        items = rng.permutation(items[np.argsort(names[items].astype(str))])
+        parts[items] = np.repeat(np.arange(len(PARTS)), _counts(len(items), wanted))
+    return np.array(PARTS)[parts]
+
+
+def _counts(n: int, shares: np.ndarray) -> np.ndarray:
+    """Whole numbers that sum to n, by largest remainder; every share above 0 gets one if there are enough."""
+    counts = np.floor(n * shares).astype(np.int64)
+    order = np.argsort(-(n * shares - counts), kind="stable")
+    counts[order[: n - counts.sum()]] += 1
+    for empty in np.flatnonzero((shares > 0) & (counts == 0)):
+        if counts.max() > 1:
+            counts[int(np.argmax(counts))] -= 1
+            counts[empty] = 1
+    return counts
+
+
+def _lacking(values: list[str], parts: np.ndarray, shares: Sequence[float]) -> list[str]:
+    frame = pd.crosstab(pd.Series(values, dtype=object), pd.Series(parts, dtype=object))
+    notes = []
+    for part, share in zip(PARTS, shares, strict=True):
+        lost = [name for name in frame.index if share > 0 and (part not in frame.columns or frame.loc[name, part] == 0)]
+        if lost:
+            notes.append(f"The {part} part has no cell of {', '.join(map(str, lost))}.")
+    return notes

@@ -1,0 +1,11 @@
+from ._token_intervals import bases_of as bases_of
+from ._token_intervals import token_intervals as token_intervals
+from .coding import coding_windows as coding_windows
+from .labelled_windows import LabelledWindows as LabelledWindows
+from .proteins import labelled_proteins as labelled_proteins
+from .proteins import read_labels as read_labels
+from .reading_frames import FRAMES as FRAMES
+from .reading_frames import OTHER_STRAND as OTHER_STRAND
+from .reading_frames import coding_frames as coding_frames
+from .starts import start_windows as start_windows
+from .table import read_table as read_table

@@ -1,0 +1,14 @@
+from . import cells as cells
+from . import dna as dna
+from . import protein as protein
+from .base import Baseline as Baseline
+from .cells.cell_type import cell_baselines as cell_baselines
+from .cells.modality import modality_baselines as modality_baselines
+from .cells.modality import modality_values as modality_values
+from .dna.standard import Majority as Majority
+from .dna.standard import standard_baselines as standard_baselines
+from .lstm import RecurrentNetwork as RecurrentNetwork
+from .lstm_lm import RecurrentLanguage as RecurrentLanguage
+from .markov import MarkovModel as MarkovModel
+from .protein.msa_log_odds import pwm_baselines as pwm_baselines
+from .protein.standard import protein_baselines as protein_baselines

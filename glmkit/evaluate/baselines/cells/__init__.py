@@ -1,0 +1,5 @@
+"""Baselines for cells: principal components, nearest neighbours, tree ensembles, totalVI and MultiVI."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,13 @@
+from .cell_type import ClassShares as ClassShares
+from .cell_type import ComponentsLogistic as ComponentsLogistic
+from .cell_type import NearestCells as NearestCells
+from .cell_type import VariableForest as VariableForest
+from .cell_type import cell_baselines as cell_baselines
+from .modality import ComponentsRidge as ComponentsRidge
+from .modality import MeanOutputs as MeanOutputs
+from .modality import NearestValues as NearestValues
+from .modality import OwnGene as OwnGene
+from .modality import modality_baselines as modality_baselines
+from .modality import modality_values as modality_values
+from .scvi import MultiVI as MultiVI
+from .scvi import TotalVI as TotalVI

@@ -1,0 +1,9 @@
+from .kmer_linear import KmerLinear as KmerLinear
+from .standard import BoostedTrees as BoostedTrees
+from .standard import CodonUsage as CodonUsage
+from .standard import KmerForest as KmerForest
+from .standard import KmerSVM as KmerSVM
+from .standard import Majority as Majority
+from .standard import OneHotForest as OneHotForest
+from .standard import PositionWeights as PositionWeights
+from .standard import standard_baselines as standard_baselines

@@ -1,0 +1,212 @@
+"""A small LSTM trained on the same sequences: the neural baseline without attention and without pretraining.
+
+It goes through the same loop as the models it is compared with (:func:`glmkit.train.fit`), so that what differs is the
+network, not the care that training got. A share of the *training* groups cannot be told apart here, so a random tenth of the
+training items is held out for early stopping.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from glmkit.data import EncodedWindows
+from glmkit.errors import BadInput
+from glmkit.evaluate.baselines.protein.nearest_blast import Letters
+from glmkit.evaluate.metrics.multiclass import check_many_classes
+from glmkit.evaluate.metrics.registry import Kind, check_values
+from glmkit.tokens import BaseTokenizer, LetterTokenizer
+
+Pool = Literal["mean", "centre", "first", "last"]
+_KINDS = ("classification", "regression", "multiclass")
+
+
+class RecurrentNetwork:
+    """Bidirectional LSTM on single letters with a pooled head, trained from scratch.
+
+    Parameters
+    ----------
+    epochs
+        Passes over the training items at most.
+    width, layers
+        Of the network.
+    pool
+        ``"centre"`` reads both directions where they meet, which serves sites and whole windows alike; ``"mean"`` blurs a site
+        (AUROC .66 against .85 on translation starts) and serves whole proteins. None: the first for DNA, the second for proteins.
+    learning_rate
+        Peak.
+    batch_tokens
+        Letters of a step.
+    device
+        ``"auto"``, ``"cpu"`` or ``"cuda"``.
+    kind
+        ``"classification"``, ``"regression"`` or ``"multiclass"``.
+    alphabet
+        ``"dna"`` or ``"protein"``.
+    reach
+        Letters that are read, from the first; None for all.
+    trim
+        For mutants of one protein: read only from the first to the last position that varies in training, and `flank` letters on
+        either side. The rest is the same in all, and costs most of the time.
+    flank
+        Letters kept around what varies.
+    patience
+        Validations, of twelve, without improvement after which training stops; the best weights are kept. 12 never stops: for
+        few items, on which a network may take a while to start.
+    classes
+        How many there are, for ``"multiclass"``; None: up to the largest label in training.
+
+    Raises
+    ------
+    BadInput
+        No epochs, or an unknown kind. From ``fit``: labels that do not fit, or lengths that differ under `trim`.
+    """
+
+    name = "LSTM"
+    random = True
+
+    def __init__(
+        self,
+        epochs: int = 8,
+        width: int = 64,
+        layers: int = 1,
+        pool: Pool | None = None,
+        learning_rate: float = 3e-3,
+        batch_tokens: int = 8192,
+        device: str = "auto",
+        *,
+        kind: Kind = "classification",
+        alphabet: Letters = "dna",
+        reach: int | None = None,
+        trim: bool = False,
+        flank: int = 8,
+        patience: int = 4,
+        classes: int | None = None,
+    ) -> None:
+        if epochs < 1:
+            raise BadInput(f"epochs: expected at least 1, got {epochs}. Leave the baseline out of the comparison instead.")
+        if kind not in _KINDS:
+            raise BadInput(f"kind: expected one of {', '.join(_KINDS)}, got {kind!r}.")
+        self.epochs, self.width, self.layers = epochs, width, layers
+        self.pool: Pool = pool or ("centre" if alphabet == "dna" else "mean")
+        self.learning_rate, self.batch_tokens, self.device = learning_rate, batch_tokens, device
+        self.kind, self.alphabet, self.reach, self.trim, self.flank, self.classes = kind, alphabet, reach, trim, flank, classes
+        letters = "single bases" if alphabet == "dna" else "residues"
+        read = f" (the first {reach})" if reach else " around those that vary in training" if trim else ""
+        self.description = (
+            f"bidirectional LSTM ({layers} layer{'s' if layers > 1 else ''}, width {width}, {self.pool} pooling) on {letters}{read}, "
+            f"trained from scratch for at most {epochs} epochs with early stopping"
+        )
+        self.patience = patience
+        self._part = slice(0, reach)
+        self._model: Any = None
+
+    def fit(self, sequences: Sequence[str], labels: np.ndarray, seed: int = 0) -> "RecurrentNetwork":
+        """Train on nine tenths of the items, stop early on the last.
+
+        Parameters
+        ----------
+        sequences
+            n of them.
+        labels
+            0 or 1, class numbers, or measured values, (n,).
+        seed
+            Of weights, order and the tenth.
+
+        Returns
+        -------
+        RecurrentNetwork
+            The same object, fitted.
+        """
+        from glmkit.train import Classification, Regression, fit
+
+        regression = self.kind == "regression"
+        width = 2 if self.kind == "classification" else self.classes or int(np.max(labels)) + 1
+        labels = check_values(labels) if regression else check_many_classes(np.asarray(labels).astype(np.int64), width)
+        self._part = varying(sequences, self.flank) if self.trim else slice(0, self.reach)
+        tokenizer = BaseTokenizer() if self.alphabet == "dna" else LetterTokenizer()
+        order = np.random.default_rng(seed).permutation(len(sequences))
+        parts = np.split(order, [len(order) - max(2, len(order) // 10)])
+        self._model = self._new(tokenizer, labels[parts[0]], width, seed)
+        objective = Regression if regression else Classification
+        train, held = (
+            (EncodedWindows([sequences[i][self._part] for i in items], tokenizer), objective(labels[items])) for items in parts
+        )
+        fit(self._model, *train, self._settings(train[0].lengths.sum(), seed), validation=held)
+        return self
+
+    def score(self, sequences: Sequence[str]) -> np.ndarray:
+        """Probability of class 1, probabilities of all classes, or predicted values.
+
+        Parameters
+        ----------
+        sequences
+            n of them.
+
+        Returns
+        -------
+        float64 array (n,) or (n, classes)
+            In the units of the labels for measured values, else in [0, 1].
+        """
+        from glmkit.score import class_probabilities, predicted_values
+
+        if self._model is None:
+            raise BadInput(f"{self.name} has not been fitted. Call fit(sequences, labels, seed) first.")
+        read = [sequence[self._part] for sequence in sequences]
+        if self.kind == "regression":
+            return predicted_values(self._model, read)[:, 0]
+        probabilities = class_probabilities(self._model, read)
+        return probabilities if self.kind == "multiclass" else probabilities[:, 1]
+
+    def _new(self, tokenizer: Any, labels: np.ndarray, width: int, seed: int) -> Any:
+        """A network with fresh weights and the head for its kind."""
+        from glmkit.models import LSTMConfig, new_classifier, new_model, new_regressor
+
+        config = LSTMConfig(vocabulary_size=len(tokenizer.vocabulary), width=self.width, layers=self.layers, dropout=0.1)
+        model = new_model(config, tokenizer, seed)
+        if self.kind == "regression":
+            return new_regressor(model, targets=labels, pool=self.pool, dropout=0.1, seed=seed)
+        return new_classifier(model, list(map(str, range(width))), pool=self.pool, dropout=0.1, seed=seed)
+
+    def _settings(self, letters: int, seed: int) -> Any:
+        from glmkit.train import TrainConfig
+
+        steps = max(1, int(np.ceil(self.epochs * letters / self.batch_tokens)))
+        return TrainConfig(
+            steps=steps,
+            learning_rate=self.learning_rate,
+            batch_tokens=self.batch_tokens,
+            validate_every=max(1, steps // 12),
+            patience=self.patience,
+            seed=seed,
+            device=self.device,
+        )
+
+
+def varying(sequences: Sequence[str], flank: int = 0) -> slice:
+    """The part of mutants of one protein that is not the same in all of them.
+
+    Parameters
+    ----------
+    sequences
+        Of one length.
+    flank
+        Letters kept on either side.
+
+    Returns
+    -------
+    slice
+        From 0, half-open; all of it if nothing varies.
+
+    Raises
+    ------
+    BadInput
+        The lengths differ.
+    """
+    if odd := next((i for i, sequence in enumerate(sequences) if len(sequence) != len(sequences[0])), 0):
+        raise BadInput(
+            f"Expected mutants of one length, but sequence 0 has {len(sequences[0])} letters and sequence {odd} has "
+            f"{len(sequences[odd])}. Leave trim out."
+        )
+    places = [i for i, column in enumerate(zip(*sequences, strict=True)) if len(set(column)) > 1]
+    return slice(max(0, places[0] - flank), places[-1] + 1 + flank) if places else slice(0, len(sequences[0]))

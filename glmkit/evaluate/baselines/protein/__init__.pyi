@@ -1,0 +1,17 @@
+from ._antibody_genes import antibody_genes as antibody_genes
+from .msa import add_to_alignment as add_to_alignment
+from .msa import align as align
+from .msa_log_odds import AlignmentSites as AlignmentSites
+from .msa_log_odds import pwm_baselines as pwm_baselines
+from .mutants import SiteForest as SiteForest
+from .mutants import SiteLinear as SiteLinear
+from .nearest_blast import BlastNeighbour as BlastNeighbour
+from .nearest_blast import blast_hits as blast_hits
+from .standard import CompositionBoosting as CompositionBoosting
+from .standard import CompositionForest as CompositionForest
+from .standard import CompositionSVM as CompositionSVM
+from .standard import DipeptideLinear as DipeptideLinear
+from .standard import NearestRelative as NearestRelative
+from .standard import protein_baselines as protein_baselines
+from .substitution_scores import Blosum62 as Blosum62
+from .substitution_scores import site_independent as site_independent

@@ -1,0 +1,15 @@
+from ._calibration import Calibration as Calibration
+from ._calibration import Temperature as Temperature
+from ._calibration import calibration as calibration
+from ._calibration import temperature as temperature
+from ._memorisation import Memorisation as Memorisation
+from ._memorisation import memorisation as memorisation
+from .contacts import precision_at_L as precision_at_L
+from .integration import integration_metrics as integration_metrics
+from .perturbation import Effects as Effects
+from .perturbation import additive as additive
+from .perturbation import mean_effect as mean_effect
+from .perturbation import no_change as no_change
+from .perturbation import perturbation_effects as perturbation_effects
+from .perturbation import perturbation_scores as perturbation_scores
+from .perturbation import perturbation_summary as perturbation_summary

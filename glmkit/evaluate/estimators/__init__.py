@@ -1,0 +1,5 @@
+"""Language models as estimators: fine-tuned, linear probes, and random-weight controls."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,5 @@
+"""Evaluation protocols: comparison, few-shot curves, zero-shot scores and reproduction."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,175 @@
+"""Models and baselines on the same splits, with intervals that can be compared.
+
+Every method sees the same training items and is scored on the same test items, once a seed. A row's value is the mean of
+the metric over seeds. Its interval is a two-level bootstrap: each draw resamples the test groups and, independently, the
+seeds, and takes the mean, so that both the choice of contigs and the luck of training are in it. With three seeds the second
+part is somewhat too small (as any variance from three values taken without Bessel's correction); the spread over seeds
+therefore also stands in its own column.
+
+All methods share the draws of groups. A difference between two rows is taken draw by draw, which is what makes its interval far
+narrower than two separate intervals suggest.
+
+Of a cross-validated split the scores of all folds are judged together, so that each item counts once and one interval covers all
+of them; a method whose scores sit higher in one fold than in another pays for it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from glmkit.errors import BadInput
+from glmkit.evaluate.baselines.base import Baseline
+from glmkit.evaluate.card.card import results_card
+from glmkit.evaluate.metrics.registry import DEFAULTS, METRICS, find_metric
+from glmkit.evaluate.protocols.jobs import FitScore, Job, Method, run_jobs
+from glmkit.evaluate.protocols.scoring import judge
+from glmkit.evaluate.results.row import Row
+from glmkit.evaluate.results.split_audits import AuditLike, Auditor, audit_splits
+from glmkit.evaluate.results.table import Table
+from glmkit.evaluate.tasks.task import Task
+
+
+def compare(
+    task: Task,
+    models: Mapping[str, FitScore],
+    baselines: Sequence[Baseline],
+    splits: Sequence[str] | None = None,
+    seeds: Sequence[int] = (0, 1, 2),
+    metrics: Sequence[str] | None = None,
+    draws: int = 1000,
+    log: Callable[[str], None] | None = None,
+    *,
+    workers: int = 1,
+    audit: AuditLike | Auditor | Mapping[str, AuditLike] | None = None,
+    card: str | Path | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> Table:
+    """Fit and score every method on every split and seed.
+
+    Parameters
+    ----------
+    task
+        Inputs, labels, groups and splits.
+    models
+        Name to a function ``(train inputs, train labels, test inputs, seed) -> scores``: (n,), in [0, 1] for two classes; (n,
+        classes), probabilities, for many; (n, outputs). A function whose model is already trained may ignore the first two. Its
+        ``description``, or else its docstring's first line, becomes the row's description.
+    baselines
+        Objects with ``fit`` and ``score``; those that draw nothing at random are fitted once, not once a seed.
+    splits
+        Names of the task's splits to use; None for all. Splits with the same training items are fitted once together.
+    seeds
+        Of the methods.
+    metrics
+        Names in :data:`glmkit.evaluate.METRICS`, the headline first; None for all that fit the task's kind.
+    draws
+        Of the bootstrap.
+    log
+        Called with one line a fitted method.
+    workers
+        Processes to fit in, one training each; -1 is one for each core. No number depends on it, as long as a method's own do not
+        depend on how many threads it is given: joblib gives each process its share of the cores, unless ``OMP_NUM_THREADS`` and
+        its like are set.
+    audit
+        Of the splits, before anything is fitted: a function such as :func:`glmkit.data.audit`, an audit, or split to audit; see
+        :func:`glmkit.evaluate.results.split_audits.audit_splits`. They are kept in the table's ``audits``.
+    card
+        Folder to write the results card to (:func:`glmkit.evaluate.results_card`); a model function's attribute ``card`` is kept
+        in it.
+    parameters
+        For the card: what this run was given.
+
+    Returns
+    -------
+    Table
+        One row a method and split.
+
+    Raises
+    ------
+    BadInput
+        An unknown split or metric, a name used twice, scores of the wrong shape, or parameters without a card.
+    ResourceError
+        A worker process died.
+    """
+    if parameters is not None and card is None:
+        raise BadInput("parameters are written to the results card: give its folder with card=, or leave them out.")
+    metrics = DEFAULTS[task.kind] if metrics is None else tuple(metrics)
+    for metric in metrics:
+        find_metric(metric, task.kind)
+    names = [*models, *(baseline.name for baseline in baselines)]
+    if len(set(names)) < len(names):
+        raise BadInput(f"Methods need names of their own, got {', '.join(names)}.")
+    chosen = list(task.splits) if splits is None else list(splits)
+    if unknown := [split for split in chosen if split not in task.splits]:
+        raise BadInput(f"Task {task.name!r} has no split {unknown[0]!r}; it has {', '.join(task.splits)}.")
+    methods = [Method(name, "model", _describe(name, model), seeds, model) for name, model in models.items()]
+    for baseline in baselines:
+        own_seeds = seeds if baseline.random else seeds[:1]
+        methods.append(Method(baseline.name, "baseline", baseline.description, own_seeds, _run(baseline)))
+    audits = audit_splits(task, chosen, audit)
+    rows = _rows(task, methods, _same_training(task, chosen), metrics, draws, workers, log)
+    table = Table(task=task.name, rows=rows, metrics=metrics, audits=audits)
+    if card is not None:
+        cards = {name: found for name, model in models.items() if (found := getattr(model, "card", None)) is not None}
+        results_card(table, card, task=task, parameters=parameters or {}, models=cards)
+    return table
+
+
+def _rows(
+    task: Task,
+    methods: Sequence[Method],
+    gathered: Sequence[Sequence[str]],
+    metrics: tuple[str, ...],
+    draws: int,
+    workers: int,
+    log: Callable[[str], None] | None,
+) -> list[Row]:
+    """One row a method and split, in the order of the splits' training sides, then of the methods."""
+    folds = {split: task.folds(split) for together in gathered for split in together}
+    jobs = [
+        Job(method, seed, [folds[split][k] for split in together])
+        for together in gathered
+        for method in methods
+        for seed in method.seeds
+        for k in range(len(folds[together[0]]))
+    ]
+    results = run_jobs(task, jobs, workers)
+    rows: list[Row] = []
+    for together in gathered:
+        count = len(folds[together[0]])
+        for number, method in enumerate(methods):
+            done = [[next(results) for _ in range(count)] for _ in method.seeds]
+            seconds = sum(one[1] for by_fold in done for one in by_fold) / len(together)
+            for j, split in enumerate(together):
+                scores = np.stack([np.concatenate([parts[j] for parts, _ in by_fold]) for by_fold in done])
+                items = np.concatenate([fold.test for fold in folds[split]])
+                row = judge(task, items, folds[split], scores, metrics, draws, number)
+                row = row._replace(split=split, method=method.name, kind=method.kind, description=method.description)
+                rows.append(row._replace(seeds=list(method.seeds), seconds=seconds))
+            if log is not None:
+                head = metrics[0]
+                says = (f"{row.split} {METRICS[head].title} {row.estimates[head]}" for row in rows[-len(together) :])
+                log(f"{method.name}: {', '.join(says)}")
+    return rows
+
+
+def _describe(name: str, model: FitScore) -> str:
+    return getattr(model, "description", None) or ((model.__doc__ or "").strip() or name).splitlines()[0]
+
+
+def _run(baseline: Baseline) -> FitScore:
+    def fit_score(sequences: Sequence[str], labels: np.ndarray, test: Sequence[str], seed: int) -> np.ndarray:
+        baseline.fit(sequences, labels, seed)
+        return baseline.score(test)
+
+    return fit_score
+
+
+def _same_training(task: Task, splits: Sequence[str]) -> list[list[str]]:
+    """Splits gathered by equal training items, fold by fold."""
+    gathered: dict[tuple[bytes, ...], list[str]] = {}
+    for split in splits:
+        gathered.setdefault(tuple(np.asarray(fold.train).tobytes() for fold in task.folds(split)), []).append(split)
+    return list(gathered.values())

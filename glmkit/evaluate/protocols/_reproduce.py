@@ -1,0 +1,135 @@
+"""Whether two runs of a comparison gave the same table, number by number.
+
+Numbers are compared exactly, not within a tolerance: a comparison whose seeds are set has no reason to differ, and where it does
+(another version, another processor) one should see it and decide. Only the time that a row took is left out.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from glmkit.errors import BadInput
+from glmkit.evaluate.card.card import ResultsCard, read_card
+from glmkit.evaluate.card.content import TIMES, plain, records, task_hashes, versions
+from glmkit.evaluate.results.table import Table
+from glmkit.evaluate.tasks.task import Task
+
+_COLUMNS = ["method", "split", "column", "first", "second"]
+
+
+def same_table(first: Table | ResultsCard | pd.DataFrame, second: Table | ResultsCard | pd.DataFrame) -> pd.DataFrame:
+    """Where two tables differ.
+
+    Parameters
+    ----------
+    first, second
+        Tables, cards, or frames with the columns method and split.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a difference: method, split, column, first, second; empty if the tables are the same. The column is ``row`` where
+        one of them lacks the whole row. The order of rows and the CPU seconds do not count.
+
+    Raises
+    ------
+    BadInput
+        A frame without method and split, or with two rows of the same.
+    """
+    ours, theirs = _by_row(first), _by_row(second)
+    found: list[tuple[Any, ...]] = []
+    for key in dict.fromkeys([*ours, *theirs]):
+        if key not in ours or key not in theirs:
+            found.append((*key, "row", *("there" if key in side else "missing" for side in (ours, theirs))))
+            continue
+        one, two = ours[key], theirs[key]
+        names = [name for name in dict.fromkeys([*one, *two]) if name not in TIMES]
+        found += [(*key, name, one.get(name), two.get(name)) for name in names if one.get(name) != two.get(name)]
+    return pd.DataFrame(found, columns=_COLUMNS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduction:  # numpydoc ignore=PR02
+    """What came of running a card's comparison again.
+
+    Parameters
+    ----------
+    identical
+        Whether every number of the table is the same.
+    differences
+        As :func:`same_table` gives them, the card first.
+    changed
+        Columns what, then, now: versions, data and splits that are not those of the card, which may be why.
+    """
+
+    identical: bool
+    differences: pd.DataFrame
+    changed: pd.DataFrame
+
+    def __str__(self) -> str:
+        says = "The table came out the same, number by number."
+        if not self.identical:
+            rows = self.differences[["method", "split"]].drop_duplicates()
+            first = next(self.differences.itertuples())
+            says = (
+                f"The table came out differently: {len(self.differences)} values in {len(rows)} rows, the first {first.column} of "
+                f"{first.method} on {first.split}, {first.first} then, {first.second} now."
+            )
+        what = ", ".join(f"{row.what} ({row.then} → {row.now})" for row in self.changed.itertuples())
+        return f"{says} {f'Changed since: {what}.' if what else 'Nothing that the card records has changed since.'}"
+
+
+def reproduce(
+    card: str | Path | ResultsCard, run: Callable[[Mapping[str, Any]], Table], task: Task | None = None
+) -> Reproduction:
+    """Run a card's comparison again and hold the two tables against each other.
+
+    Parameters
+    ----------
+    card
+        The card, or its path.
+    run
+        Parameters, as the card has them, to the comparison's table.
+    task
+        To see whether data and splits are those of the card.
+
+    Returns
+    -------
+    Reproduction
+        Printed, it is a sentence or two.
+
+    Raises
+    ------
+    BadInput
+        No results card.
+    """
+    card = card if isinstance(card, ResultsCard) else read_card(card)
+    changed = [("version of " + name, then, versions().get(name)) for name, then in card.content["versions"].items()]
+    if task is not None:
+        then, now = card.content["task"], task_hashes(task)
+        changed.append(("data", then["sha256"][:12], now["sha256"][:12]))
+        for split in dict.fromkeys([*then["splits"], *now["splits"]]):
+            hashes = [one["splits"].get(split, {}).get("sha256", "missing")[:12] for one in (then, now)]
+            changed.append((f"split {split}", *hashes))
+    differences = same_table(card, run(card.parameters))
+    return Reproduction(
+        identical=differences.empty,
+        differences=differences,
+        changed=pd.DataFrame([row for row in changed if row[1] != row[2]], columns=["what", "then", "now"]),
+    )
+
+
+def _by_row(table: Table | ResultsCard | pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
+    if isinstance(table, ResultsCard):
+        rows = table.content["rows"]
+    else:
+        rows = records(table.frame if isinstance(table, Table) else table)
+    if missing := [name for name in ("method", "split") if rows and name not in rows[0]]:
+        raise BadInput(f"Expected a table with the columns method and split, got one without {' and '.join(missing)}.")
+    by_row = {(row["method"], row["split"]): plain(row) for row in rows}
+    if len(by_row) < len(rows):
+        raise BadInput("A table holds two rows of the same method and split. Give each method a name of its own.")
+    return by_row

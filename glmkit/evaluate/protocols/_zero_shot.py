@@ -1,0 +1,89 @@
+"""What a score says of the labels without having seen one: likelihoods, substitution matrices, rules of thumb.
+
+Nothing is trained, so the rows have no training items and no seeds. A score may be on any scale, so by default it is judged by its order
+only. Its direction is part of the claim: one that ranks the wrong way round scores below chance and is shown so.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from glmkit.errors import BadInput
+from glmkit.evaluate.metrics.registry import DEFAULTS, METRICS, find_metric
+from glmkit.evaluate.protocols.jobs import checked_scores, cpu_seconds
+from glmkit.evaluate.protocols.scoring import judge
+from glmkit.evaluate.results.row import Row
+from glmkit.evaluate.results.table import Table
+from glmkit.evaluate.tasks.task import Task
+
+Score = Callable[[Sequence[Any]], np.ndarray]
+ALL = "all items"
+
+
+def zero_shot(
+    task: Task,
+    scores: Mapping[str, Score],
+    baselines: Mapping[str, Score] | None = None,
+    *,
+    splits: Sequence[str] | None = None,
+    metrics: Sequence[str] | None = None,
+    draws: int = 1000,
+    log: Callable[[str], None] | None = None,
+) -> Table:
+    """Judge scores that need no training.
+
+    Parameters
+    ----------
+    task
+        Labelled items. Only its test sides are scored; a task without splits is scored whole, as split ``"all items"``.
+    scores
+        Name to a function of the inputs: (n,), higher for class 1 or for more, or (n, columns). Its ``description``, or that of the
+        object whose method it is, or else its docstring's first line becomes the row's description.
+    baselines
+        The same, of methods to stand beside: a substitution matrix, the number of mutations.
+    splits, metrics, draws, log
+        As for :func:`glmkit.evaluate.compare`; None for the metrics that look at the order only.
+
+    Returns
+    -------
+    Table
+        One row a score and split; :func:`glmkit.evaluate.combine` puts it together with a table of trained methods.
+
+    Raises
+    ------
+    BadInput
+        An unknown split or metric, a name used twice, or scores of the wrong shape.
+    """
+    if metrics is None:
+        fit = [name for name, metric in METRICS.items() if metric.order and task.kind in (metric.kind, metric.also)]
+        metrics = fit or DEFAULTS[task.kind]
+    for metric in metrics:
+        find_metric(metric, task.kind)
+    methods = [(name, "model", f) for name, f in scores.items()] + [
+        (name, "baseline", f) for name, f in (baselines or {}).items()
+    ]
+    if len({name for name, _, _ in methods}) < len(methods):
+        raise BadInput(f"Methods need names of their own, got {', '.join(name for name, _, _ in methods)}.")
+    sides = {name: np.concatenate([fold.test for fold in task.folds(name)]) for name in task.splits}
+    sides = sides or {ALL: np.arange(len(task.sequences))}
+    if unknown := [name for name in splits or () if name not in sides]:
+        raise BadInput(f"Task {task.name!r} has no split {unknown[0]!r}; it has {', '.join(sides)}.")
+    rows: list[Row] = []
+    for split, items in sides.items():
+        if splits is not None and split not in splits:
+            continue
+        for number, (name, kind, function) in enumerate(methods):
+            began = cpu_seconds()
+            got = checked_scores(task, name, function([task.sequences[i] for i in items]), len(items))
+            row = judge(task, items, [], got[None], metrics, draws, number)
+            row = row._replace(split=split, method=name, kind=kind, description=_how(name, function))
+            rows.append(row._replace(seconds=cpu_seconds() - began))
+            if log is not None:
+                log(f"{name}: {split} {METRICS[metrics[0]].title} {row.estimates[metrics[0]]}")
+    return Table(task=task.name, rows=rows, metrics=tuple(metrics))
+
+
+def _how(name: str, function: Score) -> str:
+    of = getattr(function, "description", None) or getattr(getattr(function, "__self__", None), "description", None)
+    return of or ((function.__doc__ or "").strip() or name).splitlines()[0]

@@ -1,0 +1,152 @@
+"""The work of a comparison cut into jobs, each one training and its scores, run one after another or over processes.
+
+A job is one method, one seed and one fold, and draws nothing from a state that another job could have changed: that is why the
+order and the number of processes change no number. Processes are used rather than threads because seeds of NumPy's and PyTorch's
+global generators, which a method may set, belong to a process. They are joblib's, so that what a method closes over travels by
+itself; it is sent once a job, so a method that holds a large model is better run with one worker.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from glmkit.errors import BadInput, ResourceError
+from glmkit.evaluate.tasks.task import Fold, Task
+
+FitScore = Callable[[Sequence[Any], np.ndarray, Sequence[Any], int], np.ndarray]
+
+
+class Method(NamedTuple):  # numpydoc ignore=PR02
+    """One row of the comparison to be.
+
+    Parameters
+    ----------
+    name, kind, description
+        As in :class:`glmkit.evaluate.Row`.
+    seeds
+        To run it with.
+    function
+        (train inputs, train labels, test inputs, seed) -> scores.
+    """
+
+    name: str
+    kind: str
+    description: str
+    seeds: Sequence[int]
+    function: FitScore
+
+
+class Job(NamedTuple):  # numpydoc ignore=PR02
+    """One training.
+
+    Parameters
+    ----------
+    method
+        What is trained.
+    seed
+        With which seed.
+    folds
+        One of each split; their training sides are equal.
+    """
+
+    method: Method
+    seed: int
+    folds: Sequence[Fold]
+
+
+def run_jobs(task: Task, jobs: Sequence[Job], workers: int = 1) -> Iterator[tuple[list[np.ndarray], float]]:
+    """Run jobs and hand over their results in order.
+
+    Parameters
+    ----------
+    task
+        Whose items are trained on and scored.
+    jobs
+        To run.
+    workers
+        Processes. 1 runs them here; -1 is one for each core.
+
+    Yields
+    ------
+    scores : list of numpy.ndarray
+        On the test side of each fold of the job.
+    seconds : float
+        CPU seconds, those of programs it ran included.
+
+    Raises
+    ------
+    BadInput
+        Fewer workers than 1 (other than -1), or scores of the wrong shape.
+    ResourceError
+        A worker process died.
+    """
+    if workers < 1 and workers != -1:
+        raise BadInput(f"workers: expected 1 or more, or -1 for one a core, got {workers}.")
+    if workers == 1 or len(jobs) < 2:
+        yield from (_run(task, job) for job in jobs)
+        return
+    from joblib import Parallel, delayed
+
+    results: Iterable[tuple[list[np.ndarray], float]] = Parallel(n_jobs=workers, return_as="generator")(
+        delayed(_run)(task, job) for job in jobs
+    )
+    try:
+        yield from results
+    except BrokenProcessPool as error:
+        raise ResourceError(
+            f"A worker process of the comparison died, as it does when memory runs out. Use fewer workers (now {workers}), "
+            "or workers=1 to see which method it was."
+        ) from error
+
+
+def _run(task: Task, job: Job) -> tuple[list[np.ndarray], float]:
+    """Scores on the test side of each fold after one training, and the CPU seconds it took."""
+    began = cpu_seconds()
+    test = [task.sequences[i] for fold in job.folds for i in fold.test]
+    once = list(dict.fromkeys(test))  # a test set may be a part of another
+    train = job.folds[0].train
+    got = job.method.function([task.sequences[i] for i in train], np.asarray(task.labels)[train], once, job.seed)
+    got = checked_scores(task, f"{job.method.name}, seed {job.seed}", got, len(once))
+    place = {item: i for i, item in enumerate(once)}
+    parts = np.split(got[[place[item] for item in test]], np.cumsum([len(fold.test) for fold in job.folds])[:-1])
+    return parts, cpu_seconds() - began
+
+
+def checked_scores(task: Task, name: str, scores: Any, n: int) -> np.ndarray:
+    """Scores as float64, of the shape that a task asks for.
+
+    Parameters
+    ----------
+    task
+        Its kind says the shape.
+    name
+        Of the method, for the message.
+    scores
+        What the method gave.
+    n
+        Items scored.
+
+    Returns
+    -------
+    numpy.ndarray
+        Float64 (n,), or (n, columns).
+
+    Raises
+    ------
+    BadInput
+        Another shape.
+    """
+    got = np.asarray(scores, dtype=np.float64)
+    columns = task.columns
+    if got.shape != (n, *([len(columns)] if columns else [])):
+        each = f" and {'class' if task.kind == 'multiclass' else 'output'} (of {len(columns)})" if columns else ""
+        raise BadInput(f"{name}: expected one score for each of {n} test items{each}, got an array {got.shape}.")
+    return got
+
+
+def cpu_seconds() -> float:
+    """Of this process and of the programs that it has run."""
+    return sum(os.times()[:4])

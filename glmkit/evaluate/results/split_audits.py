@@ -1,0 +1,90 @@
+"""The audit of each split of a task, by whatever audits splits: a function, or audits made before."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from glmkit.errors import BadInput
+from glmkit.evaluate.tasks.task import Task
+
+
+class AuditLike(Protocol):
+    """What a comparison keeps of an audit; :class:`glmkit.data.Audit` is one.
+
+    Attributes
+    ----------
+    table
+        One row a check.
+    verdict
+        One sentence.
+    leaks
+        Whether the test side leaks into training.
+    """
+
+    table: pd.DataFrame
+    verdict: str
+    leaks: bool
+
+
+Auditor = Callable[..., AuditLike]
+
+
+def audit_splits(
+    task: Task, splits: Sequence[str], audit: AuditLike | Auditor | Mapping[str, AuditLike] | None
+) -> dict[str, AuditLike]:
+    """An audit of each split.
+
+    Parameters
+    ----------
+    task
+        To audit.
+    splits
+        Names of its splits.
+    audit
+        A function ``(sequences, labels, parts, groups=, name=) -> audit``, called once a split with the items of that split
+        (of a cross-validated one, of its first fold), as :func:`glmkit.data.audit` or a partial of it that names the alphabet;
+        or one audit, for all splits; or split to audit; or None.
+
+    Returns
+    -------
+    dict
+        Split to audit; empty for None.
+
+    Raises
+    ------
+    BadInput
+        A split without an audit, or something that is no audit.
+    """
+    if audit is None:
+        return {}
+    if callable(audit):
+        return {split: _is_audit(split, _audited(task, split, audit)) for split in splits}
+    if not isinstance(audit, Mapping):
+        return {split: _is_audit(split, audit) for split in splits}
+    if missing := [split for split in splits if split not in audit]:
+        raise BadInput(f"audit: no audit of split {missing[0]!r}; there are those of {', '.join(audit)}.")
+    return {split: _is_audit(split, audit[split]) for split in splits}
+
+
+def _audited(task: Task, split: str, audit: Auditor) -> AuditLike:
+    folds = task.folds(split)
+    items = np.concatenate([folds[0].train, folds[0].test])
+    parts = np.repeat(["train", "test"], [len(folds[0].train), len(folds[0].test)])
+    return audit(
+        [task.sequences[i] for i in items],
+        np.asarray(task.labels)[items],
+        parts,
+        groups=[task.groups[i] for i in items],
+        name=split if len(folds) == 1 else f"{split}, fold 1 of {len(folds)}",
+    )
+
+
+def _is_audit(split: str, audit: Any) -> AuditLike:
+    if missing := [name for name in ("table", "verdict", "leaks") if not hasattr(audit, name)]:
+        raise BadInput(
+            f"audit of split {split!r}: expected something with .table, .verdict and .leaks, as glmkit.data.audit gives, "
+            f"got {type(audit).__name__} without {', '.join(missing)}."
+        )
+    return audit

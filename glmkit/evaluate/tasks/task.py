@@ -1,0 +1,196 @@
+"""A task of classes or of measured values: labelled items, their units of independence, and which are for training in which split."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from glmkit.errors import BadInput
+from glmkit.evaluate.metrics.multiclass import check_many_classes, check_outputs
+from glmkit.evaluate.metrics.registry import KINDS, Kind, check_values
+
+
+@dataclass(frozen=True)
+class Fold:  # numpydoc ignore=PR02
+    """One way to divide a task's items.
+
+    Parameters
+    ----------
+    train, test
+        Int64 item numbers, disjoint. Items in neither (a validation part, a gap) are left alone.
+    shares_groups
+        Groups may stand on both sides. Only for a random split that is printed beside a sound one to show its optimism.
+    """
+
+    train: np.ndarray
+    test: np.ndarray
+    shares_groups: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:  # numpydoc ignore=PR02
+    """Labelled items with the splits they are evaluated on.
+
+    Parameters
+    ----------
+    name
+        For tables.
+    sequences
+        The inputs, n of them: sequences, or whatever stands for an input and can be a dictionary's key (names of cells).
+    labels
+        Int64 (n,), 0 or 1; for regression float64 (n,), higher being more; for many classes int64 (n,), a place in `classes`;
+        for many outputs float64 (n, outputs).
+    groups
+        Unit of independence of each item: contig, block, family. Intervals are drawn over them, and none may stand on both
+        sides of a split.
+    splits
+        Name of each split to its fold, or to several folds whose test sides are disjoint (cross-validation): each method is then
+        fitted once a fold and judged once, on the scores of all folds together.
+    kind
+        ``"classification"`` (two classes), ``"regression"``, ``"multiclass"`` or ``"multioutput"``.
+    classes
+        Names of the classes, for ``"multiclass"``. A class may be absent from one side: no method can then be right about it.
+    outputs
+        Names of the outputs (proteins, genes), for ``"multioutput"``.
+
+    Raises
+    ------
+    BadInput
+        Lengths differ, a label is not 0 or 1 (not finite, for measured values; no class), a fold's sides overlap or share a group,
+        a side holds one class or value only, or an item is tested in two folds of a split.
+    """
+
+    name: str
+    sequences: Sequence[Any]
+    labels: np.ndarray
+    groups: Sequence[Any]
+    splits: Mapping[str, Fold | Sequence[Fold]]
+    kind: Kind = "classification"
+    classes: Sequence[str] = ()
+    outputs: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        n, labels = len(self.sequences), np.asarray(self.labels)
+        if len(labels) != n or len(self.groups) != n:
+            raise BadInput(
+                f"Task {self.name!r}: {n} sequences, but {len(labels)} labels and {len(self.groups)} groups. "
+                "Give one of each an item."
+            )
+        self._check_labels(labels)
+        for split in self.splits:
+            folds = self.folds(split)
+            tested = np.concatenate([fold.test for fold in folds])
+            if (twice := len(tested) - len(np.unique(tested))) and len(folds) > 1:
+                raise BadInput(f"Task {self.name!r}, split {split!r}: {twice} items are tested in more than one fold.")
+            for number, fold in enumerate(folds):
+                part = f", fold {number}" if len(folds) > 1 else ""
+                self._check_fold(f"Task {self.name!r}, split {split!r}{part}", fold)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns of a score: the classes or outputs, or nothing where a score is one number."""
+        return tuple({"multiclass": self.classes, "multioutput": self.outputs}.get(self.kind, ()))
+
+    def _check_labels(self, labels: np.ndarray) -> None:
+        where, columns = f"Task {self.name!r}", self.columns
+        if self.kind not in KINDS:
+            raise BadInput(f"{where}: kind must be {', '.join(KINDS[:-1])} or {KINDS[-1]}, got {self.kind!r}.")
+        if len(set(columns)) < len(columns):
+            raise BadInput(f"{where}: classes and outputs need names of their own, got {', '.join(map(str, columns))}.")
+        if self.kind == "regression":
+            check_values(labels)
+        elif self.kind == "multiclass":
+            check_many_classes(labels, len(columns))
+        elif self.kind == "multioutput":
+            if check_outputs(labels).shape[1] != len(columns):
+                raise BadInput(f"{where}: labels have {labels.shape[1]} columns, but there are {len(columns)} outputs.")
+        elif not np.isin(labels, [0, 1]).all():
+            raise BadInput(f"{where}: labels must be 0 or 1, got {np.unique(labels)[:5].tolist()}.")
+
+    def folds(self, split: str) -> list[Fold]:
+        """The folds of a split: one, or those of a cross-validation."""
+        chosen = self.splits[split]
+        return [chosen] if isinstance(chosen, Fold) else list(chosen)
+
+    def _check_fold(self, where: str, fold: Fold) -> None:
+        if shared := np.intersect1d(fold.train, fold.test).tolist():
+            raise BadInput(f"{where}: {len(shared)} items are in both train and test, the first is item {shared[0]}.")
+        for side, items in (("train", fold.train), ("test", fold.test)):
+            if len(np.unique(np.asarray(self.labels)[items], axis=0)) < 2:
+                one, both = ("class", "Both classes") if self.kind == "classification" else ("value", "Different values")
+                one, both = ("class", "Several classes") if self.kind == "multiclass" else (one, both)
+                raise BadInput(f"{where}: the {side} side holds {len(items)} items of one {one} only. {both} are needed.")
+        names = np.asarray(self.groups, dtype=object)
+        if not fold.shares_groups and (common := sorted(set(names[fold.train]) & set(names[fold.test]))):
+            raise BadInput(
+                f"{where}: {len(common)} groups stand on both sides, the first is {common[0]!r}. Hold out whole groups, "
+                "or give the held-out block as the group where a contig is divided."
+            )
+
+    @classmethod
+    def from_windows(cls, name: str, train: Any, tests: Mapping[str, Any]) -> "Task":
+        """One training set and named test sets, each a split.
+
+        Parameters
+        ----------
+        name
+            The task's name.
+        train
+            Anything with ``sequences``, ``labels`` and ``groups`` (a LabelledWindows).
+        tests
+            Name to the same kind of object: held-out blocks, a held-out species.
+
+        Returns
+        -------
+        Task
+            Its items are those of `train`, then of each test set.
+        """
+        parts = [train, *tests.values()]
+        ends = np.cumsum([0, *(len(part.sequences) for part in parts)])
+        folds = {test: Fold(np.arange(ends[1]), np.arange(ends[i + 1], ends[i + 2])) for i, test in enumerate(tests)}
+        return cls(
+            name=name,
+            sequences=[sequence for part in parts for sequence in part.sequences],
+            labels=np.concatenate([np.asarray(part.labels) for part in parts]),
+            groups=[str(group) for part in parts for group in part.groups],
+            splits=folds,
+        )
+
+    @classmethod
+    def hold_out_groups(cls, name: str, windows: Any, fraction: float = 0.25, seeds: Sequence[int] = (0,)) -> "Task":
+        """Whole groups drawn at random for testing, once a seed.
+
+        Parameters
+        ----------
+        name
+            The task's name.
+        windows
+            Anything with ``sequences``, ``labels`` and ``groups``.
+        fraction
+            Share of the items to hold out, reached or just passed by the last group drawn.
+        seeds
+            One split each, named ``"groups <seed>"``.
+
+        Returns
+        -------
+        Task
+            With ``len(seeds)`` splits.
+        """
+        if not 0 < fraction < 1:
+            raise BadInput(f"fraction: expected between 0 and 1, got {fraction}.")
+        groups = np.asarray(windows.groups, dtype=object)
+        names, sizes = np.unique(groups.astype(str), return_counts=True)
+        folds = {}
+        for seed in seeds:
+            order = np.random.default_rng(seed).permutation(len(names))
+            held = order[: 1 + int(np.searchsorted(np.cumsum(sizes[order]), fraction * len(groups)))]
+            test = np.isin(groups.astype(str), names[held])
+            folds[f"groups {seed}"] = Fold(np.flatnonzero(~test), np.flatnonzero(test))
+        return cls(
+            name=name,
+            sequences=list(windows.sequences),
+            labels=np.asarray(windows.labels),
+            groups=list(map(str, groups)),
+            splits=folds,
+        )

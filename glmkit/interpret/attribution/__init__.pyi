@@ -1,0 +1,12 @@
+from ._attention_rollout import attention_rollout as attention_rollout
+from ._gradient_times_input import gradient_times_input as gradient_times_input
+from ._integrated_gradients import integrated_gradients as integrated_gradients
+from ._mutagenesis import class_log_odds as class_log_odds
+from ._mutagenesis import mutagenesis as mutagenesis
+from ._occlusion import occlusion as occlusion
+from ._shapley import shapley as shapley
+from ._shapley import shapley_features as shapley_features
+from .dependency import dependency_map as dependency_map
+from .explanation import Explanation as Explanation
+from .randomisation_test import randomise_weights as randomise_weights
+from .randomisation_test import weight_groups as weight_groups

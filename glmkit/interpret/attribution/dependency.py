@@ -1,0 +1,112 @@
+"""What the letter at one place tells a language model about another: the dependency map.
+
+Every letter is replaced by each other one, and the change of what the model expects everywhere else is read off. Pairs that
+depend on each other (the two sides of a stem, a binding site and its partner, a codon and its frame) stand out without an
+alignment or a label. One pass a substitution, 3 L + 1 for DNA and 19 L + 1 for proteins.
+
+With ``hide=False`` a masked model reads the letter it is asked about; the change is still due to the substitution alone, but a
+model that trusts what it reads shows little. ``hide=True`` masks each place in turn, at L times the cost. A causal model knows
+the past only: its map is 0 where the place that is read stands before the one that changed.
+
+References
+----------
+Tomaz da Silva P et al. (2024). Nucleotide dependency analysis of DNA language models reveals genomic functional elements.
+bioRxiv. doi:10.1101/2024.07.27.605418
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from glmkit.errors import BadInput
+from glmkit.score.windows import BATCH_TOKENS, Read, encode, letters_at_once, log_probabilities
+
+
+def dependency_map(model: Any, sequence: str, *, hide: bool = False, batch_tokens: int = BATCH_TOKENS) -> np.ndarray:
+    """How far a substitution at one place moves the log-odds of a letter at another.
+
+    Parameters
+    ----------
+    model
+        A masked or causal LanguageModel with one token a letter; it is left in the mode it was in.
+    sequence
+        DNA or a protein, no longer than the model reads at once.
+    hide
+        Mask the place that is read. Masked models only.
+    batch_tokens
+        Tokens of a batch: memory against speed, never the result.
+
+    Returns
+    -------
+    float32 array (length, length)
+        Entry [i, j]: the largest change, over all substitutions at i and all letters at j, of the log-odds (nats) of that letter
+        against the others, 0 or more. NaN on the diagonal, and in rows and columns of letters that the model does not score
+        (N, X). In a causal model 0 where j stands before i.
+
+    Raises
+    ------
+    BadInput
+        Tokens of several letters, a sequence of fewer than two letters or longer than the context, or `hide` with a causal model.
+    """
+    causal = bool(model.network.config.causal)
+    if hide and causal:
+        raise BadInput("hide: a causal model has nothing to hide, for it reads what stands before a place only. Leave it False.")
+    ids, longest = encode(model, [sequence])[0], letters_at_once(model, None)
+    if len(ids) != len(sequence):
+        raise BadInput("dependency_map: expected a tokenizer with one token a letter, 'base' or 'protein'.")
+    if not 2 <= len(ids) <= longest:
+        raise BadInput(f"sequence: expected 2 to {longest} letters, as many as the model reads at once, got {len(ids)}.")
+    scored = np.flatnonzero(model.tokenizer.maskable[ids])
+    letters = np.flatnonzero(model.tokenizer.maskable)
+    result = np.full((len(ids), len(ids)), np.nan, np.float32)
+    result[np.ix_(scored, scored)] = 0
+    np.fill_diagonal(result, np.nan)
+    before = _LogOdds(len(ids), letters, scored, causal)
+    for read, rows in log_probabilities(model, _reads(model, ids, [None], scored, hide, causal), batch_tokens):
+        before.put(read.sites, rows)
+    changes = ((int(place), int(letter)) for place in scored for letter in letters if letter != ids[place])
+    for read, rows in log_probabilities(model, _reads(model, ids, changes, scored, hide, causal), batch_tokens):
+        place = int(np.flatnonzero((read.inputs != ids) & (read.inputs != model.tokenizer.mask_id))[0])
+        told, values = before.read(read.sites, rows)
+        moved = np.abs(values - before.values[told]).max(1)
+        moved[(told < place) & causal] = 0  # but for rounding
+        result[place, told] = np.maximum(result[place, told], np.where(told == place, np.nan, moved))
+    return result
+
+
+class _LogOdds:
+    """Log-odds of each letter at each place, of the sequence as it is."""
+
+    def __init__(self, length: int, letters: np.ndarray, scored: np.ndarray, causal: bool) -> None:
+        self.values = np.zeros((length, len(letters)))
+        self.letters, self.scored, self.back = letters, scored, int(causal)
+
+    def read(self, sites: tuple[int, ...], rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Places that `sites` tell about, and log-odds (places, letters) among the letters."""
+        nats = rows[:, self.letters]
+        nats = nats - np.logaddexp.reduce(nats, axis=1, keepdims=True)
+        others = np.log(-np.expm1(np.minimum(nats, -1e-12)))
+        return np.array(sites) + self.back, nats - others
+
+    def put(self, sites: tuple[int, ...], rows: np.ndarray) -> None:
+        """Keep what was read."""
+        told, values = self.read(sites, rows)
+        self.values[told] = values
+
+
+def _reads(model: Any, ids: np.ndarray, changes: Any, scored: np.ndarray, hide: bool, causal: bool) -> Iterator[Read]:
+    """Passes: the sequence with each change, looked at everywhere at once, or hidden place by place."""
+    for change in changes:
+        inputs = ids.copy()
+        if change is not None:
+            inputs[change[0]] = change[1]
+        if not hide:
+            look = scored[scored > 0] - 1 if causal else scored
+            yield Read(tuple(look.tolist()), 0, inputs)
+            continue
+        for place in scored.tolist():
+            if change is None or place != change[0]:
+                masked = inputs.copy()
+                masked[place] = model.tokenizer.mask_id
+                yield Read((place,), 0, masked)

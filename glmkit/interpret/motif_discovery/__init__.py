@@ -1,0 +1,5 @@
+"""Sequence motifs: discovery, scanning, matching to known motifs, and controls."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,14 @@
+from ._scan import enrichment as enrichment
+from ._scan import scan as scan
+from ._seqlets import seqlets as seqlets
+from .discover import motifs as motifs
+from .insertion import plant as plant
+from .match import match_motifs as match_motifs
+from .motif import Motif as Motif
+from .motif_files import read_motifs as read_motifs
+from .motif_files import write_motifs as write_motifs
+from .position_matrices import importance as importance
+from .position_matrices import information_content as information_content
+from .position_matrices import letter_contributions as letter_contributions
+from .position_matrices import position_frequencies as position_frequencies
+from .shuffle import dinucleotide_shuffle as dinucleotide_shuffle

@@ -1,0 +1,1 @@
+from .adapter import open_with_transformers as open_with_transformers

@@ -1,0 +1,162 @@
+"""Any other masked or causal language model of `transformers`, behind the face of ours, slower.
+
+The families in `glmkit.models.families` run in glmkit's own packed network. What is in none of them (DistilBERT, ELECTRA,
+ModernBERT, GPT-2, ...) runs in `transformers` here: sequences of similar length are padded into a rectangle with an attention
+mask, and the padding is taken off again, so that verbs see packed tokens as ever. The price is work on padding, a head that
+runs at every position instead of the scored ones, and no compiled attention; the card says so.
+
+Padding is trusted only after a look: some networks (FNet, convolutions) let it leak into the result. When the model is opened, a
+few tokens are run with and without padding; where that differs, only sequences of equal length share a rectangle.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from glmkit.errors import BadInput
+from glmkit.files import read_json, sha256
+from glmkit.models.adapter.network import AdapterConfig, TransformersModel, TransformersNetwork
+from glmkit.models.adapter.tokenizer import tokenizer_of
+from glmkit.models.formats._resolve import origin
+from glmkit.models.formats.devices import choose_device, choose_dtype
+from glmkit.models.formats.open_folder import weight_files
+from glmkit.models.formats.safetensors_file import check_layout
+
+LEAK = 1e-3  # largest difference of logits that padding may make, relative to their spread
+SHIFTED = {"camembert", "data2vec-text", "ibert", "longformer", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod"}
+
+
+def open_with_transformers(
+    folder: str | Path, device: str = "auto", dtype: str = "auto", *, tokenizer: Any = None
+) -> TransformersModel:
+    """Open a published masked or causal language model of a family that glmkit's own network does not have.
+
+    Parameters
+    ----------
+    folder
+        ``config.json``, safetensors and a vocabulary or ``tokenizer.json``.
+    device
+        ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``.
+    dtype
+        ``auto`` or ``float32``, or ``bf16``.
+    tokenizer
+        What makes the ids; None reads it from the folder.
+
+    Returns
+    -------
+    TransformersModel
+        In evaluation mode. Its card has ``runs: through transformers, slower``.
+
+    Raises
+    ------
+    BadInput
+        The model wants to run code of its own (``auto_map``), is of a kind that `transformers` does not have or that is no language
+        model, its weights are missing, damaged, NaN or not those its configuration asks for, or its vocabulary does not fit.
+    """
+    folder, place, number = Path(folder), choose_device(device), choose_dtype(dtype)
+    disk = read_json(folder / "config.json")
+    kind, causal = _door(disk, str(folder / "config.json"))
+    files = weight_files(folder)
+    for path in files:
+        check_layout(path)
+    model = _fill(kind, folder)
+    if tokenizer is None:
+        tokenizer = tokenizer_of(folder)
+    config = _shape(model, causal)
+    if len(tokenizer.vocabulary) > config.vocabulary_size:
+        raise BadInput(
+            f"{folder}: its tokenizer has {len(tokenizer.vocabulary)} entries, its network {config.vocabulary_size}. The two are "
+            "from different models; copy the folder again."
+        )
+    network = TransformersNetwork(model, config, tokenizer.pad_id).eval()
+    network.padding = not _padding_leaks(network)
+    card = (
+        {"source": str(folder)}
+        | origin(folder)
+        | {
+            "architecture": type(model).__name__,
+            "family": config.family,
+            "objective": "causal" if causal else "masked",
+            "runs": "through transformers, slower" + ("" if network.padding else "; only equal lengths together, padding leaks"),
+            "tokenizer_hash": tokenizer.hash,
+            "weights_sha256": {path.name: sha256(path) for path in files},
+        }
+    )
+    return TransformersModel(network, tokenizer, card).to(place, number).eval()
+
+
+def _door(disk: dict[str, Any], where: str) -> tuple[Any, bool]:
+    """The class of `transformers` that opens a configuration, and whether it is causal."""
+    from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CAUSAL
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES as MASKED
+
+    if "auto_map" in disk:
+        raise BadInput(
+            f"{where} has 'auto_map': the model wants to run Python code that came with it, which glmkit never does. "
+            "Use a model of a known architecture."
+        )
+    kind, named = str(disk.get("model_type")), (disk.get("architectures") or [""])[0]
+    if disk.get("is_encoder_decoder") or (kind not in CAUSAL and kind not in MASKED):
+        raise BadInput(
+            f"{where} has model_type {kind!r}, which is no masked or causal language model that the installed transformers has. "
+            "A later transformers may have it."
+        )
+    causal = kind not in MASKED or (kind in CAUSAL and named == CAUSAL[kind])
+    if named != (CAUSAL if causal else MASKED)[kind] and not named.endswith("ForPreTraining"):
+        raise BadInput(
+            f"{where} names the architecture {named!r}, which has no language-model head: its logits would be made of random "
+            "weights. Take the checkpoint that was pretrained, not one fine-tuned for another task."
+        )
+    return (AutoModelForCausalLM if causal else AutoModelForMaskedLM), causal
+
+
+def _fill(kind: Any, folder: Path) -> Any:
+    """The model with its weights, all of them there and finite."""
+    try:
+        model, loading = kind.from_pretrained(
+            folder,
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
+    except (ValueError, RuntimeError, OSError, KeyError, ImportError) as error:
+        raise BadInput(f"{folder}: transformers cannot open it ({str(error).strip().splitlines()[0]}).") from error
+    if missing := sorted(loading["missing_keys"]):
+        raise BadInput(
+            f"{folder}: its weights lack {len(missing)} tensors, the first {missing[0]!r}; they would be random. Copy the folder "
+            "again, or take the checkpoint that was pretrained."
+        )
+    for name, tensor in model.state_dict().items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise BadInput(f"{folder}: {name!r} holds NaN or infinity, so every output would be. Fetch the model again.")
+    return model
+
+
+def _shape(model: Any, causal: bool) -> AdapterConfig:
+    """The shape of a model, whatever its family calls the parts."""
+    config = model.config
+    limit = getattr(config, "max_position_embeddings", None) or 0
+    if limit and config.model_type in SHIFTED:
+        limit -= (config.pad_token_id or 0) + 1
+    return AdapterConfig(
+        vocabulary_size=model.get_input_embeddings().num_embeddings,
+        width=config.hidden_size,
+        layers=config.num_hidden_layers,
+        heads=getattr(config, "num_attention_heads", 1),
+        causal=causal,
+        maximum_positions=limit,
+        family=config.model_type,
+    )
+
+
+def _padding_leaks(network: TransformersNetwork) -> bool:
+    """Whether a short sequence's logits change when it shares a rectangle with a longer one."""
+    short, long = torch.arange(5) % network.config.vocabulary_size, torch.arange(6) % network.config.vocabulary_size
+    with torch.no_grad():
+        alone = network.logits(short, torch.tensor([0, 5]))
+        beside = network.logits(torch.cat([short, long]), torch.tensor([0, 5, 11]))[:5]
+    return bool((alone - beside).abs().max() > LEAK * alone.std())

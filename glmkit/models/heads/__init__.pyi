@@ -1,0 +1,13 @@
+from .classifier import Classifier as Classifier
+from .classifier import new_classifier as new_classifier
+from .gene_hybrid import GeneHybrid as GeneHybrid
+from .gene_hybrid import new_gene_hybrid as new_gene_hybrid
+from .hybrid import GraphHead as GraphHead
+from .hybrid import Hybrid as Hybrid
+from .hybrid import HybridConfig as HybridConfig
+from .registry import head_settings as head_settings
+from .registry import make_head as make_head
+from .regressor import Regressor as Regressor
+from .regressor import new_regressor as new_regressor
+from .token_classifier import TokenClassifier as TokenClassifier
+from .token_classifier import new_token_classifier as new_token_classifier

@@ -1,0 +1,249 @@
+"""A language model's hidden states on a graph, message passing over it, and a prediction for each token or sequence.
+
+The language model knows the sequence; the graph knows what is close without being a neighbour in it: residues in contact, the
+nearest Cα atoms, genes on one pathway. Whether either is worth having is a question for ablation, so both are parameters:
+``edges=None`` leaves every node alone with itself, and ``features="letters"`` replaces the hidden states by an embedding of the
+letters that is learnt with the head. Report both beside the whole (the head's size stays the same).
+
+Layers are GATv2 (attention over neighbours, Brody et al. 2022) or GraphSAGE (their mean, Hamilton et al. 2017), from
+`torch_geometric`, each on a residual branch behind a layer norm.
+
+References
+----------
+Brody S et al. (2022). How attentive are graph attention networks? ICLR. arXiv:2105.14491.
+Hamilton WL et al. (2017). Inductive representation learning on large graphs. NeurIPS. arXiv:1706.02216.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from glmkit.axes import BoundariesT, HiddenT, TokensT
+from glmkit.errors import BadInput
+from glmkit.models.heads.classifier import pool_hidden
+from glmkit.models.networks.graph import Graph, check
+
+Layer = Literal["gatv2", "sage"]
+Features = Literal["model", "letters"]
+GraphPool = Literal["none", "mean"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HybridConfig:  # numpydoc ignore=PR02
+    """Shape of a `Hybrid`.
+
+    Parameters
+    ----------
+    outputs
+        Numbers predicted for each token or sequence: classes, or 1 for a regression.
+    width
+        Features of a node.
+    layers
+        Rounds of message passing: how many edges away a node can hear from.
+    kind
+        ``gatv2`` weighs the neighbours, ``sage`` takes their mean.
+    heads
+        Attention heads of ``gatv2``; `width` is a multiple.
+    pool
+        ``none`` predicts for each token, ``mean`` for each sequence, over its letters.
+    features
+        Nodes begin with the language ``model``'s hidden states, or with an embedding of the ``letters`` (the ablation).
+    layer
+        Which hidden states: 0 the embedding, -1 the last.
+    train_network
+        Whether the language model learns too; otherwise it is a fixed measurement, and needs no memory for gradients.
+    dropout
+        Probability on each residual branch while training, in [0, 1).
+
+    Raises
+    ------
+    BadInput
+        A size is not positive, `width` does not divide into `heads`, or a choice is unknown.
+    """
+
+    outputs: int
+    width: int = 64
+    layers: int = 2
+    kind: Layer = "gatv2"
+    heads: int = 4
+    pool: GraphPool = "none"
+    features: Features = "model"
+    layer: int = -1
+    train_network: bool = False
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("outputs", "width", "layers", "heads"):
+            if getattr(self, name) < 1:
+                raise BadInput(f"HybridConfig.{name} must be 1 or more, got {getattr(self, name)}.")
+        for name, known in (("kind", Layer), ("pool", GraphPool), ("features", Features)):
+            if getattr(self, name) not in get_args(known):
+                raise BadInput(f"HybridConfig.{name} must be one of {', '.join(get_args(known))}, got {getattr(self, name)!r}.")
+        if self.width % self.heads:
+            raise BadInput(f"HybridConfig.width={self.width} does not divide into {self.heads} heads.")
+        if not 0 <= self.dropout < 1:
+            raise BadInput(f"HybridConfig.dropout must lie in [0, 1), got {self.dropout}.")
+
+
+class GraphHead(nn.Module):
+    """Message passing, and the layer `out` that makes predictions of what comes of it.
+
+    Parameters
+    ----------
+    into
+        Features of a node that come in.
+    config
+        The head's shape.
+    """
+
+    def __init__(self, into: int, config: HybridConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.enter_norm = nn.LayerNorm(into)
+        self.enter = nn.Linear(into, config.width)
+        self.norms = nn.ModuleList(nn.LayerNorm(config.width) for _ in range(config.layers))
+        self.layers = nn.ModuleList(_message_layer(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.width)
+        self.out = nn.Linear(config.width, config.outputs)
+
+    def forward(self, nodes: HiddenT, edges: Graph) -> torch.Tensor:
+        """Hidden states of the nodes after message passing.
+
+        Parameters
+        ----------
+        nodes
+            (tokens, into).
+        edges
+            int64 (2, n).
+
+        Returns
+        -------
+        torch.Tensor
+            (tokens, width).
+        """
+        hidden = self.enter(self.enter_norm(nodes))
+        for norm, layer in zip(self.norms, self.layers, strict=True):
+            heard = F.gelu(layer(norm(hidden), edges))
+            hidden = hidden + F.dropout(heard, self.config.dropout, self.training)
+        return self.norm(hidden)
+
+
+class Hybrid(nn.Module):
+    """A packed network under a graph head, with the face of the other models.
+
+    Parameters
+    ----------
+    network
+        Token ids to hidden states: a Transformer or a recurrent network; shared, not copied.
+    config
+        The head's shape.
+    tokenizer
+        What makes the ids; it says which special tokens stand around a sequence. None where there are none.
+
+    Raises
+    ------
+    BadInput
+        `config` names a layer that the network lacks.
+    """
+
+    def __init__(self, network: Any, config: HybridConfig, tokenizer: Any = None) -> None:
+        super().__init__()
+        depth = network.config.layers + 1
+        if not -depth <= config.layer < depth:
+            raise BadInput(f"HybridConfig.layer: the network has layers {-depth} to {depth - 1}, got {config.layer}.")
+        self.config, self.tokenizer = config, tokenizer
+        self.network = network if config.features == "model" else None
+        self.letters = None if self.network is not None else nn.Embedding(network.config.vocabulary_size, config.width)
+        self.head = GraphHead(network.config.width if self.letters is None else config.width, config)
+        self.around = (0, 0) if tokenizer is None else (len(tokenizer.prefix), len(tokenizer.suffix))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.head.out.weight.device
+
+    def nodes(self, tokens: TokensT, boundaries: BoundariesT) -> HiddenT:
+        """What every node begins with.
+
+        Parameters
+        ----------
+        tokens
+            int64 (tokens,).
+        boundaries
+            int64 (sequences + 1,).
+
+        Returns
+        -------
+        torch.Tensor
+            (tokens, features).
+        """
+        if self.letters is not None:
+            return self.letters(tokens)
+        assert self.network is not None
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.config.train_network):
+            if self.config.layer in (-1, self.network.config.layers):
+                return self.network(tokens, boundaries)
+            return self.network.hidden_states(tokens, boundaries)[self.config.layer]
+
+    def forward(self, tokens: TokensT, boundaries: BoundariesT, edges: Graph | None = None) -> torch.Tensor:
+        """Predictions.
+
+        Parameters
+        ----------
+        tokens
+            int64 (tokens,).
+        boundaries
+            int64 (sequences + 1,).
+        edges
+            int64 (2, n) over the packed tokens, see `glmkit.models.networks.graph`; None for no graph (the ablation).
+
+        Returns
+        -------
+        torch.Tensor
+            (tokens, outputs), or (sequences, outputs) for a pooled head.
+
+        Raises
+        ------
+        BadInput
+            Edges that do not belong to this batch.
+        """
+        if edges is None:
+            edges = tokens.new_zeros(2, 0)
+        check(edges, boundaries)
+        hidden = self.head(self.nodes(tokens, boundaries), edges.to(tokens.device))
+        if self.config.pool == "mean":
+            hidden = pool_hidden(hidden, boundaries, "mean", around=self.around)
+        return self.head.out(hidden)
+
+    def train(self, mode: bool = True) -> "Hybrid":
+        """Training mode; a language model that is only measured stays in evaluation mode.
+
+        Parameters
+        ----------
+        mode
+            False for evaluation.
+
+        Returns
+        -------
+        Hybrid
+            Itself.
+        """
+        super().train(mode)
+        if self.network is not None and not self.config.train_network:
+            self.network.eval()
+        return self
+
+
+def _message_layer(config: HybridConfig) -> nn.Module:
+    """One round of messages; a node always hears itself."""
+    from torch_geometric.nn import (  # here, for it takes seconds to load and every head's module is loaded at once
+        GATv2Conv,
+        SAGEConv,
+    )
+
+    if config.kind == "sage":
+        return SAGEConv(config.width, config.width)
+    return GATv2Conv(config.width, config.width // config.heads, heads=config.heads)

@@ -1,0 +1,12 @@
+from .kv_cache import Cache as Cache
+from .mixers import Attention as Attention
+from .mixers import Convolution as Convolution
+from .mlstm import MLSTM as MLSTM
+from .mlstm import MLSTMConfig as MLSTMConfig
+from .packing import pack as pack
+from .recurrent import LSTM as LSTM
+from .recurrent import LSTMConfig as LSTMConfig
+from .stepwise import by_step as by_step
+from .transformer import Block as Block
+from .transformer import Transformer as Transformer
+from .transformer_config import TransformerConfig as TransformerConfig

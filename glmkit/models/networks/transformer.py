@@ -1,0 +1,352 @@
+"""One Transformer for every modality and family, run packed.
+
+`TransformerConfig` says which published architecture it is: pre-norm and rotary as ESM-2 (Lin et al. 2023,
+doi:10.1126/science.ade2574), post-norm with learned positions as BERT and RoBERTa, causal as GPT-NeoX, or with local attention
+and convolutions for long DNA. There is no padding inside: see `layout`, `mixers` and `attention`.
+
+Dropout stands on the residual branches and not on the attention weights, where it would cost the fused kernels.
+"""
+
+import math
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from glmkit.axes import BoundariesT, HiddenT, TokensT
+from glmkit.errors import BadInput
+from glmkit.models.networks.mixers import Attention, Convolution
+from glmkit.models.networks.packed_layout import Chosen, Layout, lay_out
+from glmkit.models.networks.transformer_config import TransformerConfig
+
+MASKED_IN_TRAINING = 0.15 * 0.8  # share of mask tokens that ESM's token dropout was trained with
+
+
+class Transformer(nn.Module):
+    """Token ids to hidden states, packed.
+
+    Parameters
+    ----------
+    config
+        The network's shape.
+    """
+
+    segment_of: torch.Tensor | None
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(config.vocabulary_size, config.width)
+        self.positions = nn.Embedding(config.maximum_positions, config.width) if config.positions == "learned" else None
+        self.segments = nn.Embedding(config.segments, config.width) if config.segments else None
+        starts = torch.tensor(config.segment_starts, dtype=torch.int64)
+        table = torch.bucketize(torch.arange(config.vocabulary_size), starts, right=True) - 1 if len(starts) else None
+        self.register_buffer("segment_of", table, persistent=False)  # int64 (vocab,): it follows from the configuration
+        self.embedding_norm = new_norm(config) if config.embedding_norm else None
+        self.layers = nn.ModuleList(Block(config, layer) for layer in range(config.layers))
+        self.norm = new_norm(config) if config.norm == "pre" else None
+        self._initialise()
+
+    def _initialise(self) -> None:
+        """Normal weights; 0.02 is BERT's spread at width 768, and narrower networks need more to pass the same signal on."""
+        spread = min(0.02 * math.sqrt(768 / self.config.width), 0.06)
+        for name, parameter in self.named_parameters():
+            if parameter.dim() != 2:
+                continue
+            residual = name.endswith(("out.weight", "down.weight"))
+            nn.init.normal_(parameter, std=spread / (math.sqrt(2 * self.config.layers) if residual else 1))
+        nn.init.normal_(self.embedding.weight, std=0.1)
+        for module in self.modules():
+            if isinstance(module, nn.Linear) and module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+    def forward(self, tokens: TokensT, boundaries: BoundariesT, positions: torch.Tensor | None = None) -> HiddenT:
+        """Hidden states of the last layer.
+
+        Parameters
+        ----------
+        tokens
+            int64 (tokens,), all sequences one after another.
+        boundaries
+            int64 (sequences + 1,).
+        positions
+            int64 (scored,) indices into the packed tokens; the last block then works at these alone. All if None.
+
+        Returns
+        -------
+        torch.Tensor
+            Float (tokens, width), or (scored, width) in the order of `positions`.
+        """
+        hidden, layout = self._embed(tokens, boundaries, positions)
+        last = len(self.layers) - 1
+        for number, layer in enumerate(self.layers):
+            hidden = layer(hidden, layout, layout.chosen if number == last else None)
+        if self.norm is not None:
+            hidden = self.norm(hidden)
+        return layout.given_back(hidden) if layout.chosen is None else hidden[layout.chosen.back]
+
+    def hidden_states(self, tokens: TokensT, boundaries: BoundariesT) -> list[HiddenT]:
+        """Hidden states before the first layer and after each one.
+
+        Parameters
+        ----------
+        tokens
+            int64 (tokens,).
+        boundaries
+            int64 (sequences + 1,).
+
+        Returns
+        -------
+        list of torch.Tensor
+            ``layers + 1`` tensors (tokens, width); the last has passed the final norm, if there is one.
+        """
+        hidden, layout = self._embed(tokens, boundaries)
+        states = [hidden]
+        for layer in self.layers:
+            states.append(layer(states[-1], layout))
+        if self.norm is not None:
+            states[-1] = self.norm(states[-1])
+        return [layout.given_back(state) for state in states]
+
+    def attentions(self, tokens: TokensT, boundaries: BoundariesT) -> list[torch.Tensor]:
+        """Attention weights of every sequence.
+
+        Parameters
+        ----------
+        tokens
+            int64 (tokens,).
+        boundaries
+            int64 (sequences + 1,).
+
+        Returns
+        -------
+        list of torch.Tensor
+            Float32 (layers, heads, length, length) for each sequence, special tokens included; rows sum to 1. Blocks that mix by
+            convolution have none and are left out.
+
+        Raises
+        ------
+        BadInput
+            No block of the network has attention.
+        """
+        hidden, layout = self._embed(tokens, boundaries)
+        kept: list[list[torch.Tensor]] = []
+        for layer in cast("list[Block]", list(self.layers)):
+            if isinstance(layer.mixer, Attention):
+                kept.append(layer.mixer.weights(layer.entering(hidden), layout))
+            hidden = layer(hidden, layout)
+        if not kept:
+            raise BadInput("This network mixes by convolution alone, so it has no attention weights. Choose one with attention.")
+        stacked = [torch.stack(layers) for layers in zip(*kept, strict=True)]
+        if layout.order is None:
+            return stacked
+        visited = layout.order[layout.edges[:-1].long()].cpu()  # first token of each sequence, in the caller's numbering
+        return [stacked[place] for place in torch.argsort(visited).tolist()]
+
+    def _embed(self, tokens: TokensT, boundaries: BoundariesT, positions: torch.Tensor | None = None) -> tuple[HiddenT, Layout]:
+        config = self.config
+        rotary = config.width // config.heads if config.positions == "rotary" else None
+        tokens, layout = lay_out(tokens, boundaries, rotary, positions)
+        hidden = self.embedding(tokens)
+        if config.token_dropout is not None:
+            hidden = hidden * mask_scale(tokens == config.token_dropout, layout)[:, None].to(hidden.dtype)
+        return self.place(hidden, tokens, layout.place, layout.longest), layout
+
+    def place(self, hidden: HiddenT, tokens: TokensT, place: torch.Tensor, longest: int) -> HiddenT:
+        """Add what tells a token's place and segment to its embedding.
+
+        Parameters
+        ----------
+        hidden
+            (tokens, width).
+        tokens
+            int64 (tokens,): the ids, which say the segments.
+        place
+            int64 (tokens,), from 0.
+        longest
+            One more than the largest place.
+
+        Returns
+        -------
+        torch.Tensor
+            (tokens, width).
+
+        Raises
+        ------
+        BadInput
+            A sequence is longer than the learned positions reach.
+        """
+        if self.positions is not None:
+            if longest > self.config.maximum_positions:
+                raise BadInput(
+                    f"A sequence has {longest} tokens (special ones included), but this model has learned positions for "
+                    f"{self.config.maximum_positions}. Cut it into windows of at most that many."
+                )
+            hidden = hidden + self.positions(place)
+        if self.segments is not None:
+            hidden = hidden + (self.segments.weight[0] if self.segment_of is None else self.segments(self.segment_of[tokens]))
+        if self.embedding_norm is not None:
+            hidden = self.embedding_norm(hidden)
+        return hidden
+
+
+class Block(nn.Module):
+    """Mixing and feed-forward, each on a residual branch.
+
+    Parameters
+    ----------
+    config
+        The network's shape.
+    layer
+        Number of the block, from 0.
+    """
+
+    def __init__(self, config: TransformerConfig, layer: int = 0) -> None:
+        super().__init__()
+        self.pre, self.activation, self.dropout = config.norm == "pre", config.activation, config.dropout
+        kind, bias = config.mixes(layer), config.biases == "all"
+        self.attention_norm = new_norm(config)
+        self.mixer = (
+            Convolution(config) if kind == "convolution" else Attention(config, config.window if kind == "local" else None)
+        )
+        self.feedforward_norm = new_norm(config)
+        self.up = nn.Linear(config.width, config.feedforward * (2 if config.activation == "swiglu" else 1), bias=bias)
+        self.down = nn.Linear(config.feedforward, config.width, bias=bias)
+
+    def forward(self, hidden: HiddenT, layout: Layout, chosen: Chosen | None = None) -> HiddenT:
+        """One block.
+
+        Parameters
+        ----------
+        hidden
+            (tokens, width), laid out.
+        layout
+            Of the batch.
+        chosen
+            Positions to give an answer for; all if None.
+
+        Returns
+        -------
+        torch.Tensor
+            (tokens or scored, width).
+        """
+        mixed = self.mixer(self.entering(hidden), layout, chosen)
+        return self.after(hidden if chosen is None else hidden[chosen.index], mixed)
+
+    def entering(self, hidden: HiddenT) -> HiddenT:
+        """What the mixer is given: the states, behind a norm if norms stand first.
+
+        Parameters
+        ----------
+        hidden
+            (tokens, width).
+
+        Returns
+        -------
+        torch.Tensor
+            (tokens, width).
+        """
+        return self.attention_norm(hidden) if self.pre else hidden
+
+    def after(self, hidden: HiddenT, mixed: HiddenT) -> HiddenT:
+        """The rest of the block, token by token.
+
+        Parameters
+        ----------
+        hidden
+            (tokens, width): what entered the block.
+        mixed
+            (tokens, width): what the mixer made of it.
+
+        Returns
+        -------
+        torch.Tensor
+            (tokens, width).
+        """
+        hidden = hidden + self._dropped(mixed)
+        if self.pre:
+            return hidden + self._dropped(self.feed_forward(self.feedforward_norm(hidden)))
+        hidden = self.attention_norm(hidden)
+        return self.feedforward_norm(hidden + self._dropped(self.feed_forward(hidden)))
+
+    def feed_forward(self, x: HiddenT) -> HiddenT:
+        """Up, activation, down.
+
+        Parameters
+        ----------
+        x
+            (tokens, width).
+
+        Returns
+        -------
+        torch.Tensor
+            (tokens, width).
+        """
+        return self.down(activate(self.up(x), self.activation))
+
+    def _dropped(self, x: HiddenT) -> HiddenT:
+        return F.dropout(x, self.dropout, True) if self.training and self.dropout else x
+
+
+def activate(x: torch.Tensor, activation: str) -> torch.Tensor:
+    """A non-linearity by name.
+
+    Parameters
+    ----------
+    x
+        (tokens, feedforward), or twice as wide for ``swiglu``, the gate first.
+    activation
+        One of `TransformerConfig`'s.
+
+    Returns
+    -------
+    torch.Tensor
+        (tokens, feedforward).
+    """
+    if activation == "swiglu":
+        gate, signal = x.chunk(2, -1)
+        return F.silu(gate) * signal
+    if activation in {"gelu", "gelu_tanh"}:
+        return F.gelu(x, approximate="tanh" if activation == "gelu_tanh" else "none")
+    return F.relu(x) if activation == "relu" else F.silu(x)
+
+
+def mask_scale(masked: torch.Tensor, layout: Layout) -> torch.Tensor:
+    """ESM's token dropout: what each token's embedding is multiplied by.
+
+    Parameters
+    ----------
+    masked
+        bool (tokens,): which tokens are masks.
+    layout
+        Of the batch; the share of masks is that of each sequence, never that of the batch.
+
+    Returns
+    -------
+    torch.Tensor
+        Float32 (tokens,): 0 at masks.
+    """
+    edges = layout.edges.long()
+    lengths = edges.diff()
+    running = F.pad(masked.cumsum(0), (1, 0))
+    share = (running[edges[1:]] - running[edges[:-1]]).float() / lengths
+    scale = (1 - MASKED_IN_TRAINING) / (1 - share)
+    return torch.repeat_interleave(scale, lengths).masked_fill(masked, 0.0)
+
+
+def new_norm(config: TransformerConfig) -> nn.Module:
+    """A fresh norm over a token's features.
+
+    Parameters
+    ----------
+    config
+        The network's shape.
+
+    Returns
+    -------
+    torch.nn.Module
+        LayerNorm or RMSNorm.
+    """
+    kind = nn.LayerNorm if config.norm_kind == "layer" else nn.RMSNorm
+    return kind(config.width, eps=config.norm_epsilon)

@@ -1,0 +1,142 @@
+"""New sequences from a model.
+
+A causal model writes from left to right, which draws from the very distribution it was trained to fit. A masked model defines no
+distribution over whole sequences; with `steps` it fills in masks a few places at a time, in an order drawn at random, which gives
+plausible sequences and no more than that (Wang & Cho 2019, arXiv:1902.04094, discuss what such chains sample).
+
+Only letters are drawn (`tokenizer.maskable`: no special token, no N or X), and the end token where the model's family has one.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from glmkit.errors import BadInput
+from glmkit.score.unmask import unmask
+from glmkit.score.windows.batches import BATCH_TOKENS, encode, evaluating
+from glmkit.score.windows.continuation import Continuation
+from glmkit.score.windows.sampling import Sampling, draw, probabilities
+from glmkit.tokens.sequences import tokens_over_base
+
+
+def generate(
+    model: Any,
+    n: int,
+    prompt: str = "",
+    *,
+    length: int,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+    seed: int = 0,
+    steps: int = 0,
+    batch_tokens: int = BATCH_TOKENS,
+) -> list[str]:
+    """Generate sequences.
+
+    Parameters
+    ----------
+    model
+        A LanguageModel; it is left in the mode it was in.
+    n
+        Sequences.
+    prompt
+        What each of them begins with.
+    length
+        Tokens of a sequence, those of the prompt among them. A model whose family marks the end may stop earlier.
+    temperature, top_k, top_p
+        As in :class:`glmkit.score.windows.sampling.Sampling`; applied in this order.
+    seed
+        0 or more. Sequence i depends on `seed` and i, not on `n` or on the batch.
+    steps
+        For a masked model: passes in which the masks are filled in, from 1 (all at once, each without regard to the others) to
+        one a token. 0 for a causal model.
+    batch_tokens
+        Tokens of a batch: memory against speed, never the result.
+
+    Returns
+    -------
+    list of str
+        Without special tokens. A model that reads no start token draws the first letter of an empty prompt uniformly.
+
+    Raises
+    ------
+    BadInput
+        A number out of range, a letter in the prompt that the tokenizer does not know, a length below the prompt's or beyond the
+        model's context, overlapping k-mers, or a model of the other kind.
+    """
+    sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p)
+    start = _start(model, n, prompt, length, seed, steps)
+    generators = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(n)]
+    at_once = max(1, batch_tokens // (length + len(model.tokenizer.prefix) + len(model.tokenizer.suffix)))
+    out: list[str] = []
+    with evaluating(model):
+        for first in range(0, n, at_once):
+            batch = generators[first : first + at_once]
+            ids = unmask(model, start, length, batch, sampling, steps) if steps else _write(model, start, length, batch, sampling)
+            out += [model.tokenizer.decode(item) for item in ids]
+    return out
+
+
+def _start(model: Any, n: int, prompt: str, length: int, seed: int, steps: int) -> np.ndarray:
+    """The prompt's ids, int64 (prompt,), after everything about the call has been checked."""
+    tokenizer, causal = model.tokenizer, bool(model.network.config.causal)
+    for name, value, least in (("n", n, 1), ("length", length, 1), ("seed", seed, 0), ("steps", steps, 0)):
+        if value < least:
+            raise BadInput(f"{name}: expected {least} or more, got {value}.")
+    if causal and steps:
+        raise BadInput(f"steps={steps} is for masked models; this one is causal and writes from left to right. Leave steps out.")
+    if not causal and not steps:
+        raise BadInput(
+            "This model is masked: it fills gaps and does not write on. Use a causal model, or steps= to fill in masks in so many "
+            "passes, which gives plausible sequences but no draws from a distribution."
+        )
+    if tokens_over_base(tokenizer) > 1:
+        raise BadInput(
+            "Overlapping k-mers repeat each other's bases, so they cannot be drawn one by one. Use single bases or BPE."
+        )
+    try:
+        ids = encode(model, [prompt])[0].astype(np.int64) if prompt else np.zeros(0, np.int64)
+    except BadInput as error:
+        error.add_note("It is in the prompt.")
+        raise
+    if len(ids) > length:
+        raise BadInput(f"length: the prompt alone has {len(ids)} tokens, got {length}. Ask for more, or shorten the prompt.")
+    around = len(tokenizer.prefix) + len(tokenizer.suffix)
+    if length + around > model.context:
+        raise BadInput(
+            f"length: {length} tokens{f' and {around} special ones' if around else ''} are beyond the model's context of "
+            f"{model.context}. Ask for at most {model.context - around}."
+        )
+    return ids
+
+
+def _write(
+    model: Any, start: np.ndarray, length: int, generators: list[np.random.Generator], sampling: Sampling
+) -> list[np.ndarray]:
+    """Continue the prompt from left to right; a sequence that has ended is no longer computed."""
+    tokenizer = model.tokenizer
+    letters = np.asarray(tokenizer.maskable)
+    allowed, end = letters.copy(), -1
+    if tokenizer.suffix:
+        end = int(tokenizer.suffix[0])
+        allowed[end] = True
+    prefix = np.array([*tokenizer.prefix, *start], dtype=np.int64)
+    written = np.empty((len(generators), length - len(start)), dtype=np.int64)
+    stops = np.full(len(generators), written.shape[1])
+    running = np.arange(len(generators))
+    text = Continuation(model, prefix, len(generators))
+    for place in range(written.shape[1]):
+        if place or len(prefix):
+            distribution = probabilities(text.logits(), allowed, sampling)
+        else:
+            distribution = np.tile(letters / letters.sum(), (len(running), 1))
+        chosen = draw(distribution, [generators[i] for i in running])
+        written[running, place] = chosen
+        going = chosen != end
+        stops[running[~going]] = place
+        running = running[going]
+        if not len(running):
+            break
+        text.append(chosen, going)
+    return [np.concatenate([start, row[:stop]]) for row, stop in zip(written, stops, strict=True)]

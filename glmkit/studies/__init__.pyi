@@ -1,0 +1,10 @@
+from . import doctor as doctor
+from . import files as files
+from . import kernels as kernels
+from . import notebook as notebook
+from . import report as report
+from . import run as run
+from . import schedule as schedule
+from . import study as study
+from . import tracking as tracking
+from .notebook.stage import open_stage as open_stage

@@ -1,0 +1,1 @@
+"""Diagnosis of the machine: hardware, programs and versions, with remedies."""

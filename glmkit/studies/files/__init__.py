@@ -1,0 +1,1 @@
+"""Files of a run: records, logs, notebooks, configuration and secrets."""

@@ -1,0 +1,1 @@
+"""Execution of one notebook: the stage interface and the papermill engine."""

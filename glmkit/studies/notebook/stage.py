@@ -1,0 +1,272 @@
+"""What a stage notebook calls: ``run = open_stage(out)``, then ``run.log``, ``run.table``, ``run.figure``, ``run.finish()``.
+
+The same lines work wherever the notebook runs. Under ``glmkit run`` a job has opened the MLflow run already and says so in
+the environment; the stage attaches to it, and the job decides how it ended. Alone (JupyterLab, plain papermill) the stage
+opens a run of its own, forwards its metrics from a thread, and ``finish`` closes it; a kernel that goes away before that
+leaves FAILED or KILLED, whichever is true.
+
+The training only ever appends to ``metrics.jsonl``: it never waits for a database.
+"""
+
+import atexit
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glmkit.errors import BadInput
+from glmkit.files import atomic_path, inside, workspace, write_text
+from glmkit.studies.files import record
+from glmkit.studies.files.metrics_log import Journal
+from glmkit.studies.files.run_folder import DONE
+from glmkit.studies.files.secrets import redact
+from glmkit.studies.notebook.figure_display import Picture
+from glmkit.studies.notebook.inputs import data_entry, finished_input, refuse_if_busy
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from glmkit.studies.tracking.forwarder import Forwarder
+
+STAGE_FOLDER = "GLMKIT_STAGE_FOLDER"
+MLFLOW_RUN = "GLMKIT_MLFLOW_RUN"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_open_here: dict[Path, "StageRun"] = {}
+
+
+def open_stage(
+    out: str | Path, parameters: dict[str, Any] | None = None, inputs: Sequence[str | Path] = (), *, title: str = ""
+) -> "StageRun":
+    """Open the folder that this notebook writes, and say in ``run.json`` that it is running.
+
+    Parameters
+    ----------
+    out
+        The stage's folder, relative to the workspace (see :func:`glmkit.files.workspace`).
+    parameters
+        What the stage was run with. By default the job's, or, alone, the notebook's own: the names that its parameters
+        cell annotates (``steps: int = 400``) with the values they have now.
+    inputs
+        Folders of the stages this one reads; each must be finished.
+    title
+        What the stage does, in one sentence, for the report.
+
+    Returns
+    -------
+    StageRun
+        What the notebook logs, tabulates and draws into, until it calls ``finish``.
+
+    Raises
+    ------
+    BadInput
+        `out` lies outside the workspace, is not the folder the job prepared, or is being written by another process; or a
+        stage in `inputs` is not finished, and the message names the notebook to run first.
+    ResourceError
+        The folder cannot be written.
+    """
+    folder = inside(workspace(), out)
+    if folder == workspace():
+        raise BadInput(
+            f"out={str(out)!r} is the workspace itself. Give the stage a folder of its own, such as runs/my_study/stage."
+        )
+    expected = os.environ.get(STAGE_FOLDER)
+    if expected and Path(expected).resolve() != folder:
+        raise BadInput(f"This job prepared {expected}, but the notebook opens {folder}. Leave the parameter out to glmkit run.")
+    read = [finished_input(item) for item in inputs]
+    if again := _open_here.get(folder):
+        again._close("KILLED", "The notebook opened this stage again.")
+    if not expected:
+        refuse_if_busy(folder)
+    if parameters is None:
+        parameters = record.read(folder).get("parameters") if expected else None
+    if parameters is None:
+        parameters = _annotated(sys._getframe(1).f_globals)
+    return StageRun(folder, parameters, read, attached=expected is not None, title=title)
+
+
+class StageRun:
+    """A stage while it runs; made by :func:`open_stage`.
+
+    Attributes
+    ----------
+    folder : Path
+        Where everything of the stage goes.
+    parameters : dict
+        What the stage was run with, secrets struck out.
+    """
+
+    def __init__(
+        self, folder: Path, parameters: dict[str, Any], inputs: list[dict[str, Any]], attached: bool, title: str = ""
+    ) -> None:
+        self.folder = folder
+        self._attached = attached
+        self._open = True
+        self._pid = os.getpid()
+        self._results: dict[str, list[Any]] = {"tables": [], "figures": [], "notes": []}
+        self._data: dict[str, dict[str, Any]] = {}
+        self._error_before = getattr(sys, "last_value", None)
+        self._forwarder: Forwarder | None = None
+        shown = self.parameters = redact(parameters)
+        mark = record.fingerprint({"parameters": shown, "inputs": inputs})
+        self._journal = Journal(folder / record.METRICS, fresh=record.read(folder).get("fingerprint") != mark)
+        changes: dict[str, Any] = {
+            "parameters": shown,
+            "inputs": inputs,
+            "fingerprint": mark,
+            "data": {},
+            "results": self._results,
+        }
+        changes |= {"title": redact(title)} if title else {}
+        self._run_id = os.environ.get(MLFLOW_RUN, "") if attached else ""
+        if not attached:
+            changes |= self._start_alone(shown)
+        record.update(folder, **changes, opened=record.now())
+        _open_here[folder] = self
+        atexit.register(self._closed_early)
+
+    def _start_alone(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Open an MLflow run of our own and follow the metrics; what ``run.json`` then says."""
+        from glmkit.studies.tracking import runs
+        from glmkit.studies.tracking.forwarder import Forwarder
+
+        (self.folder / DONE).unlink(missing_ok=True)  # what glmkit run finished here is about to be replaced
+        study, stage = self.folder.parent.name, self.folder.name
+        self._run_id = runs.open_alone(study, stage, parameters)
+        self._forwarder = Forwarder(self.folder, self._run_id)
+        self._forwarder.start()
+        who = record.process() | {"study": study, "stage": stage, "mlflow_run": self._run_id}
+        return who | {
+            "status": "RUNNING",
+            "started": record.now(),
+            "ended": None,
+            "seconds": None,
+            "error": None,
+            "versions": record.versions(),
+            "git": runs.git_commit(),
+        }
+
+    def path(self, name: str) -> Path:
+        """``folder / name``, which must stay inside the folder."""
+        return inside(self.folder, name)
+
+    def log(self, step: int, **metrics: float) -> None:
+        """Append one line of metrics; costs some microseconds and never waits for the tracking store.
+
+        Parameters
+        ----------
+        step
+            Optimiser step, or whatever the x axis is; at or above 0.
+        **metrics
+            Numbers by name; NaN stays NaN.
+        """
+        self._journal.log(step, metrics)
+
+    def table(self, table: "pd.DataFrame", name: str, caption: str = "", headline: bool = False) -> "pd.DataFrame":
+        """Write ``tables/<name>.csv`` and show it in the report; returns `table`, so that the cell shows it too.
+
+        Parameters
+        ----------
+        table
+            Columns ``x``, ``x_low`` and ``x_high`` (or ``value``, ``low``, ``high``) are drawn as an interval.
+        name
+            Letters, digits, ``-`` and ``_``.
+        caption
+            One sentence: what a row is, what the interval is over.
+        headline
+            Put it at the top of the report.
+        """
+        file = f"tables/{_checked(name)}.csv"
+        counted = table.index.name is None and table.index.dtype.kind in "iu"  # row numbers, which say nothing
+        write_text(self.folder / file, table.to_csv(index=not counted))
+        entry = {"name": name, "file": file, "caption": caption, "headline": bool(headline), "rows": len(table)}
+        self._record("tables", entry)
+        return table
+
+    def figure(self, figure: "Figure", name: str, caption: str = "") -> Picture:
+        """Write ``figures/<name>.svg`` and ``.png`` and show it in the report; the value returned shows it in the notebook."""
+        files = [f"figures/{_checked(name)}.{kind}" for kind in ("svg", "png")]
+        for file in files:
+            with atomic_path(self.folder / file) as temporary:
+                kind = file[-3:]
+                figure.savefig(
+                    temporary, format=kind, dpi=160, bbox_inches="tight", metadata={"Date": None} if kind == "svg" else None
+                )
+        self._record("figures", {"name": name, "files": files, "caption": caption})
+        return Picture(self.folder / files[1], inches=figure.get_figwidth())
+
+    def note(self, text: str) -> None:
+        """Put a sentence into the report: a verdict, a caveat."""
+        self._record("notes", str(text))
+
+    def data(self, name: str, source: str | Path) -> str:
+        """Record which data the stage used: the SHA-256 of a file or folder, or a hash that is already known.
+
+        Returns
+        -------
+        str
+            The hash.
+        """
+        entry = data_entry(name, source)
+        self._data[name] = entry
+        record.update(self.folder, data=self._data)
+        return str(entry["sha256"])
+
+    def finish(self) -> None:
+        """End the stage. Alone, this marks it FINISHED and closes its MLflow run; under ``glmkit run`` the job does."""
+        self._close("FINISHED", None)
+
+    def _record(self, kind: str, entry: Any) -> None:
+        """Add to the results; an entry of the same name (a cell run twice) is replaced."""
+        entries = self._results[kind]
+        entry = redact(entry)
+        same = [i for i, old in enumerate(entries) if old == entry or (isinstance(old, dict) and old["name"] == entry["name"])]
+        if same:
+            entries[same[0]] = entry
+        else:
+            entries.append(entry)
+        record.update(self.folder, results=self._results)
+
+    def _close(self, status: str, error: str | None) -> None:
+        if not self._open:
+            return
+        self._open = False
+        _open_here.pop(self.folder, None)
+        atexit.unregister(self._closed_early)
+        self._journal.close()
+        if self._attached:
+            record.update(self.folder, complete=status == "FINISHED")
+            return
+        from glmkit.studies.tracking import runs
+
+        if self._forwarder:
+            self._forwarder.stop()
+        ended = record.now()
+        started = record.read(self.folder).get("started")
+        seconds = record.seconds_between(started, ended)
+        record.update(self.folder, status=status, ended=ended, seconds=seconds, error=redact(error))
+        runs.close_run(self._run_id, status, self.folder)
+
+    def _closed_early(self) -> None:
+        """The kernel goes away without ``finish``: FAILED if a cell raised, else KILLED."""
+        if os.getpid() != self._pid:  # a forked child inherits the hook, not the stage
+            return
+        error = getattr(sys, "last_value", None)
+        if error is not None and error is not self._error_before:
+            self._close("FAILED", f"{type(error).__name__}: {error}")
+        else:
+            self._close("KILLED", "The kernel was shut down before run.finish().")
+
+
+def _annotated(names: dict[str, Any]) -> dict[str, Any]:
+    """The notebook's parameters: what its parameters cell annotates, one ``name: type = value`` a line."""
+    simple = (str, int, float, bool, list, tuple, type(None))
+    return {name: names[name] for name in names.get("__annotations__", {}) if isinstance(names.get(name, ...), simple)}
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise BadInput(f"{name!r} cannot name a table or figure. Use letters, digits, '-' and '_', 64 at most.")
+    return name

@@ -1,0 +1,1 @@
+"""Status, reports and comparison of runs."""

@@ -1,0 +1,93 @@
+"""``glmkit status --watch``: the table of a run, drawn anew while it runs.
+
+In a terminal the table stays in its place. Elsewhere (a log, a pipe) it is written once for each change of a stage's status, so
+that a night makes a page and not a book.
+"""
+
+import contextlib
+import re
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+from glmkit.files import workspace
+from glmkit.studies.files import record
+from glmkit.studies.kernels import gpus
+from glmkit.studies.report import status
+
+PAUSE = 2.0  # seconds between two looks
+_CLEAR = "\x1b[H\x1b[2J"
+_MEMORY = ("--query-gpu=index,memory.used,memory.total,utilization.gpu", "--format=csv,noheader,nounits")
+
+
+def watch(run: str | None = None, pause: float = PAUSE, out: TextIO | None = None) -> int:
+    """Show how a run stands until it ends.
+
+    Parameters
+    ----------
+    run
+        A run's name or folder; all runs if None.
+    pause
+        Seconds between two looks.
+    out
+        Where to; by default standard output.
+
+    Returns
+    -------
+    int
+        0 if it finished, or was left by Ctrl-C; 1 if the run failed or was killed.
+
+    Raises
+    ------
+    BadInput
+        There is no such run.
+    """
+    out = out or sys.stdout
+    folder = status.find_run(run) if run else None
+    shown: Any = None
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            states = _states(folder)
+            if out.isatty():
+                out.write(_CLEAR + _fitted(picture(folder)) + "\n")
+            elif states != shown:
+                out.write(("" if shown is None else "\n") + picture(folder) + "\n")
+            shown = states
+            out.flush()
+            if "RUNNING" not in states.values():
+                return int(folder is not None and bool({"FAILED", "KILLED"} & {status.run_status(folder)}))
+            time.sleep(pause)
+    return 0
+
+
+def picture(folder: Path | None) -> str:
+    """The table of a run, or of all of them, and below it the memory of the GPUs if anything runs."""
+    text = status.overview(workspace() / "runs") if folder is None else status.describe(folder)
+    memory = gpu_memory(gpus.ask(*_MEMORY)) if "RUNNING" in _states(folder).values() and shutil.which("nvidia-smi") else []
+    return "\n".join([text, *memory])
+
+
+def gpu_memory(said: str) -> list[str]:
+    """A line a GPU from what ``nvidia-smi`` says of index, memory used and there (MiB), and load (percent)."""
+    lines = []
+    for index, used, total, load in re.findall(r"^(\d+), (\d+), (\d+), (\d+|\[N/A\])", said, re.MULTILINE):
+        busy = f", {load} % busy" if load.isdecimal() else ""
+        lines.append(f"GPU {index}: {int(used) / 1024:.1f} of {int(total) / 1024:.1f} GiB{busy}")
+    return lines
+
+
+def _states(folder: Path | None) -> dict[str, str]:
+    """The status of each stage of a run and of the run itself; of each run if there is no `folder`."""
+    if folder is None:
+        return {path.parent.name: status.run_status(path.parent) for path in (workspace() / "runs").glob(f"*/{record.RECORD}")}
+    swept = status.swept_stages(status.points_of(folder))
+    return {name: state for name, _, state in [*status.stages_of(folder), *swept]} | {"": status.run_status(folder)}
+
+
+def _fitted(text: str) -> str:
+    """What fits the terminal, so that it never scrolls: the last lines go."""
+    size = shutil.get_terminal_size()
+    lines = [line[: size.columns] for line in text.splitlines()]
+    return "\n".join(lines if len(lines) < size.lines else [*lines[: size.lines - 2], "…"])

@@ -1,0 +1,1 @@
+"""The workflow: Snakemake, jobs, clusters and dry runs."""

@@ -1,0 +1,1 @@
+"""Scheduled runs by cron, systemd or jupyter-scheduler."""

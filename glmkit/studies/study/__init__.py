@@ -1,0 +1,1 @@
+"""Study files, notebook signatures, sweeps and plans."""

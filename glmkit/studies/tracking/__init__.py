@@ -1,0 +1,1 @@
+"""MLflow runs, stores and the model registry."""

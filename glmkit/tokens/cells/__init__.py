@@ -1,0 +1,5 @@
+"""Tokenizers of cells: ranked genes, and RNA with binned proteins or accessible peaks."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,13 @@
+from .csr_blocks import Cells as Cells
+from .csr_blocks import Read as Read
+from .csr_blocks import count_blocks as count_blocks
+from .csr_blocks import each_part as each_part
+from .csr_blocks import noted as noted
+from .geneformer import rank_tokenizer_from as rank_tokenizer_from
+from .inputs import are_cells as are_cells
+from .inputs import cell_ids as cell_ids
+from .inputs import cell_names as cell_names
+from .medians import gene_medians as gene_medians
+from .multimodal import CellTokenizer as CellTokenizer
+from .panel import Panel as Panel
+from .rank import RankTokenizer as RankTokenizer
