@@ -8,5 +8,5 @@ from ._shapley import shapley as shapley
 from ._shapley import shapley_features as shapley_features
 from .dependency import dependency_map as dependency_map
 from .explanation import Explanation as Explanation
-from .randomisation_test import randomise_weights as randomise_weights
-from .randomisation_test import weight_groups as weight_groups
+from .weight_randomisation import randomise_weights as randomise_weights
+from .weight_randomisation import weight_groups as weight_groups
