@@ -6,7 +6,7 @@ kinds differently tests the type (`SequenceHead`, `SequenceClassifier`), never t
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -26,6 +26,8 @@ class Head(nn.Module):
     ----------
     network
         Token ids to hidden states; shared, not copied.
+    names
+        Names of the classes (two or more) or of the numerical outputs (one or more).
     tokenizer
         Tokenizer of the network's ids.
     card
@@ -39,16 +41,22 @@ class Head(nn.Module):
         Attribute that names the outputs: ``classes`` or ``outputs``.
     options
         Keyword arguments of the constructor; each is an attribute too.
+
+    Raises
+    ------
+    BadInput
+        Too few names, or a repeated one.
     """
 
     kind: ClassVar[str]
-    naming: ClassVar[str] = "classes"
+    naming: ClassVar[Literal["classes", "outputs"]] = "classes"
     options: ClassVar[tuple[str, ...]] = ()
     out: nn.Linear
 
-    def __init__(self, network: Network, tokenizer: Any, card: dict[str, Any] | None = None) -> None:
+    def __init__(self, network: Network, names: Sequence[str], tokenizer: Any, card: dict[str, Any] | None = None) -> None:
         super().__init__()
         self.network, self.tokenizer, self.card = network, tokenizer, card or {}
+        setattr(self, self.naming, check_names(names, self.naming))
 
     @property
     def device(self) -> torch.device:
@@ -90,30 +98,30 @@ class SequenceClassifier(SequenceHead):
     classes: tuple[str, ...]
 
 
-class PooledLayers(SequenceHead):
-    """Pooling, one hidden layer and an output layer: the layers that `Classifier` and `Regressor` share.
+class PooledHead(SequenceHead):
+    """Pooling, one hidden layer and an output layer.
 
     Parameters
     ----------
     network
-        Token ids to hidden states.
-    outputs
-        Number of outputs, at least 1.
+        Token ids to hidden states; shared, not copied.
+    names
+        Names of the classes (two or more) or of the numerical outputs (one or more).
     tokenizer
         Tokenizer of the network's ids.
     card
-        Provenance of the model.
+        Provenance of the model: plain JSON values.
     pool
-        Pooling mode.
+        Pooling mode, see `glmkit.models.networks.pooling`.
     hidden
         Units of the hidden layer, at least 1; the network's width if None.
     dropout
-        Dropout probability before each layer during training, in [0, 1).
+        Dropout probability before each layer of the head during training, in [0, 1).
 
     Raises
     ------
     BadInput
-        An unknown pooling mode, or no hidden unit.
+        Too few names, a repeated one, an unknown pooling mode, or no hidden unit.
     """
 
     options = ("pool", "hidden", "dropout")
@@ -121,14 +129,15 @@ class PooledLayers(SequenceHead):
     def __init__(
         self,
         network: Network,
-        outputs: int,
+        names: Sequence[str],
         tokenizer: Any,
-        card: dict[str, Any] | None,
-        pool: Pool,
-        hidden: int | None,
-        dropout: float,
+        card: dict[str, Any] | None = None,
+        *,
+        pool: Pool = "mean",
+        hidden: int | None = None,
+        dropout: float = 0.0,
     ) -> None:
-        super().__init__(network, tokenizer, card)
+        super().__init__(network, names, tokenizer, card)
         check_pool(pool, tokenizer)
         width = network.config.width
         units = width if hidden is None else hidden
@@ -136,7 +145,7 @@ class PooledLayers(SequenceHead):
             raise BadInput(f"hidden: expected at least 1 unit of the head, got {hidden}.")
         self.pool, self.hidden, self.dropout = pool, units, dropout
         self.dense = nn.Linear(pooled_width(pool, width), units)
-        self.out = nn.Linear(units, outputs)
+        self.out = nn.Linear(units, len(names))
         for linear in (self.dense, self.out):
             nn.init.normal_(linear.weight, std=0.02)
             nn.init.zeros_(linear.bias)
@@ -159,8 +168,21 @@ class PooledLayers(SequenceHead):
         hidden = self.network(tokens, boundaries)
         return pool_hidden(hidden, boundaries, self.pool, tokens_over_base(self.tokenizer), self.around)
 
-    def predict(self, tokens: TokensT, boundaries: BoundariesT) -> torch.Tensor:
-        """Outputs of the last layer, (sequences, outputs); arguments as for `pooled`."""
+    def forward(self, tokens: TokensT, boundaries: BoundariesT) -> torch.Tensor:
+        """Class logits, or numerical outputs.
+
+        Parameters
+        ----------
+        tokens
+            Token ids, int64 (tokens,).
+        boundaries
+            Sequence boundaries, int64 (sequences + 1,).
+
+        Returns
+        -------
+        torch.Tensor
+            (sequences, outputs).
+        """
         vector = F.dropout(self.pooled(tokens, boundaries), self.dropout, self.training)
         vector = F.dropout(torch.tanh(self.dense(vector)), self.dropout, self.training)
         return self.out(vector)
@@ -194,24 +216,26 @@ def attach(model: Any, make: Callable[[dict[str, Any]], AnyHead], seed: int, **c
     return head.to(model.device).eval()
 
 
-def check_names(names: Sequence[str], what: str, least: int) -> tuple[str, ...]:
+def check_names(names: Sequence[str], naming: str) -> tuple[str, ...]:
     """Names of outputs as a tuple, or BadInput if there are too few or one occurs twice.
 
     Parameters
     ----------
     names
         Names of classes or outputs.
-    what
-        Subject of the message: what needs them.
-    least
-        Smallest number of names.
+    naming
+        ``classes`` (at least two) or ``outputs`` (at least one).
 
     Returns
     -------
     tuple of str
         The names.
     """
+    subject, least = {
+        "classes": ("A classifier needs two or more classes", 2),
+        "outputs": ("A regressor needs a list of one or more outputs", 1),
+    }[naming]
     if isinstance(names, str) or len(names) < least or len(set(names)) != len(names):
         given = repr(names) if isinstance(names, str) else list(names)
-        raise BadInput(f"{what} with different names, got {given}.")
+        raise BadInput(f"{subject} with different names, got {given}.")
     return tuple(names)

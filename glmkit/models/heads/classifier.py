@@ -3,73 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
-from glmkit.axes import BoundariesT, TokensT
-from glmkit.models.heads.base import PooledLayers, SequenceClassifier, attach, check_names
-from glmkit.models.language_model import Network
+from glmkit.models.heads.base import PooledHead, SequenceClassifier, attach
 from glmkit.models.networks.pooling import Pool
 
 
-class Classifier(PooledLayers, SequenceClassifier):
-    """Token ids to class logits of each sequence, packed.
-
-    Parameters
-    ----------
-    network
-        Token ids to hidden states.
-    classes
-        Names of the classes, two or more.
-    tokenizer
-        Tokenizer of the network's ids.
-    card
-        Provenance of the model: plain JSON values.
-    pool
-        Pooling mode, see `glmkit.models.networks.pooling`.
-    hidden
-        Units of the head's hidden layer; the network's width if None.
-    dropout
-        Dropout probability before each layer of the head during training, in [0, 1).
-
-    Raises
-    ------
-    BadInput
-        Fewer than two classes, a repeated name, an unknown pooling mode, or no hidden unit.
-    """
+class Classifier(PooledHead, SequenceClassifier):
+    """Token ids to class logits of each sequence, packed; `PooledHead` has the parameters."""
 
     kind = "classifier"
-
-    def __init__(
-        self,
-        network: Network,
-        classes: Sequence[str],
-        tokenizer: Any,
-        card: dict[str, Any] | None = None,
-        *,
-        pool: Pool = "mean",
-        hidden: int | None = None,
-        dropout: float = 0.0,
-    ) -> None:
-        named = check_names(classes, "A classifier needs two or more classes", 2)
-        super().__init__(network, len(named), tokenizer, card, pool, hidden, dropout)
-        self.classes = named
-
-    def forward(self, tokens: TokensT, boundaries: BoundariesT) -> torch.Tensor:
-        """Class logits.
-
-        Parameters
-        ----------
-        tokens
-            Token ids, int64 (tokens,).
-        boundaries
-            Sequence boundaries, int64 (sequences + 1,).
-
-        Returns
-        -------
-        torch.Tensor
-            (sequences, classes).
-        """
-        return self.predict(tokens, boundaries)
 
 
 def new_classifier(

@@ -19,7 +19,7 @@ from torch import nn
 from glmkit.axes import BoundariesT, HiddenT, TokensT
 from glmkit.data.gene_graph import GeneGraph
 from glmkit.errors import BadInput
-from glmkit.models.heads.base import SequenceClassifier, attach, check_names
+from glmkit.models.heads.base import SequenceClassifier, attach
 from glmkit.models.heads.hybrid import Features, GraphHead, HybridConfig, Layer
 from glmkit.models.language_model import Network
 from glmkit.models.networks.graph import Graph
@@ -33,7 +33,7 @@ class GeneHybrid(SequenceClassifier):
     ----------
     network
         Token ids to hidden states; shared, not copied.
-    classes
+    names
         Names of the classes, two or more.
     tokenizer
         Tokenizer of the network's ids: a RankTokenizer or a CellTokenizer.
@@ -65,7 +65,7 @@ class GeneHybrid(SequenceClassifier):
     def __init__(
         self,
         network: Network,
-        classes: Sequence[str],
+        names: Sequence[str],
         tokenizer: Any,
         card: dict[str, Any] | None = None,
         *,
@@ -78,8 +78,7 @@ class GeneHybrid(SequenceClassifier):
         dropout: float = 0.1,
         most: int = 0,
     ) -> None:
-        super().__init__(network, tokenizer, card)
-        self.classes = check_names(classes, "A classifier needs two or more classes", 2)
+        super().__init__(network, names, tokenizer, card)
         shape: dict[str, Any] = {
             "width": width,
             "layers": layers,
@@ -88,7 +87,7 @@ class GeneHybrid(SequenceClassifier):
             "features": features,
             "dropout": dropout,
         }
-        config = HybridConfig(outputs=len(classes), pool="mean", train_network=train_network, **shape)
+        config = HybridConfig(outputs=len(names), pool="mean", train_network=train_network, **shape)
         self.width, self.layers, self.messages, self.heads, self.features = width, layers, messages, heads, features
         self.train_network, self.dropout, self.most = train_network, dropout, most
         vocabulary = network.config.vocabulary_size

@@ -12,75 +12,34 @@ import torch
 
 from glmkit.axes import BoundariesT, TokensT
 from glmkit.errors import BadInput
-from glmkit.models.heads.base import PooledLayers, attach, check_names
+from glmkit.models.heads.base import PooledHead, attach
 from glmkit.models.language_model import Network
 from glmkit.models.networks.pooling import Pool
 
 
-class Regressor(PooledLayers):
-    """Token ids to numbers for each sequence, packed.
+class Regressor(PooledHead):
+    """Token ids to numbers for each sequence, packed; `PooledHead` has the parameters.
 
-    Parameters
+    Attributes
     ----------
-    network
-        Token ids to hidden states.
-    outputs
-        Names of the outputs, one or more.
-    tokenizer
-        Tokenizer of the network's ids.
-    card
-        Provenance of the model: plain JSON values.
-    pool
-        Pooling mode, see `glmkit.models.networks.pooling`.
-    hidden
-        Units of the head's hidden layer; the network's width if None.
-    dropout
-        Dropout probability before each layer of the head during training, in [0, 1).
-
-    Raises
-    ------
-    BadInput
-        No output, a repeated name, an unknown pooling mode, or no hidden unit.
+    shift, scale
+        Mean and standard deviation of the training targets, float32 (outputs,), in the unit of the targets.
     """
 
     kind = "regressor"
     naming = "outputs"
+    outputs: tuple[str, ...]
     shift: torch.Tensor
     scale: torch.Tensor
 
-    def __init__(
-        self,
-        network: Network,
-        outputs: Sequence[str],
-        tokenizer: Any,
-        card: dict[str, Any] | None = None,
-        *,
-        pool: Pool = "mean",
-        hidden: int | None = None,
-        dropout: float = 0.0,
-    ) -> None:
-        named = check_names(outputs, "A regressor needs a list of one or more outputs", 1)
-        super().__init__(network, len(named), tokenizer, card, pool, hidden, dropout)
-        self.outputs = named
-        self.register_buffer("shift", torch.zeros(len(named)))
-        self.register_buffer("scale", torch.ones(len(named)))
+    def __init__(self, network: Network, names: Sequence[str], tokenizer: Any, *card: Any, **options: Any) -> None:
+        super().__init__(network, names, tokenizer, *card, **options)
+        self.register_buffer("shift", torch.zeros(len(names)))
+        self.register_buffer("scale", torch.ones(len(names)))
 
     def forward(self, tokens: TokensT, boundaries: BoundariesT) -> torch.Tensor:
-        """Predicted values, in the unit of the targets.
-
-        Parameters
-        ----------
-        tokens
-            Token ids, int64 (tokens,).
-        boundaries
-            Sequence boundaries, int64 (sequences + 1,).
-
-        Returns
-        -------
-        torch.Tensor
-            (sequences, outputs).
-        """
-        return self.predict(tokens, boundaries) * self.scale + self.shift
+        """Predicted values in the unit of the targets, (sequences, outputs); arguments as for `PooledHead`."""
+        return super().forward(tokens, boundaries) * self.scale + self.shift
 
 
 def new_regressor(

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from glmkit.axes import BoundariesT, TokensT
-from glmkit.models.heads.base import Head, attach, check_names
+from glmkit.models.heads.base import Head, attach
 from glmkit.models.language_model import Network
 
 
@@ -23,7 +23,7 @@ class TokenClassifier(Head):
     ----------
     network
         Token ids to hidden states.
-    classes
+    names
         Names of the classes, two or more.
     tokenizer
         Tokenizer of the network's ids.
@@ -40,19 +40,20 @@ class TokenClassifier(Head):
 
     kind = "token classifier"
     options = ("dropout",)
+    classes: tuple[str, ...]
 
     def __init__(
         self,
         network: Network,
-        classes: Sequence[str],
+        names: Sequence[str],
         tokenizer: Any,
         card: dict[str, Any] | None = None,
         *,
         dropout: float = 0.0,
     ) -> None:
-        super().__init__(network, tokenizer, card)
-        self.classes, self.dropout = check_names(classes, "A classifier needs two or more classes", 2), dropout
-        self.out = nn.Linear(network.config.width, len(self.classes))
+        super().__init__(network, names, tokenizer, card)
+        self.dropout = dropout
+        self.out = nn.Linear(network.config.width, len(names))
         nn.init.normal_(self.out.weight, std=0.02)
         nn.init.zeros_(self.out.bias)
 
