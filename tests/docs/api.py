@@ -87,7 +87,7 @@ def index_page() -> str:
     rows = [(f":doc:`{name} <{name}>`", summary(name)) for name in order] + [
         (f":doc:`glmkit.{name} <glmkit.{name}>`", summary(f"glmkit.{name}")) for name in OUTSIDE
     ]
-    toc = [*top, *(f"glmkit.{name}" for name in OUTSIDE), "library"]
+    toc = ["glmkit", *top, *(f"glmkit.{name}" for name in OUTSIDE), "library"]
     return (
         f"{heading('API reference')}"
         "The public names of each package, from its docstrings. An object is described once, under its shortest name; a "
@@ -109,7 +109,7 @@ def package_page(package: str) -> str:
         text += f".. rubric:: Names\n\n{table(('name', 'content'), names)}\n"
     own = [name for name in sorted(entries, key=str.lower) if entries[name] == f"{package}.{name}"]
     text += "".join(entry(package, name) for name in own)
-    return text + toctree([name for name in below if name in exports()])
+    return text + toctree([name for name in below if name in exports() and package != "glmkit"])
 
 
 def entry(package: str, name: str) -> str:

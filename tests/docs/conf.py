@@ -43,6 +43,7 @@ html_title = "glmkit"
 html_static_path = [str(Path(__file__).parent / "static")]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
+html_copy_source = False
 html_theme_options = {
     "logo": {"text": "glmkit"},
     "navbar_align": "left",

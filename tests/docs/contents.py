@@ -1,7 +1,6 @@
 """The table of contents of the site, taken from the links of two pages."""
 
 import re
-from pathlib import PurePosixPath
 
 from tests.architecture.graph import ROOT
 
@@ -16,14 +15,13 @@ def links(text: str) -> list[str]:
     return _LINK.findall(re.sub(r"(?ms)^```.*?^```", "", text))
 
 
-def linked(page: str, suffixes: tuple[str, ...] = (".md",)) -> list[str]:
-    """Pages beside or below `page` that it links to, in its order, relative to it and without suffix."""
-    found = [PurePosixPath(link) for link in links((ROOT / page).read_text(encoding="utf-8"))]
-    inside = [link for link in found if link.suffix in suffixes and ".." not in link.parts]
-    return [str(link.with_suffix("")) for link in dict.fromkeys(inside)]
+def guide_groups() -> list[tuple[str, list[str]]]:
+    """Pages of the guide below each heading of its first page, in order."""
+    sections = re.split(r"(?m)^## (.+)$", (ROOT / GUIDE).read_text(encoding="utf-8"))[1:]
+    return [(caption, links(text)) for caption, text in zip(sections[::2], sections[1::2], strict=True)]
 
 
 def notebook_groups() -> list[tuple[str, list[str]]]:
     """Notebooks in the order of their table, by folder, each group with its caption."""
-    names = linked(NOTEBOOKS, (".ipynb",))
+    names = [link for link in links((ROOT / NOTEBOOKS).read_text(encoding="utf-8")) if link.endswith(".ipynb")]
     return [(caption, [name for name in names if name.startswith(f"{folder}/")]) for folder, caption in _CAPTIONS.items()]
