@@ -19,8 +19,12 @@ from tests.docs.contents import GUIDE, NOTEBOOKS, guide_groups, notebook_groups
 
 TO = ROOT / "dist/docs"
 COPIED = ("notebooks/**/*.md", "notebooks/*/*.ipynb", "notebooks/studies/*.yaml", "notebooks/pictures/*.png")
-ALSO = ("widgets/README.md", "tests/benchmarks/RESULTS.md", "glmkit/acquire/sample_data/README.md")
-TOP = ("CHANGELOG.md", "SECURITY.md", "CITATION.cff")
+ALSO = {
+    "Widgets": "widgets/README.md",
+    "Benchmarks": "tests/benchmarks/RESULTS.md",
+    "Sample data": "glmkit/acquire/sample_data/README.md",
+    "Security": "SECURITY.md",
+}
 
 
 def sources() -> dict[str, str | Path]:
@@ -28,11 +32,11 @@ def sources() -> dict[str, str | Path]:
     found: dict[str, str | Path] = {
         str(path.relative_to(ROOT)): path for pattern in COPIED for path in sorted(ROOT.glob(pattern)) if path.is_file()
     }
-    found |= {name: ROOT / name for name in (*ALSO, *TOP)}
+    found |= {name: ROOT / name for name in (*ALSO.values(), "CHANGELOG.md", "CITATION.cff")}
     found |= {f"api/{name}.rst": text for name, text in pages()}
     top = [GUIDE, NOTEBOOKS, "api/index", "CHANGELOG.md"]
     found["index.md"] = (ROOT / "README.md").read_text(encoding="utf-8") + toctrees([("", top)])
-    more = [("Also", [f"/{name}" for name in (*ALSO, "SECURITY.md")])]
+    more = [("More", [f"{title} </{name.removesuffix('.md')}>" for title, name in ALSO.items()])]
     found[GUIDE] = (ROOT / GUIDE).read_text(encoding="utf-8") + toctrees([*guide_groups(), *more])
     found[NOTEBOOKS] = (ROOT / NOTEBOOKS).read_text(encoding="utf-8") + toctrees(notebook_groups())
     return found

@@ -6,7 +6,6 @@ import inspect
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -77,7 +76,10 @@ def pages() -> Iterator[tuple[str, str]]:
     for package in packages():
         yield package, package_page(package)
     for module in OUTSIDE:
-        yield f"glmkit.{module}", f"{heading(f'glmkit.{module}')}.. automodule:: glmkit.{module}\n   :members:\n   :show-inheritance:\n"
+        yield (
+            f"glmkit.{module}",
+            f"{heading(f'glmkit.{module}')}.. automodule:: glmkit.{module}\n   :members:\n   :show-inheritance:\n",
+        )
 
 
 def index_page() -> str:
@@ -109,14 +111,17 @@ def package_page(package: str) -> str:
         text += f".. rubric:: Names\n\n{table(('name', 'content'), names)}\n"
     own = [name for name in sorted(entries, key=str.lower) if entries[name] == f"{package}.{name}"]
     text += "".join(entry(package, name) for name in own)
-    return text + toctree([name for name in below if name in exports() and package != "glmkit"])
+    short = [f"{name.removeprefix('glmkit.')} <{name}>" for name in below if name in exports()]
+    return text + (toctree(short) if package != "glmkit" else "")
 
 
 def entry(package: str, name: str) -> str:
     """The directive that documents one exported object."""
     thing = getattr(importlib.import_module(package), name)
     if inspect.isclass(thing):
-        return f".. autoclass:: {package}.{name}\n   :members:\n\n"
+        fields = ", ".join(getattr(thing, "_fields", ()))  # of a named tuple: its docstring describes them
+        left_out = f"   :exclude-members: {fields}\n" if fields else ""
+        return f".. autoclass:: {package}.{name}\n   :members:\n{left_out}\n"
     if callable(thing) and hasattr(thing, "__name__"):
         return f".. autofunction:: {package}.{name}\n\n"
     return f".. py:data:: {package}.{name}\n\n   {constant(exports()[package][name])}\n\n"

@@ -1,7 +1,6 @@
 """Sphinx configuration of the site. ``python -m tests.docs`` collects the pages and starts the build."""
 
 from pathlib import Path
-from typing import Any
 
 from docutils import nodes
 from sphinx.addnodes import pending_xref
