@@ -100,9 +100,9 @@ def test_names_in_the_text_exist(path: Path) -> None:
 
 def test_a_name_that_does_not_exist_is_found() -> None:
     code = (
-        "import glmkit\nfrom glmkit.score import embed, embedd\nfrom glmkit import plot\nplot.logoo\nglmkit.data.splits.nothing"
+        "import glmkit\nfrom glmkit.score import embed, no_such_verb\nfrom glmkit import plot\nplot.logoo\nglmkit.data.splits.nothing"
     )
-    assert missing_names(code) == ["glmkit.data.splits.nothing", "glmkit.plot.logoo", "glmkit.score.embedd"]
+    assert missing_names(code) == ["glmkit.data.splits.nothing", "glmkit.plot.logoo", "glmkit.score.no_such_verb"]
 
 
 @pytest.mark.parametrize("path", [path for path in PAGES if "`glmkit/" in path.read_text(encoding="utf-8")], ids=name_of)
