@@ -55,6 +55,12 @@ def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= LINES
 
 
+def test_the_results_of_the_readme_are_those_of_the_guide() -> None:
+    rows = [line for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if re.match(r"\|.*\[\.\d+, ", line)]
+    assert rows
+    assert set(rows) <= set((ROOT / "notebooks/guide/results.md").read_text(encoding="utf-8").splitlines())
+
+
 def test_every_page_and_notebook_is_in_the_contents_once() -> None:
     pages = [page for _, names in guide_groups() for page in names]
     assert sorted(pages) == [path.name for path in GUIDE_PAGES if path != ROOT / GUIDE]
@@ -99,9 +105,7 @@ def test_names_in_the_text_exist(path: Path) -> None:
 
 
 def test_a_name_that_does_not_exist_is_found() -> None:
-    code = (
-        "import glmkit\nfrom glmkit.score import embed, no_such_verb\nfrom glmkit import plot\nplot.logoo\nglmkit.data.splits.nothing"
-    )
+    code = "import glmkit\nfrom glmkit.score import embed, no_such_verb\nfrom glmkit import plot\nplot.logoo\nglmkit.data.splits.nothing"
     assert missing_names(code) == ["glmkit.data.splits.nothing", "glmkit.plot.logoo", "glmkit.score.no_such_verb"]
 
 

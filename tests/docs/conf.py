@@ -1,6 +1,7 @@
 """Sphinx configuration of the site. ``python -m tests.docs`` collects the pages and starts the build."""
 
 from pathlib import Path
+from typing import Any
 
 from docutils import nodes
 from sphinx.addnodes import pending_xref
@@ -79,7 +80,15 @@ def link_by_any_name(app: Sphinx, env: BuildEnvironment, node: pending_xref, con
     return env.domains["py"].resolve_xref(env, node["refdoc"], app.builder, "obj", name, node, content)
 
 
+def without_signature_of_protocols(
+    app: Sphinx, what: str, name: str, thing: Any, options: Any, given: str | None, returns: Any
+) -> Any:
+    """Leave out the signature of a protocol, which is never constructed."""
+    return ("", "") if given and what == "class" and getattr(thing, "_is_protocol", False) else None
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Connect the function above."""
+    """Connect the two functions above."""
     app.connect("missing-reference", link_by_any_name)
+    app.connect("autodoc-process-signature", without_signature_of_protocols)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
