@@ -23,7 +23,7 @@ def reliability(tables: Mapping[str, pd.DataFrame], heading: str = "") -> Figure
     ----------
     tables
         Name to a table with the columns ``claimed``, ``came_true``, ``low``, ``high`` and ``n``, as
-        :attr:`glmkit.evaluate.diagnostics.Calibration.table` is.
+        :attr:`glmkit.evaluate.Calibration.table` is.
     heading
         Title.
 

@@ -41,7 +41,7 @@ def audit_cells(
         n cells; read into memory where backed by a file, and never changed.
     labels, parts, groups
         Each a column of ``obs``, n values in its order, or a Series by name of cell (such as the ``parts`` and ``groups`` of a
-        :class:`glmkit.data.splits.CellSplit`). A cell without a label or a part is left out, and counted.
+        :class:`glmkit.data.CellSplit`). A cell without a label or a part is left out, and counted.
     noun
         What a group is, in sentences.
     name
