@@ -1,6 +1,6 @@
-# glmkit: the verbs. `make` alone lists them.
+# glmkit: the targets. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-all lint bench bench-gpu lab lock
+.PHONY: help env demo test test-all lint docs bench bench-gpu lab lock
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,10 +9,10 @@ CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 STUDY ?= notebooks/studies/bacterial_genes.yaml
 export MLFLOW_DISABLE_TELEMETRY := true
 
-help: ## list the verbs
+help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
 
-# The lock holds everything but torch, with hashes. torch is asked for by its one version, so that pip takes the build
+# The lock holds everything but torch, with hashes. torch is installed by its one version, so that pip takes the build
 # that suits this machine: CUDA from the index by default, a CPU wheel where pip is configured to find one.
 $(VENV)/.locked: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info[:2] < (3, 14) or sys.exit("glmkit needs Python 3.11 to 3.13; this is " + sys.version.split()[0] + ". Try: make env PYTHON=python3.11")'
@@ -42,13 +42,16 @@ lint: env ## ruff, mypy, numpydoc, codespell, and notebooks without outputs
 	$(BIN)/codespell $$(git ls-files | grep -vE '\.(gz|lock|png|svg|ipynb)$$')
 	$(BIN)/nbstripout --keep-id --verify $$(git ls-files '*.ipynb')
 
-bench: env ## time glmkit against its peers, side by side
+docs: env ## build the site of the guide, the notebooks and the API reference below dist/docs/html
+	$(BIN)/python -m tests.docs
+
+bench: env ## time glmkit next to the usual tools
 	$(BIN)/python -m tests.benchmarks
 
 bench-gpu: env ## the same on a CUDA device
 	$(BIN)/python tests/benchmarks/gpu/models.py
 
-lab: env ## open JupyterLab on the notebooks, and MLflow beside it
+lab: env ## open JupyterLab on the notebooks, and MLflow
 	$(BIN)/glmkit lab
 
 lock: env ## write requirements.lock; UPGRADE=1 resolves every version anew

@@ -10,7 +10,7 @@ from glmkit.errors import BadInput
 from glmkit.train import LargeRun, Machine, training_budget
 from glmkit.train.budget import H100
 
-PAGE = Path(__file__).parents[3] / "notebooks/scale.md"
+PAGE = Path(__file__).parents[3] / "notebooks/guide/scale.md"
 BILLION = LargeRun(width=2048, depth=20, tokens=1e12)
 SPREAD = replace(BILLION, width=5120, depth=48, shard=True, recompute=True, pass_tokens=65_536)
 
@@ -41,7 +41,7 @@ def tables() -> dict[str, str]:
         ["one checkpoint", "12 × parameters", size(one.checkpoint_bytes)],
         ["steps", "tokens / tokens a step", f"{one.steps:,.0f}"],
         ["state on each GPU", "22 × parameters", size(one.state_bytes)],
-        ["activations of a pass", "34 × depth × width × tokens a pass", size(one.activation_bytes)],
+        ["activations of a micro-batch", "34 × depth × width × tokens a micro-batch", size(one.activation_bytes)],
         ["sent by each GPU in a step", "2 × 4 × parameters × (GPUs − 1) / GPUs", size(one.traffic_bytes)],
         ["time of that, of a step's computing", "bytes / network / seconds", f"{one.traffic_share:.0%}"],
     ]
@@ -57,9 +57,9 @@ def tables() -> dict[str, str]:
     by_size = []
     for name, run in {
         "1 × 10⁹, a copy on each GPU": BILLION,
-        "1 × 10⁹, spread": replace(BILLION, shard=True),
+        "1 × 10⁹, sharded": replace(BILLION, shard=True),
         "15 × 10⁹, a copy on each GPU": replace(SPREAD, shard=False),
-        "15 × 10⁹, spread": SPREAD,
+        "15 × 10⁹, sharded": SPREAD,
     }.items():
         found = training_budget(run)
         words = [size(found.state_bytes), size(found.activation_bytes), "yes" if found.fits else "no"]

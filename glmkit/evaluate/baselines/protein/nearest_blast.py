@@ -4,7 +4,7 @@ BLAST says which alignments are unlikely by chance; how alike the two sequences 
 are ranked by E-value, and each lends its label in proportion to its identity. A sequence without a hit gets the mean label:
 the method abstains, and a table that holds it shows how much of a task mere relatives can solve.
 
-BLAST rather than MMseqs2 (:class:`glmkit.evaluate.NearestRelative`) where windows of DNA are short, where both strands count, or
+BLAST rather than MMseqs2 (:class:`glmkit.evaluate.baselines.protein.NearestRelative`) where windows of DNA are short, where both strands count, or
 where readers expect its E-values; for proteins it takes two to three times longer.
 
 References

@@ -168,7 +168,7 @@ class CompositionSVM(Fitted):
 class NearestRelative:
     """The label of the most similar training protein, by an MMseqs2 search; without a hit, the mean label.
 
-    For DNA take :class:`glmkit.evaluate.BlastNeighbour`: of windows of 121 bases with a quarter of them redrawn, ``blastn`` finds
+    For DNA take :class:`glmkit.evaluate.baselines.protein.BlastNeighbour`: of windows of 121 bases with a quarter of them redrawn, ``blastn`` finds
     94%, MMseqs2 89%.
 
     Parameters
