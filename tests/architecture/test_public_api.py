@@ -45,8 +45,8 @@ def test_a_name_is_reached_from_the_top_without_torch(name: str) -> None:
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
     module = importlib.import_module("glmkit.score")
-    with pytest.raises(AttributeError, match="embedd"):
-        module.embedd  # noqa: B018
+    with pytest.raises(AttributeError, match="embeddings"):
+        module.embeddings  # noqa: B018
 
 
 def test_stubs_are_in_the_source_tree() -> None:
