@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from glmkit.files import read_json, write_text
 from glmkit.studies.files import record
 from glmkit.studies.files.csv_format import show_number, view
@@ -23,6 +21,7 @@ from glmkit.studies.report.loss_curves import loss_curves
 from glmkit.studies.report.status import show_seconds, stages_of, stages_total
 from glmkit.studies.report.sweep_state import points_of, swept_stages
 from glmkit.studies.report.sweep_table import TABLE, write_sweep
+from glmkit.templates import render
 
 REPORT = "report.html"
 _HEADLINE_ROWS, _ROWS, _SWEEP_ROWS = 40, 15, 200
@@ -48,14 +47,8 @@ def write_report(run_folder: str | Path) -> Path:
     run = record.read(folder)
     stages = [_stage(folder / name, name, found, status) for name, found, status in stages_of(folder)]
     points = swept_stages(points_of(folder))
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    html = environment.get_template("report.html.j2").render(
+    html = render(
+        Path(__file__).with_name("report.html.j2"),
         title=_words(str(run.get("study") or run.get("name") or folder.name)),
         run=folder.name if run.get("study") not in (None, folder.name) else "",
         status=_overall(run, [stage["status"] for stage in stages] + [status for _, _, status in points]),
