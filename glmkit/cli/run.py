@@ -73,10 +73,10 @@ def _run_study(chosen: argparse.Namespace) -> bool:
         report = write_report(plan.folder)
         if text := headline(plan.folder):
             print(f"\n{text}\n")
-        if plan.bar and not chosen.until:
+        if plan.acceptance and not chosen.until:
             from glmkit.studies.tracking.registry import promote
 
-            print(promote(plan.study, plan.folder, plan.bar))
+            print(promote(plan.study, plan.folder, plan.acceptance))
         print(f"{plan.name}: done in {show_seconds(took(plan.folder))}.")
         print(f"report: {report}")
     return ran

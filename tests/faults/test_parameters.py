@@ -98,7 +98,7 @@ def test_name_that_is_not_an_identifier(refused: Refused, study: Path, name: str
 
 def test_YAML_duplicate_key(refused: Refused, study: Path) -> None:
     study.write_text(study.read_text() + "    notebook: first.ipynb\n")
-    assert f"{study}, line 7: the key 'notebook' is there twice (first on line 6). Remove one." in refused()
+    assert f"{study}, line 7: the key 'notebook' is defined twice (first on line 6). Remove one." in refused()
 
 
 def test_YAML_object_tag(refused: Refused, study: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ class _Loader(yaml.SafeLoader):
             if isinstance(key, list | dict):
                 raise BadInput(f"line {line}: a key must be a plain word")
             if key in seen:
-                raise BadInput(f"line {line}: the key {key!r} is there twice (first on line {seen[key]}). Remove one")
+                raise BadInput(f"line {line}: the key {key!r} is defined twice (first on line {seen[key]}). Remove one")
             seen[key] = line
         return super().construct_mapping(node, deep)
 

@@ -98,7 +98,7 @@ def test_names_are_plain_and_stay_apart() -> None:
         ("second.dropout", "second.dropuot", "sweep: second.dropuot is unknown to second.ipynb. Did you mean 'dropout'?"),
         ("second.dropout", "secnd.dropout", "second.dropout names".replace("second", "secnd") + " 'secnd', which is no stage."),
         ("second.dropout", "dropout", "'dropout' is no axis, expected stage.parameter"),
-        ("second.dropout", "second.out", "second.out is decided by the point's name"),
+        ("second.dropout", "second.out", "second.out follows from the point's name"),
         ("[0, 0.1, 0.3]", "[0, 1.5]", "sweep: second.dropout expects float in [0, 0.9], got 1.5"),
         ("[0, 0.1, 0.3]", "[0, none]", "sweep: second.dropout expects float in [0, 0.9], got"),
         ("[0, 0.1, 0.3]", "[0, 0.0]", "second.dropout holds 0.0 twice"),
