@@ -65,7 +65,7 @@ def watch(run: str | None = None, pause: float = PAUSE, out: TextIO | None = Non
 def picture(folder: Path | None) -> str:
     """The table of a run, or of all of them, and below it the memory of the GPUs if anything runs."""
     text = status.overview(workspace() / "runs") if folder is None else status.describe(folder)
-    memory = gpu_memory(gpus.ask(*_MEMORY)) if "RUNNING" in _states(folder).values() and shutil.which("nvidia-smi") else []
+    memory = gpu_memory(gpus.nvidia_smi(*_MEMORY)) if "RUNNING" in _states(folder).values() and shutil.which("nvidia-smi") else []
     return "\n".join([text, *memory])
 
 

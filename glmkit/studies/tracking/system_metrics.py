@@ -70,7 +70,7 @@ def sample() -> dict[str, float]:
         "system_memory_usage_megabytes": memory.used / 1e6,
         "stage_memory_usage_megabytes": _own_memory() / 1e6,
     }
-    said = gpus.ask(*_GPU) if shutil.which("nvidia-smi") else ""
+    said = gpus.nvidia_smi(*_GPU) if shutil.which("nvidia-smi") else ""
     for index, used, load in re.findall(r"^(\d+), (\d+), (\d+)", said, re.MULTILINE):
         values |= {
             f"gpu_{index}_memory_usage_megabytes": int(used) * 1.048576,
