@@ -34,7 +34,7 @@ def test_cron_lines_are_written_beside_others_listed_and_taken_away(clocks: Path
     (clocks / "crontab.txt").write_text("MAILTO=me\n0 5 * * * backup\n")
     assert main(["schedule", "toy", "--cron", "30 2 * * 1-5", "--backend", "cron", "--set", "first.steps=9"]) == 0
     head, shown = capsys.readouterr().out.splitlines()
-    assert head.split() == ["run", "when", "by", "next", "last", "what", "came", "of", "it"]
+    assert head.split() == ["run", "times", "backend", "next", "last", "outcome"]
     assert re.fullmatch(r"toy +30 2 \* \* 1-5 +cron +20\d\d-\d\d-\d\d 02:30", shown)
     lines = fake_clocks.crontab(clocks)
     assert lines[:2] == ["MAILTO=me", "0 5 * * * backup"]
