@@ -1,7 +1,7 @@
 """``glmkit lab``: JupyterLab and the MLflow server, started and ended together, reachable from this machine only.
 
-Both servers are bound to 127.0.0.1, and JupyterLab requires a token. The token and the database's address, which may contain a
-password, are passed in the environment, because every user of the machine can read a command line. Each server runs under a
+Both servers are bound to 127.0.0.1, and JupyterLab requires a token. Every user of the machine can read a command line. The token
+and the database's address, which may contain a password, are therefore passed in the environment. Each server runs under a
 guard (:mod:`glmkit.studies.kernels.child_guard`), so that it ends with this process even if this process is killed. If
 ``MLFLOW_TRACKING_URI`` names a server, its address is shown and no server is started.
 """

@@ -1,7 +1,7 @@
 """Delivery of clicks to Python while a cell runs.
 
 A running cell occupies the kernel's main thread. JupyterLab (4.4 and later) therefore addresses the messages of widgets to a
-*subshell*, a thread of the kernel (ipykernel 7 and later). ipykernel 7.4 overrides that address: it passes a message to the shell
+*subshell*, a thread of the kernel (ipykernel 7 and later). ipykernel 7.4 overrides that address. It passes a message to the shell
 that last wrote to the widget, so that an async cell can wait for the browser's reply. A widget that a running cell updates was
 always last written to by the busy main shell. Its clicks would wait for the end of the cell. :func:`listen_on_subshell` restores
 the plain rule for one widget: a message goes to the shell to which it is addressed.

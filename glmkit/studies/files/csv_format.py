@@ -1,7 +1,7 @@
 """Formatting of result tables from CSV files: numbers are rounded, and intervals are drawn on a common scale.
 
 A column ``x`` with columns ``x_low`` and ``x_high`` (or ``value``, ``low``, ``high``) becomes one cell, such as ``0.912``
-``0.893–0.931``, and a bar on a scale common to all rows. All other columns are shown unchanged.
+``0.893–0.931``. The interval is drawn as a bar on a scale common to all rows. Other columns are shown without an interval.
 """
 
 import csv
@@ -62,7 +62,13 @@ def view(path: Path, most: int = 40) -> View:
 
 
 def show_number(value: float) -> str:
-    """Format `value` with three decimals, or in another form if it is a whole number, very small or very large."""
+    """Format `value` with three decimals, or in another form if it is a whole number, very small or very large.
+
+    Examples
+    --------
+    >>> [show_number(value) for value in (0.91237, 400.0, 0.00012, 52_000.4)]
+    ['0.912', '400', '1.20e-04', '52,000']
+    """
     if not math.isfinite(value):
         return str(value)
     if value == int(value) and abs(value) < 1e15:

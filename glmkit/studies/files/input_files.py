@@ -1,6 +1,6 @@
 """Early checks of the input files named by parameters: a file must not be empty, and a gzip stream must be complete.
 
-The content is checked later, by the stage that reads it. An empty or truncated file is an error for every reader, and finding it
+The content is checked later, by the stage that reads it. But an empty or truncated file is an error for every reader. Finding it
 here saves the start of a kernel, which takes about half a minute.
 """
 

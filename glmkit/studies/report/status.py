@@ -180,7 +180,13 @@ def _seconds(found: dict[str, Any], status: str) -> float | None:
 
 
 def show_seconds(seconds: float | None) -> str:
-    """A duration in seconds as text such as ``2 min 05 s``; "" for None."""
+    """A duration in seconds as text; "" for None.
+
+    Examples
+    --------
+    >>> [show_seconds(seconds) for seconds in (2.5, 125, 4000)]
+    ['2.5 s', '2 min 05 s', '1 h 06 min']
+    """
     if seconds is None or not 0 <= seconds < 1e9:
         return ""
     if seconds < 10:

@@ -1,7 +1,7 @@
 """``glmkit status --watch``: the table of a run, refreshed while it runs.
 
-In a terminal the table is updated in place. In a log or a pipe it is written only when the status of a stage changes, so that the
-output of a long run stays short.
+In a terminal the table is updated in place. In a log or a pipe it is written only when the status of a stage changes. The output of
+a long run therefore stays short.
 """
 
 import contextlib

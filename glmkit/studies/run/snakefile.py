@@ -1,7 +1,7 @@
 """The Snakefile of a plan, and the command that runs it.
 
-Snakemake determines the stages to run: those without success, with newer inputs, or whose parameters or code differ from their last
-success, and all stages that depend on them. Paths in the Snakefile are relative to the run folder, so that blanks, quotes and braces
+Snakemake determines the stages to run. These are stages without success, with newer inputs, or with other parameters or code than at
+their last success. All stages that depend on them are run too. Paths in the Snakefile are relative to the run folder, so that blanks, quotes and braces
 in the folder's own path do no harm. The only shell text is the path of the interpreter.
 
 A stage uses all cores of the run. Snakemake limits the threads of a job's libraries (``OMP_NUM_THREADS``) to those of its rule, so

@@ -1,7 +1,7 @@
 """``glmkit run``: one run of a study in one run folder, with recovery after interruptions.
 
-Snakemake selects and orders the stages. This module makes unattended runs safe. It admits one run at a time to a folder, cleans up
-after a killed run before the start, and ends the stages in order on SIGTERM and Ctrl-C.
+Snakemake selects and orders the stages. This module makes unattended runs safe. It admits one run at a time to a folder, and cleans
+up after a killed run. On SIGTERM and Ctrl-C it ends the stages in an orderly way.
 
 The study file determines the parameters. ``--set`` applies to one call only; a later ``glmkit run`` without it uses the study's values
 again and repeats the stages that differ.
@@ -211,8 +211,7 @@ def _watch(plan: Plan, session: str, process: "subprocess.Popen[bytes]", stopped
 
     Jobs of a cluster cannot receive signals from here; the remaining ones are cancelled after Snakemake has ended.
 
-    MLflow takes seconds to import. It is imported in a thread as soon as a stage runs, so that the outcome can be recorded at once,
-    in particular after a signal.
+    MLflow takes seconds to import. It is imported in a thread as soon as a stage runs, so that the outcome can be recorded at once.
     """
     tree, passed_on, warm, deadline = psutil.Process(process.pid), False, False, float("inf")
     while process.poll() is None:

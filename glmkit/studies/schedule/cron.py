@@ -126,6 +126,14 @@ def read_cron(text: str) -> CronTime:
     ------
     BadInput
         A field is missing or invalid, or the date never occurs.
+
+    Examples
+    --------
+    >>> when = read_cron("30 2 * * mon-fri")
+    >>> print(when.after(datetime(2026, 5, 1, 12)))  # a Friday
+    2026-05-04 02:30:00
+    >>> when.calendar()
+    ['Mon,Tue,Wed,Thu,Fri *-*-* 02:30:00']
     """
     fields = _SHORT.get(text.strip().lower(), text).split()
     if len(fields) != 5:

@@ -1,6 +1,6 @@
 """``glmkit schedule``: studies that run unattended at fixed times.
 
-A schedule consists of a small file below ``.glmkit/schedules`` of the workspace and a timer of cron or systemd, which calls
+A schedule consists of a small file below ``.glmkit/schedules`` of the workspace and a timer of cron or systemd. The timer calls
 ``glmkit run STUDY --scheduled FILE``. The file holds the settings and the environment variables that a timer's environment lacks,
 such as ``PATH`` and the address of the tracking store. It contains no secrets. The outcome of each call is kept in a second file
 (:mod:`glmkit.studies.schedule.trigger`).

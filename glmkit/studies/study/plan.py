@@ -117,6 +117,11 @@ def parse_settings(texts: Sequence[str]) -> list[tuple[str, str, str]]:
     ------
     BadInput
         A text has another form.
+
+    Examples
+    --------
+    >>> parse_settings(["pretrain.steps=400", "finetune.seeds=[0, 1]"])
+    [('pretrain', 'steps', '400'), ('finetune', 'seeds', '[0, 1]')]
     """
     parsed = []
     for text in texts:

@@ -97,7 +97,12 @@ def for_snakemake(resources: Mapping[str, int | str], minutes: float | None = No
     Returns
     -------
     dict
-        Resources such as ``{"gpu": 1, "mem_mb": 16000, "runtime": 120, "slurm_partition": "long"}``.
+        Amounts by resource.
+
+    Examples
+    --------
+    >>> for_snakemake({"gpu": 1, "cores": 8, "memory": "16G", "partition": "long"}, minutes=110)
+    {'gpu': 1, 'mem_mb': 16000, 'slurm_partition': 'long', 'runtime': 120}
     """
     found: dict[str, int | str] = {}
     for name, amount in resources.items():

@@ -194,6 +194,13 @@ def parse_parameters(source: str, where: str) -> dict[str, Parameter]:
     ------
     BadInput
         A line is not of the form ``name: type = literal``, a type is not supported, or a default is outside its own range.
+
+    Examples
+    --------
+    >>> found = parse_parameters("rate: float = 0.15  # share of masked tokens (0, 1)", "pretrain.ipynb")
+    >>> rate = found["rate"]
+    >>> (rate.default, rate.range, rate.help)
+    (0.15, '(0, 1)', 'share of masked tokens')
     """
     try:
         tree = ast.parse(source)

@@ -190,7 +190,13 @@ def point_name(values: Mapping[str, Any], axes: Sequence[str]) -> str:
     Returns
     -------
     str
-        Name such as ``dropout=0.1,seeds=0+1``; it ends with part of a hash if a value had to be changed or cut.
+        Name of the folder; it ends with part of a hash if a value had to be changed or cut.
+
+    Examples
+    --------
+    >>> values = {"pretrain.dropout": 0.1, "finetune.seeds": [0, 1]}
+    >>> point_name(values, list(values))
+    'dropout=0.1,seeds=0+1'
     """
     labels = axis_labels(axes)
     parts = {axis: _texts(value) for axis, value in values.items()}

@@ -59,6 +59,16 @@ class Curve:
         Maximum number of buckets, an even number.
     smoothing : float
         Standard deviation of the smoothing window as a fraction of the curve's length.
+
+    Examples
+    --------
+    >>> curve = Curve(capacity=4)
+    >>> for step in range(1, 11):
+    ...     curve.add(step, 1.0 / step)
+    >>> curve.table().shape
+    (5, 3)
+    >>> curve.table()[0].tolist()
+    [4.0, 8.0, 10.0]
     """
 
     def __init__(self, capacity: int = 512, smoothing: float = 0.015) -> None:
