@@ -22,7 +22,7 @@ def add(verbs: Verbs, parents: Parents) -> None:
         "--cores",
         type=positive,
         metavar="N",
-        help="number of stages that may run concurrently (default: all cores; on a cluster, set by the profile)",
+        help="number of cores (default: all); on a cluster, number of concurrent jobs (default: set by the profile)",
     )
     run.add_argument("--profile", default="local", metavar="NAME", help=PROFILE)
     run.add_argument(

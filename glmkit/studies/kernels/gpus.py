@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_SECONDS = 15.0  # nvidia-smi may have to initialize the driver first
+_SECONDS = 15.0  # nvidia-smi may have to initialise the driver first
 _WHOLE = re.compile(r"^GPU (\d+): (.*) \(UUID: (GPU-[^)]+)\)")
 _SLICE = re.compile(r"^\s+MIG (\S+)\s+Device\s+(\d+): \(UUID: (MIG-[^)]+)\)")
 

@@ -93,7 +93,7 @@ def _missing(points: Sequence[PointState]) -> list[str]:
 
 
 def _result(point: PointState, result: dict[str, Any], notes: list[str]) -> dict[str, str]:
-    """The row that summarizes a point; without ``result:``, the first row of each headline table of its stages."""
+    """The row that summarises a point; without ``result:``, the first row of each headline table of its stages."""
     if result:
         return _row_of(point, str(result["stage"]), str(result["table"]), result.get("row") or {}, notes)
     summary: dict[str, str] = {}

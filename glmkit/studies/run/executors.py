@@ -102,7 +102,7 @@ def options(profile: Profile, cores: int | None, root: str, folder: Path) -> lis
     profile
         Profile, as returned by :func:`load_profile`.
     cores
-        Number of stages that may run concurrently; None for the number of jobs of the profile.
+        Number of cores on this machine, or of concurrent jobs on a cluster; None for the number of jobs of the profile.
     root
         Absolute path of the workspace. A Kubernetes job mounts the volume claim ``glmkit`` there, unless the profile sets volumes.
     folder

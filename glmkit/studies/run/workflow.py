@@ -51,8 +51,8 @@ def run_plan(
     plan
         Plan, as returned by :func:`glmkit.studies.study.plan.make_plan`.
     cores
-        Number of cores, and so of stages that may run concurrently; by default all cores of this machine, or the number of jobs
-        of the profile.
+        Number of cores on this machine, or of concurrent jobs on a cluster. The default is all cores, or the number of jobs of
+        the profile.
     until
         Names of stages after which the run ends; by default all stages run.
     force

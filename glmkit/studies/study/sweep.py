@@ -7,7 +7,7 @@
         finetune.dropout: [0.0, 0.3]
         finetune.seeds: [[0], [1]]
       side_by_side: 2                  # optional: number of points that run concurrently and share the cores (default: 1)
-      result:                          # optional: the row of a headline table that summarizes a point
+      result:                          # optional: the row of a headline table that summarises a point
         stage: evaluate
         table: results
         row: {method: "pretrained, fine-tuned"}

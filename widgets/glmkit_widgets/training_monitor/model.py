@@ -115,7 +115,7 @@ class TrainingMonitor(anywidget.AnyWidget):
         Parameters
         ----------
         step : int
-            Step of the optimizer. A step at or before the last one removes later points first, as in a resumed run.
+            Step of the optimiser. A step at or before the last one removes later points first, as in a resumed run.
         **metrics : float
             Metrics by name. `loss` (training) and `validation_loss`, in nats per scored position, are drawn. All others are shown
             as numbers, such as `tokens_per_second`, `memory_gb`, `eta_seconds`, `learning_rate` and `gradient_norm`. NaN and

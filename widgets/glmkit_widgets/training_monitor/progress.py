@@ -39,7 +39,7 @@ class Progress:
         Parameters
         ----------
         step : int
-            Step of the optimizer.
+            Step of the optimiser.
         values : dict
             Metrics by name, as returned by `checked`.
         """
