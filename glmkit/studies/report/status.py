@@ -39,7 +39,7 @@ def print_status(run_folder: str | Path | None = None) -> None:
 
 def overview(runs: Path) -> str:
     """Table of the runs below the folder `runs`, one row per run."""
-    rows = [["run", "status", "stages", "started", "duration"]]
+    rows = [["run", "status", "stages", "started", "took"]]
     for folder in _runs(runs):
         found, stages = record.read(folder), stages_of(folder)
         states = [status for _, _, status in [*stages, *swept_stages(points_of(folder))]]
@@ -56,7 +56,7 @@ def describe(folder: Path) -> str:
     points = points_of(folder)
     states = [status for _, _, status in [*stages, *swept_stages(points)]]
     head = f"{folder.name}  {_run_status(found, states)}"
-    rows = [["stage", "status", "duration", "step", "loss", "remaining", "memory"]]
+    rows = [["stage", "status", "took", "step", "loss", "to go", "memory"]]
     notes = []
     for name, stage, status in stages:
         last = last_metrics(folder / name) if stage else {}

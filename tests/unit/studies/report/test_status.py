@@ -30,7 +30,7 @@ def test_stages_in_the_studys_order_with_step_loss_and_time_to_go(untracked: Pat
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "genes  RUNNING"
     assert [line.split() for line in lines[1:4]] == [
-        ["stage", "status", "duration", "step", "loss", "remaining"],
+        ["stage", "status", "took", "step", "loss", "to", "go"],
         ["acquire", "FINISHED", "1", "min", "05", "s"],
         ["pretrain", "RUNNING", "0.0", "s", "2,000", "1.235", "1", "h", "06", "min"],
     ]
