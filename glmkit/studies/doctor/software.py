@@ -111,7 +111,9 @@ def kernels(prefix: str | Path | None = None) -> list[Finding]:
         text = f"{', '.join(broken)}: the interpreter no longer exists"
         lines.append(Finding(about="kernels", state="warn", text=text, remedy=remedy))
     there = {gpu.uuid for gpu in gpus.list_gpus()}
-    named = {str(spec["metadata"].get("glmkit_device")) for spec in kernelspecs.ours(kernelspecs.kernels_folder(prefix)).values()}
+    named = {
+        str(spec["metadata"].get("glmkit_device")) for spec in kernelspecs.installed(kernelspecs.kernels_folder(prefix)).values()
+    }
     if named - {"cpu", "any"} != there:
         text = (
             f"{len(there)} GPUs, {len(named - {'cpu', 'any'})} of them with a kernel"

@@ -86,23 +86,23 @@ def take(gpus: Sequence[Gpu], holder: str, count: int = 1) -> list[Lease]:
     ResourceError
         The folder of leases cannot be written.
     """
-    token, who, since = uuid.uuid4().hex, processes.identity(), record.now()
+    token, identity, since = uuid.uuid4().hex, processes.identity(), record.now()
     with record.locked(folder() / ".lock"):
         free = [gpu for gpu in gpus if _read(gpu) is None][:count]
         if len(free) < count:
             return []
-        taken = [Lease(gpu=gpu, token=token, process=who, holder=holder, since=since) for gpu in free]
+        taken = [Lease(gpu=gpu, token=token, process=identity, holder=holder, since=since) for gpu in free]
         for lease in taken:
             _write(lease)
         return taken
 
 
-def hand_over(mine: Sequence[Lease], pid: int | None = None) -> list[Lease]:
+def hand_over(leases: Sequence[Lease], pid: int | None = None) -> list[Lease]:
     """Make a process the holder of all given leases, or of none.
 
     Parameters
     ----------
-    mine
+    leases
         Leases to transfer.
     pid
         Process id of the new holder; None for this process.
@@ -112,31 +112,31 @@ def hand_over(mine: Sequence[Lease], pid: int | None = None) -> list[Lease]:
     list of Lease
         The leases with their new holder; empty if another process has leased one of the GPUs meanwhile.
     """
-    if not mine:
+    if not leases:
         return []
-    who = processes.identity(pid)
+    identity = processes.identity(pid)
     with record.locked(folder() / ".lock"):
-        found = [_read(lease.gpu, alive=False) for lease in mine]
-        if any(now is not None and now.token != lease.token for now, lease in zip(found, mine, strict=True)):
+        found = [_read(lease.gpu, alive=False) for lease in leases]
+        if any(now is not None and now.token != lease.token for now, lease in zip(found, leases, strict=True)):
             return []
-        handed = [replace(lease, process=who) for lease in mine]
+        handed = [replace(lease, process=identity) for lease in leases]
         for lease in handed:
             _write(lease)
         return handed
 
 
-def release(mine: Sequence[Lease]) -> None:
+def release(leases: Sequence[Lease]) -> None:
     """Give leases back. If a process that the kernel started still runs, the lease passes to it until it ends."""
-    if not mine:
+    if not leases:
         return
     with record.locked(folder() / ".lock"):
-        for lease in mine:
+        for lease in leases:
             found = _read(lease.gpu, alive=False)
             if found is None or found.token != lease.token:
                 continue
             _file(lease.gpu).unlink(missing_ok=True)
-            if heir := next(_identities(left(lease.token)), None):
-                _write(replace(lease, process=heir))
+            if successor := next(_identities(left(lease.token)), None):
+                _write(replace(lease, process=successor))
 
 
 def _identities(living: Sequence[psutil.Process]) -> Iterator[dict[str, Any]]:

@@ -66,7 +66,7 @@ def install(settings: Settings | None = None, prefix: str | Path | None = None) 
     wanted |= {ANY: ("any", "any free GPU")} if gpus else {}
     wanted |= {f"{ANY}{gpu.label}": (gpu.uuid, str(gpu)) for gpu in gpus}
     with _writable(folder):
-        for name in ours(folder):
+        for name in installed(folder):
             if name not in wanted:
                 shutil.rmtree(folder / name)
         for name, (device, title) in wanted.items():
@@ -97,7 +97,7 @@ def remove(names: Sequence[str] = (), prefix: str | Path | None = None) -> list[
         The folder cannot be written.
     """
     folder = kernels_folder(prefix)
-    known = ours(folder)
+    known = installed(folder)
     if unknown := [name for name in names if name not in known]:
         raise BadInput(f"{unknown[0]!r} is no kernel of glmkit in {folder}. There are: {', '.join(known) or 'none'}.")
     with _writable(folder):
@@ -110,7 +110,7 @@ def describe(prefix: str | Path | None = None) -> str:
     """Table of glmkit's kernels: device, action if busy, memory limit, and current holder of the GPU."""
     folder, gpus = kernels_folder(prefix), list_gpus()
     rows = [["kernel", "device", "if busy", "memory", "now"]]
-    for name, spec in ours(folder).items():
+    for name, spec in installed(folder).items():
         metadata = spec["metadata"]
         memory = metadata.get("glmkit_memory_gib")
         device = str(metadata.get("glmkit_device"))
@@ -124,7 +124,7 @@ def describe(prefix: str | Path | None = None) -> str:
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
 
 
-def ours(folder: Path) -> dict[str, dict[str, Any]]:
+def installed(folder: Path) -> dict[str, dict[str, Any]]:
     """The kernelspecs in `folder` that use glmkit's provisioner, by name."""
     found = {}
     for path in sorted(folder.glob("*/kernel.json")):

@@ -32,13 +32,13 @@ def identity(pid: int | None = None) -> dict[str, Any]:
     return {"pid": process.pid, "started": process.create_time(), "host": host()}
 
 
-def find(who: dict[str, Any] | None) -> psutil.Process | None:
-    """The process with the identity `who` (from :func:`identity`), or None if it does not run on this host."""
-    if not who or who.get("host") != host():
+def find(named: dict[str, Any] | None) -> psutil.Process | None:
+    """The process with the identity `named` (from :func:`identity`), or None if it does not run on this host."""
+    if not named or named.get("host") != host():
         return None
     try:
-        process = psutil.Process(int(who["pid"]))
-        same = abs(process.create_time() - float(who["started"])) < 1.0
+        process = psutil.Process(int(named["pid"]))
+        same = abs(process.create_time() - float(named["started"])) < 1.0
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except (psutil.Error, KeyError, TypeError, ValueError):
         return None

@@ -77,9 +77,9 @@ def require(profile: Profile, folder: Path) -> None:
     BadInput
         A program of Slurm is missing, or the folder's name has characters that the shell of a job would interpret.
     """
-    if profile.remote and (odd := sorted(set(str(folder)) & set('$`"\\\n'))):
+    if profile.remote and (special := sorted(set(str(folder)) & set('$`"\\\n'))):
         raise BadInput(
-            f"--profile {profile.name}: the folder {folder} has {' '.join(map(repr, odd))} in its name, which a job's shell would "
+            f"--profile {profile.name}: the folder {folder} has {' '.join(map(repr, special))} in its name, which a job's shell would "
             "interpret. Rename it, or leave --profile out to run here."
         )
     missing = [name for name in ("sbatch", "squeue", "scancel") if profile.executor == "slurm" and shutil.which(name) is None]
