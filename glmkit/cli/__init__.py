@@ -1,3 +1,3 @@
-"""``glmkit``: the command line, one verb a file."""
+"""``glmkit``: the command line, with one module for each verb."""
 
 from glmkit.cli._main import main as main

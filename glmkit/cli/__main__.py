@@ -1,4 +1,4 @@
-"""``python -m glmkit.cli``: the command line without its script."""
+"""``python -m glmkit.cli``: the command line without the installed script."""
 
 import sys
 

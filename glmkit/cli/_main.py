@@ -1,6 +1,6 @@
-"""``glmkit``: the command line. It parses words, calls one function, and turns an error into one sentence and an exit code.
+"""``glmkit``: the command line. It parses the arguments, calls one function, and turns an error into a message and an exit code.
 
-Everything heavy is imported by the verb that needs it, so that ``glmkit --help`` answers in a blink.
+Large libraries are imported by the verbs that use them, so that ``glmkit --help`` is fast.
 """
 
 import argparse
@@ -15,10 +15,10 @@ from glmkit.errors import GlmkitError
 
 VERBS = (run, check, params, status, new, schedule, compare, kernels, doctor, lab)
 
-_EXIT_CODES = """exit codes: 0 ok, 2 bad input, 3 network, 5 resources, 130/143 interrupted, 1 a bug of ours
+_EXIT_CODES = """exit codes: 0 ok, 1 internal error, 2 bad input, 3 network, 5 resources, 130/143 interrupted
 
-relative paths start from the workspace: $GLMKIT_WORKSPACE, or the nearest folder that holds notebooks/ and one of
-glmkit.toml, pyproject.toml, or the current folder"""
+relative paths start from the workspace: $GLMKIT_WORKSPACE; otherwise the nearest folder with notebooks/ and either
+glmkit.toml or pyproject.toml; otherwise the current folder"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments
-        The words after ``glmkit``; by default those of the command line.
+        Arguments after ``glmkit``; by default those of the command line.
+
+    Returns
+    -------
+    int
+        Exit code of the process.
     """
     parser = make_parser()
     chosen = parser.parse_args(arguments)
@@ -51,12 +56,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if chosen.debug:
             raise
-        print(f"glmkit: a bug of ours: {type(error).__name__}: {error}. --debug shows the traceback.", file=sys.stderr)
+        print(
+            f"glmkit: internal error: {type(error).__name__}: {error}. Please report it; --debug shows the traceback.",
+            file=sys.stderr,
+        )
         return 1
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The verbs and their options."""
+    """Parser of the verbs and their options."""
     parser = argparse.ArgumentParser(
         prog="glmkit",
         description="Language models of DNA, proteins and cells in parameterised notebooks.",

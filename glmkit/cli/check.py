@@ -1,4 +1,4 @@
-"""``glmkit check``: check a study and its parameters, running nothing."""
+"""``glmkit check``: check a study and its parameters without running it."""
 
 import argparse
 
@@ -6,9 +6,9 @@ from glmkit.cli.options import Parents, Verbs
 
 
 def add(verbs: Verbs, parents: Parents) -> None:
-    """The verb and its options."""
+    """Add the verb and its options."""
     check = verbs.add_parser(
-        "check", parents=[parents.settings, parents.debug], help="check a study and its parameters, running nothing"
+        "check", parents=[parents.settings, parents.debug], help="check a study and its parameters without running it"
     )
     check.set_defaults(call=_check)
 

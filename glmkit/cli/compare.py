@@ -6,10 +6,10 @@ from glmkit.cli.options import Parents, Verbs
 
 
 def add(verbs: Verbs, parents: Parents) -> None:
-    """The verb and its options."""
-    compare = verbs.add_parser("compare", parents=[parents.debug], help="what differs between two runs, and what came of it")
-    compare.add_argument("first", metavar="RUN", help="a run's name or folder")
-    compare.add_argument("second", metavar="RUN")
+    """Add the verb and its options."""
+    compare = verbs.add_parser("compare", parents=[parents.debug], help="show how two runs differ in settings and results")
+    compare.add_argument("first", metavar="RUN", help="name or folder of the first run")
+    compare.add_argument("second", metavar="RUN", help="name or folder of the second run")
     compare.set_defaults(call=_compare)
 
 

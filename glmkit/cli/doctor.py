@@ -1,4 +1,4 @@
-"""``glmkit doctor``: hardware, programs and versions of the machine, with remedies."""
+"""``glmkit doctor``: check hardware, programs and versions of the machine, and suggest remedies."""
 
 import argparse
 
@@ -6,8 +6,10 @@ from glmkit.cli.options import Parents, Verbs
 
 
 def add(verbs: Verbs, parents: Parents) -> None:
-    """The verb and its options."""
-    doctor = verbs.add_parser("doctor", parents=[parents.debug], help="what this machine has and lacks, and what to do about it")
+    """Add the verb and its options."""
+    doctor = verbs.add_parser(
+        "doctor", parents=[parents.debug], help="check hardware and software of this machine, with remedies"
+    )
     doctor.set_defaults(call=_doctor)
 
 

@@ -5,21 +5,25 @@ import argparse
 from glmkit.cli.options import Parents, Verbs, above_zero
 from glmkit.errors import BadInput
 
-_KERNELS = """install writes the kernels glmkit-cpu, glmkit-gpu (any free GPU) and one for each GPU or slice of one; a kernel with a GPU
-has it to itself, in JupyterLab, papermill and studies (kernel: glmkit-gpu) alike. list says who has which."""
+_KERNELS = """'install' writes the kernels glmkit-cpu, glmkit-gpu (any free GPU) and one for each GPU or MIG slice. A kernel with a GPU
+uses it exclusively, in JupyterLab, papermill and studies (kernel: glmkit-gpu). 'list' shows which kernel holds which GPU."""
 
 
 def add(verbs: Verbs, parents: Parents) -> None:
-    """The verb and its options."""
+    """Add the verb and its options."""
     kernels = verbs.add_parser(
-        "kernels", parents=[parents.debug], help="kernels for JupyterLab and studies: CPU and each GPU", description=_KERNELS
+        "kernels", parents=[parents.debug], help="manage Jupyter kernels for the CPU and each GPU", description=_KERNELS
     )
-    kernels.add_argument("what", choices=["install", "list", "remove"])
-    kernels.add_argument("names", nargs="*", metavar="KERNEL", help="which to remove (default: all of glmkit's)")
-    kernels.add_argument("--gpu", choices=["wait", "cpu", "fail"], default="wait", help="if no GPU is free (default: wait)")
-    kernels.add_argument("--wait", type=above_zero, default=3600.0, metavar="SECONDS", help="how long (default: 3600)")
-    kernels.add_argument("--memory", type=above_zero, metavar="GIB", help="the most memory a kernel may use (default: no limit)")
-    kernels.add_argument("--prefix", metavar="FOLDER", help="the environment they belong to (default: this one)")
+    kernels.add_argument("what", choices=["install", "list", "remove"], help="action")
+    kernels.add_argument("names", nargs="*", metavar="KERNEL", help="kernels to remove (default: all kernels of glmkit)")
+    kernels.add_argument(
+        "--gpu", choices=["wait", "cpu", "fail"], default="wait", help="action if no GPU is free (default: wait)"
+    )
+    kernels.add_argument(
+        "--wait", type=above_zero, default=3600.0, metavar="SECONDS", help="longest wait for a GPU (default: 3600)"
+    )
+    kernels.add_argument("--memory", type=above_zero, metavar="GIB", help="memory limit of a kernel (default: no limit)")
+    kernels.add_argument("--prefix", metavar="FOLDER", help="environment of the kernels (default: this one)")
     kernels.set_defaults(call=_kernels)
 
 

@@ -1,4 +1,4 @@
-"""``glmkit lab``: JupyterLab and MLflow on this machine."""
+"""``glmkit lab``: start JupyterLab and MLflow on this machine."""
 
 import argparse
 
@@ -6,11 +6,11 @@ from glmkit.cli.options import Parents, Verbs, positive
 
 
 def add(verbs: Verbs, parents: Parents) -> None:
-    """The verb and its options."""
-    lab = verbs.add_parser("lab", parents=[parents.debug], help="JupyterLab and MLflow side by side, on this machine only")
-    lab.add_argument("--port", type=positive, default=8888, metavar="N", help="of JupyterLab (default: 8888)")
-    lab.add_argument("--mlflow-port", type=positive, default=5000, metavar="N", help="of MLflow (default: 5000)")
-    lab.add_argument("--no-browser", action="store_true", help="open no browser")
+    """Add the verb and its options."""
+    lab = verbs.add_parser("lab", parents=[parents.debug], help="start JupyterLab and MLflow, reachable from this machine only")
+    lab.add_argument("--port", type=positive, default=8888, metavar="N", help="port of JupyterLab (default: 8888)")
+    lab.add_argument("--mlflow-port", type=positive, default=5000, metavar="N", help="port of MLflow (default: 5000)")
+    lab.add_argument("--no-browser", action="store_true", help="do not open a browser")
     lab.set_defaults(call=_lab)
 
 

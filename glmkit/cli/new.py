@@ -1,4 +1,4 @@
-"""``glmkit new``: make a project with the notebooks to change."""
+"""``glmkit new``: create a project with editable copies of the notebooks."""
 
 import argparse
 import shlex
@@ -7,9 +7,9 @@ from glmkit.cli.options import Parents, Verbs
 
 
 def add(verbs: Verbs, parents: Parents) -> None:
-    """The verb and its options."""
-    new = verbs.add_parser("new", parents=[parents.debug], help="make a project with the notebooks to change")
-    new.add_argument("folder")
+    """Add the verb and its options."""
+    new = verbs.add_parser("new", parents=[parents.debug], help="create a project with editable copies of the notebooks")
+    new.add_argument("folder", help="new or empty folder")
     new.set_defaults(call=_new)
 
 
@@ -17,5 +17,5 @@ def _new(chosen: argparse.Namespace) -> int:
     from glmkit.studies.study.new_project import new_project
 
     folder = new_project(chosen.folder)
-    print(f"{folder}: made. Go on with\n  cd {shlex.quote(str(folder))}\n  glmkit run bacterial_genes")
+    print(f"{folder}: created. Continue with\n  cd {shlex.quote(str(folder))}\n  glmkit run bacterial_genes")
     return 0

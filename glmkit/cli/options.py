@@ -4,7 +4,7 @@ import argparse
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-PROFILE = "where stages run: local, slurm, kubernetes, or a folder with a config.yaml of Snakemake's (default: local)"
+PROFILE = "where stages run: local, slurm, kubernetes, or a folder with a Snakemake config.yaml (default: local)"
 Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
@@ -16,15 +16,15 @@ def _debug() -> argparse.ArgumentParser:
 
 def _settings() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("study", metavar="STUDY", help="a study file, or the name of one under notebooks/studies")
-    parser.add_argument("--name", help="name of the run, and of its folder below runs/ (default: the study's)")
+    parser.add_argument("study", metavar="STUDY", help="study file, or name of one below notebooks/studies")
+    parser.add_argument("--name", help="name of the run and of its folder below runs/ (default: name of the study)")
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         dest="settings",
         metavar="STAGE.PARAMETER=VALUE",
-        help="another value for this call only; repeatable",
+        help="parameter value for this call only; repeatable",
     )
     return parser
 
@@ -36,9 +36,9 @@ class Parents:  # numpydoc ignore=PR02
     Parameters
     ----------
     debug
-        ``--debug``, which every verb takes.
+        Parser of ``--debug``, an option of every verb.
     settings
-        A study, the run's name and changed parameters.
+        Parser of the study, the run's name and changed parameters.
     """
 
     debug: argparse.ArgumentParser = field(default_factory=_debug)
@@ -46,7 +46,7 @@ class Parents:  # numpydoc ignore=PR02
 
 
 def positive(text: str) -> int:
-    """A whole number above 0."""
+    """Parse a whole number above 0."""
     number = int(text) if text.isdecimal() else 0
     if number < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
@@ -54,7 +54,7 @@ def positive(text: str) -> int:
 
 
 def above_zero(text: str) -> float:
-    """A finite number above 0."""
+    """Parse a finite number above 0."""
     try:
         number = float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""``glmkit params``: the parameters of a notebook, or of each notebook of a study."""
+"""``glmkit params``: list the parameters of a notebook, or of each notebook of a study."""
 
 import argparse
 
@@ -6,11 +6,11 @@ from glmkit.cli.options import Parents, Verbs
 
 
 def add(verbs: Verbs, parents: Parents) -> None:
-    """The verb and its options."""
+    """Add the verb and its options."""
     params = verbs.add_parser(
-        "params", parents=[parents.debug], help="what a notebook, or each notebook of a study, can be given"
+        "params", parents=[parents.debug], help="list the parameters of a notebook or of a study's notebooks"
     )
-    params.add_argument("what", metavar="NOTEBOOK|STUDY")
+    params.add_argument("what", metavar="NOTEBOOK|STUDY", help="path of a notebook, or a study file or its name")
     params.set_defaults(call=_params)
 
 

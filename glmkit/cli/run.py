@@ -1,17 +1,20 @@
-"""``glmkit run``: run what a study still needs."""
+"""``glmkit run``: run the stages of a study that are not up to date."""
 
 import argparse
 
 from glmkit.cli.options import PROFILE, Parents, Verbs, positive
 
-_RUN = """Run the stages of a study that are missing, failed, changed, or follow one that is. --set holds for the one call: a
-plain run afterwards goes back to the study's values and runs again what differs; give --name to keep both."""
+_RUN = """Run the stages of a study that are missing, failed or changed, and all stages that depend on them. --set applies to this
+call only: a later run without it uses the study's values again and repeats the stages that differ. --name keeps both results."""
 
 
 def add(verbs: Verbs, parents: Parents) -> None:
-    """The verb and its options."""
+    """Add the verb and its options."""
     run = verbs.add_parser(
-        "run", parents=[parents.settings, parents.debug], help="run what a study still needs", description=_RUN
+        "run",
+        parents=[parents.settings, parents.debug],
+        help="run the stages of a study that are not up to date",
+        description=_RUN,
     )
     run.add_argument("--until", action="append", default=[], metavar="STAGE", help="stop after this stage; repeatable")
     run.add_argument("--force", action="append", default=[], metavar="STAGE", help="run this stage again; repeatable")
@@ -19,11 +22,13 @@ def add(verbs: Verbs, parents: Parents) -> None:
         "--cores",
         type=positive,
         metavar="N",
-        help="stages that may run side by side (default: all cores; of a cluster, as the profile says)",
+        help="number of cores (default: all); on a cluster, number of concurrent jobs (default: set by the profile)",
     )
     run.add_argument("--profile", default="local", metavar="NAME", help=PROFILE)
-    run.add_argument("--dry-run", action="store_true", help="say which stages would run, with what, and run none")
-    run.add_argument("--scheduled", metavar="FILE", help=argparse.SUPPRESS)  # what timers say
+    run.add_argument(
+        "--dry-run", action="store_true", help="list the stages that would run and their resources, without running them"
+    )
+    run.add_argument("--scheduled", metavar="FILE", help=argparse.SUPPRESS)  # given by the timers of glmkit schedule
     run.add_argument("--catch-up", action="store_true", help=argparse.SUPPRESS)
     run.set_defaults(call=_run)
 
@@ -44,7 +49,7 @@ def _run(chosen: argparse.Namespace) -> int:
 
 
 def _run_study(chosen: argparse.Namespace) -> bool:
-    """Run what a study still needs, and say whether that was anything."""
+    """Run the stages that are not up to date; return whether there were any."""
     from glmkit.studies.report.headline import headline, took
     from glmkit.studies.report.report import write_report
     from glmkit.studies.report.status import show_seconds
@@ -61,22 +66,22 @@ def _run_study(chosen: argparse.Namespace) -> bool:
     try:
         ran = workflow.run_plan(plan, chosen.cores, chosen.until, chosen.force, chosen.profile)
     except workflow.StageFailed:
-        if plan.sweep:  # what the points that went well came to
+        if plan.sweep:  # the finished points have results
             report = write_report(plan.folder)
             print(f"\n{headline(plan.folder)}\n\nreport: {report}")
         raise
     if not ran:
         if plan.sweep:
-            write_report(plan.folder)  # the study may compare the same points by other numbers
+            write_report(plan.folder)  # `result` and `choose` of the sweep may have changed
         print(f"{plan.name}: nothing to be done.")
     else:
         report = write_report(plan.folder)
         if text := headline(plan.folder):
             print(f"\n{text}\n")
-        if plan.bar and not chosen.until:
+        if plan.acceptance and not chosen.until:
             from glmkit.studies.tracking.registry import promote
 
-            print(promote(plan.study, plan.folder, plan.bar))
+            print(promote(plan.study, plan.folder, plan.acceptance))
         print(f"{plan.name}: done in {show_seconds(took(plan.folder))}.")
         print(f"report: {report}")
     return ran

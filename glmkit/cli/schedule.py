@@ -1,25 +1,29 @@
-"""``glmkit schedule``: run a study at set times."""
+"""``glmkit schedule``: run a study at fixed times."""
 
 import argparse
 
 from glmkit.cli.options import Parents, Verbs, positive
 from glmkit.errors import BadInput
 
-_SCHEDULE = """STUDY with --at or --cron hangs a study on a clock of this machine: it runs what changed, skips when nothing did, never
-overlaps with itself and makes up for a time that was missed. 'list' shows all schedules; 'remove RUN' takes one away."""
+_SCHEDULE = """STUDY with --at or --cron runs a study at fixed times on this machine. A call runs the changed stages, does nothing if
+there are none, and never overlaps with another call. Missed times are caught up. 'list' shows all schedules; 'remove RUN' removes one."""
 
 
 def add(verbs: Verbs, parents: Parents) -> None:
-    """The verb and its options."""
+    """Add the verb and its options."""
     schedule = verbs.add_parser(
-        "schedule", parents=[parents.settings, parents.debug], help="run a study on a clock", description=_SCHEDULE
+        "schedule", parents=[parents.settings, parents.debug], help="run a study at fixed times", description=_SCHEDULE
     )
-    schedule.add_argument("run", nargs="?", metavar="RUN", help="with remove: whose schedule to take away")
+    schedule.add_argument("run", nargs="?", metavar="RUN", help="with remove: run whose schedule is removed")
     due = schedule.add_mutually_exclusive_group()
     due.add_argument("--at", metavar="HH:MM", help="every day at this time")
-    due.add_argument("--cron", metavar="'M H D M W'", help="when, in the five fields of cron, such as '30 2 * * 1-5'")
-    schedule.add_argument("--backend", choices=["cron", "systemd"], help="by default systemd where it runs for you, else cron")
-    schedule.add_argument("--on-failure", default="", metavar="COMMAND", help="run after a failure, which GLMKIT_ERROR tells it")
+    due.add_argument("--cron", metavar="'M H D M W'", help="times as the five fields of cron, such as '30 2 * * 1-5'")
+    schedule.add_argument(
+        "--backend", choices=["cron", "systemd"], help="timer program (default: systemd if its user manager runs, else cron)"
+    )
+    schedule.add_argument(
+        "--on-failure", default="", metavar="COMMAND", help="command to run after a failure; GLMKIT_ERROR holds the error"
+    )
     schedule.add_argument("--cores", type=positive, metavar="N", help="as for run")
     schedule.add_argument("--profile", default="local", metavar="NAME", help="as for run")
     schedule.set_defaults(call=_schedule)
@@ -33,7 +37,7 @@ def _schedule(chosen: argparse.Namespace) -> int:
 
     if chosen.study == "remove" and chosen.run:
         removed = schedule.remove(chosen.run)
-        print(f"{removed.name}: runs on no clock any more. What it computed is in {removed.workspace}/runs/{removed.name}.")
+        print(f"{removed.name}: schedule removed. The results are in {removed.workspace}/runs/{removed.name}.")
         return 0
     if chosen.study != "list":
         if chosen.run or not (chosen.at or chosen.cron):

@@ -1,4 +1,4 @@
-"""``glmkit status``: the state of a run, or of all runs."""
+"""``glmkit status``: show the state of a run, or of all runs."""
 
 import argparse
 
@@ -6,10 +6,10 @@ from glmkit.cli.options import Parents, Verbs
 
 
 def add(verbs: Verbs, parents: Parents) -> None:
-    """The verb and its options."""
-    status = verbs.add_parser("status", parents=[parents.debug], help="how a run stands; without a run, all of them")
-    status.add_argument("run", nargs="?", help="a run's name or folder")
-    status.add_argument("--watch", action="store_true", help="draw it anew until the run ends")
+    """Add the verb and its options."""
+    status = verbs.add_parser("status", parents=[parents.debug], help="show the state of a run, or of all runs")
+    status.add_argument("run", nargs="?", help="name or folder of a run (default: all runs)")
+    status.add_argument("--watch", action="store_true", help="refresh the output until the run ends")
     status.set_defaults(call=_status)
 
 

@@ -1,9 +1,9 @@
-"""``glmkit lab``: JupyterLab and MLflow's pages side by side, on this machine only, ended together.
+"""``glmkit lab``: JupyterLab and the MLflow server, started and ended together, reachable from this machine only.
 
-Both are bound to 127.0.0.1, and JupyterLab asks for a token. The token and a database's address, which may hold a password, go
-through the environment, because a command line can be read by every user of the machine. Each server runs below a guard
-(:mod:`glmkit.studies.kernels.child_guard`), so that neither outlives this one, not even one that is killed. Where ``MLFLOW_TRACKING_URI``
-names a server, that one is shown and none is started.
+Both servers are bound to 127.0.0.1, and JupyterLab requires a token. Every user of the machine can read a command line. The token
+and the database's address, which may contain a password, are therefore passed in the environment. Each server runs under a
+guard (:mod:`glmkit.studies.kernels.child_guard`), so that it ends with this process even if this process is killed. If
+``MLFLOW_TRACKING_URI`` names a server, its address is shown and no server is started.
 """
 
 import os
@@ -26,24 +26,24 @@ from glmkit.studies.kernels import child_guard
 from glmkit.studies.tracking.store import artifacts_beside, sqlite_file, store_uri
 
 HOST = "127.0.0.1"
-_START = 90.0  # seconds that a server may take until it answers
+_START = 90.0  # seconds until a server must accept connections
 _PAUSE = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
 class Server:  # numpydoc ignore=PR02
-    """A server that was started.
+    """A started server.
 
     Parameters
     ----------
     name
-        As people call it.
+        Name shown to users.
     port
-        Where it listens, on 127.0.0.1.
+        Port on 127.0.0.1.
     process
-        Its guard.
+        Process of the server's guard.
     log
-        What it prints.
+        File that receives the server's output.
     """
 
     name: str
@@ -53,28 +53,28 @@ class Server:  # numpydoc ignore=PR02
 
 
 def run_lab(port: int = 8888, mlflow_port: int = 5000, browser: bool = True) -> int:
-    """Start JupyterLab and MLflow, say where they are, and stay until Ctrl-C; then end both.
+    """Start JupyterLab and MLflow, print their addresses, wait for Ctrl-C, then end both.
 
     Parameters
     ----------
     port, mlflow_port
-        Where they listen; if a port is taken, another is chosen.
+        Preferred ports of JupyterLab and MLflow; if a port is in use, another is chosen.
     browser
         Whether JupyterLab opens a browser.
 
     Returns
     -------
     int
-        0 after Ctrl-C or SIGTERM, which is how this ends.
+        Exit code 0, after Ctrl-C or SIGTERM.
 
     Raises
     ------
     ResourceError
-        One of the two did not start or ended by itself; its last words are in the message. The other has been ended too.
+        A server did not start or ended by itself. The message quotes the end of its log; the other server is ended too.
     """
     token = os.environ.get("JUPYTER_TOKEN") or secrets.token_hex(24)
     servers: list[Server] = []
-    with _signals() as asked:
+    with _signals() as signals:
         try:
             servers.append(_start_jupyter(token, free_port(port), browser))
             if (uri := store_uri()).startswith(("http://", "https://")):
@@ -82,28 +82,33 @@ def run_lab(port: int = 8888, mlflow_port: int = 5000, browser: bool = True) -> 
             else:
                 servers.append(_start_mlflow(uri, free_port(mlflow_port)))
                 tracking = f"http://{HOST}:{servers[1].port}"
-            if _until_all_answer(servers, asked):
+            if _until_all_accept(servers, signals):
                 print(f"JupyterLab  http://{HOST}:{servers[0].port}/lab?token={token}\nMLflow      {tracking}")
-                print(f"Ctrl-C ends what was started here. What it prints goes to {servers[0].log.parent}", flush=True)
-            _until_one_ends(servers, asked)
+                print(f"Ctrl-C ends the servers. Logs: {servers[0].log.parent}", flush=True)
+            _until_one_ends(servers, signals)
         finally:
-            _end(servers, asked)
+            _end(servers, signals)
     print("Ended.", flush=True)
     return 0
 
 
 def free_port(wanted: int) -> int:
-    """`wanted` if nothing listens there, else a port that is free.
+    """Return `wanted` if the port is free, else another free port.
 
     Parameters
     ----------
     wanted
-        A port on 127.0.0.1.
+        Port on 127.0.0.1.
 
     Returns
     -------
     int
-        The port.
+        Free port on 127.0.0.1.
+
+    Raises
+    ------
+    ResourceError
+        No port is free.
     """
     for port in (wanted, 0):
         with socket.socket() as probe:
@@ -123,7 +128,7 @@ def _start_mlflow(uri: str, port: int) -> Server:
         from glmkit.studies.tracking.runs import prepare_store
 
         if not database.exists():
-            prepare_store()  # under our lock: the server's own migration would race with a run that starts
+            prepare_store()  # under glmkit's lock: the server's own migration would race with a starting run
         variables["MLFLOW_DEFAULT_ARTIFACT_ROOT"] = artifacts_beside(database).as_uri()
         words += ["--no-serve-artifacts"]
     else:
@@ -137,19 +142,19 @@ def _start_jupyter(token: str, port: int, browser: bool) -> Server:
     words += ["--KernelManager.transport_encryption=auto"] if _can_encrypt() else []
     words += ["--LabApp.default_url=/lab/tree/notebooks"] if (workspace() / "notebooks").is_dir() else []
     words += [] if browser else ["--no-browser"]
-    words += ["--allow-root"] if os.geteuid() == 0 else []  # as in most containers; who may start this is root already
+    words += ["--allow-root"] if os.geteuid() == 0 else []  # as in most containers
     return _start("JupyterLab", words, port, {"JUPYTER_TOKEN": token})
 
 
 def _can_encrypt() -> bool:
-    """Whether what a server and its kernels say to each other can be encrypted: other users of the machine share 127.0.0.1."""
+    """Whether messages between server and kernels can be encrypted; other users of the machine share 127.0.0.1."""
     import zmq
 
     return zmq.has("curve")
 
 
 def _start(name: str, words: list[str], port: int, variables: dict[str, str]) -> Server:
-    """Start a module of this Python below a guard."""
+    """Start a module with this Python under a guard."""
     log = workspace() / "runs" / ".lab" / f"{words[0]}.log"
     environment = {**os.environ, "GLMKIT_WORKSPACE": str(workspace()), "MLFLOW_DISABLE_TELEMETRY": "true", **variables}
     with disk_errors(log):
@@ -163,63 +168,63 @@ def _start(name: str, words: list[str], port: int, variables: dict[str, str]) ->
     return Server(name=name, port=port, process=process, log=log)
 
 
-def _until_all_answer(servers: list[Server], asked: list[int]) -> bool:
-    """Wait until every server accepts connections; False if the end was asked for, or one ended, before that."""
+def _until_all_accept(servers: list[Server], signals: list[int]) -> bool:
+    """Wait until every server accepts connections; False if a signal came or a server ended before that."""
     deadline = time.monotonic() + _START
     for server in servers:
-        while not _answers(server.port):
-            if asked or any(other.process.poll() is not None for other in servers):
+        while not _accepts(server.port):
+            if signals or any(other.process.poll() is not None for other in servers):
                 return False
             if time.monotonic() > deadline:
-                raise ResourceError(f"{server.name} did not answer within {_START:g} s. {_last_words(server)}")
+                raise ResourceError(f"{server.name} did not answer within {_START:g} s. {_log_end(server)}")
             time.sleep(_PAUSE)
     return True
 
 
-def _answers(port: int) -> bool:
+def _accepts(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1.0)
         return probe.connect_ex((HOST, port)) == 0
 
 
-def _until_one_ends(servers: list[Server], asked: list[int]) -> None:
-    while not asked:
+def _until_one_ends(servers: list[Server], signals: list[int]) -> None:
+    while not signals:
         for server in servers:
             if server.process.poll() is not None:
-                raise ResourceError(f"{server.name} ended by itself (status {server.process.returncode}). {_last_words(server)}")
+                raise ResourceError(f"{server.name} ended by itself (status {server.process.returncode}). {_log_end(server)}")
         time.sleep(_PAUSE)
 
 
-def _last_words(server: Server) -> str:
+def _log_end(server: Server) -> str:
     lines = [line for line in server.log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    return f"Its last words, from {server.log}: {' | '.join(str(redact(line)) for line in lines[-3:]) or 'none'}"
+    return f"End of {server.log}: {' | '.join(str(redact(line)) for line in lines[-3:]) or '(empty)'}"
 
 
-def _end(servers: list[Server], asked: list[int]) -> None:
-    """Ask each guard to end its server; a second Ctrl-C asks again, which kills."""
+def _end(servers: list[Server], signals: list[int]) -> None:
+    """Send each guard SIGTERM to end its server; a second Ctrl-C sends it again, which kills the server."""
     for server in servers:
         server.process.terminate()
-    times, deadline = len(asked), time.monotonic() + child_guard.GRACE + 5
+    times, deadline = len(signals), time.monotonic() + child_guard.GRACE + 5
     while any(server.process.poll() is None for server in servers) and time.monotonic() < deadline:
-        if len(asked) > max(times, 1):
+        if len(signals) > max(times, 1):
             for server in servers:
                 server.process.terminate()
-            times = len(asked)
+            times = len(signals)
         time.sleep(_PAUSE)
 
 
 @contextmanager
 def _signals() -> Iterator[list[int]]:
-    """Note SIGINT and SIGTERM in a list instead of being ended by them."""
-    asked: list[int] = []
+    """Record SIGINT and SIGTERM in a list instead of ending."""
+    signals: list[int] = []
 
     def note(number: int, frame: Any) -> None:
-        """Note the signal."""
-        asked.append(number)
+        """Record the signal."""
+        signals.append(number)
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield asked
+        yield signals
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -121,7 +121,7 @@ def test_a_view_without_an_answer_says_what_to_do(open_page: Any, tmp_path: Path
     )
     page = open_page(tmp_path / "page.html")
     page.locator("button.stop").click()
-    assert page.locator("button.stop").text_content() == "Asking the loop…"
+    assert page.locator("button.stop").text_content() == "Waiting for the loop…"
     page.get_by_text("interrupt the kernel").wait_for(timeout=5000)
     assert page.evaluate("sent.filter((message) => message.type === 'stop')") == 4 * [{"type": "stop", "run": 3}]
     page.evaluate("end()")

@@ -169,7 +169,7 @@ def test_a_machine_without_that_gpu(machine: Path, monkeypatch: pytest.MonkeyPat
                 await manager.start_kernel()
 
     asyncio.run(play())
-    assert "(gone)" in kernelspecs.describe(machine)
+    assert "(absent)" in kernelspecs.describe(machine)
 
 
 def notebook(path: Path, *cells: str) -> Path:
@@ -242,7 +242,7 @@ def test_a_stage_that_asks_for_gpus_has_them_to_itself(machine: Path, monkeypatc
     monkeypatch.setenv("GLMKIT_FAKE_GPUS", "1")
     outcome = job.execute(plan, plan.stage("first"), plan.folder, "")
     assert outcome.exit_code == 5
-    assert "got no GPU: this machine has 1, and 2 are asked for (nvidia-smi -L lists" in outcome.error
+    assert "got no GPU: this machine has 1, and 2 are requested (nvidia-smi -L lists" in outcome.error
 
 
 def words_after(command: list[str], option: str) -> str:

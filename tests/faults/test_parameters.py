@@ -98,13 +98,13 @@ def test_name_that_is_not_an_identifier(refused: Refused, study: Path, name: str
 
 def test_YAML_duplicate_key(refused: Refused, study: Path) -> None:
     study.write_text(study.read_text() + "    notebook: first.ipynb\n")
-    assert f"{study}, line 7: the key 'notebook' is there twice (first on line 6). Remove one." in refused()
+    assert f"{study}, line 7: the key 'notebook' is defined twice (first on line 6). Remove one." in refused()
 
 
 def test_YAML_object_tag(refused: Refused, study: Path, tmp_path: Path) -> None:
     canary = tmp_path.parent / f"{tmp_path.name}.canary"
     study.write_text(f"name: !!python/object/apply:os.system ['touch {canary}']\nstages: {{}}\n")
-    assert f"{study}, line 1: object tags are not read" in refused()
+    assert f"{study}, line 1: object tags are not allowed" in refused()
     assert not canary.exists()
 
 
@@ -136,8 +136,8 @@ def test_unknown_kernel_lists_those_known(refused: Refused, study: Path) -> None
     [
         ("", "line 1: not JSON"),
         ("hello", "line 1: not JSON"),
-        ("{}", "is JSON but no notebook"),
-        ("[1]", "is JSON but no notebook"),
+        ("{}", "is JSON but not a notebook"),
+        ("[1]", "is JSON but not a notebook"),
         ('{"nbformat": 3, "worksheets": []}', "has notebook format 3, expected 4"),
         ('{\n"cells": [\n<<<<<<< HEAD\n1\n=======\n2\n>>>>>>> b\n]}', "line 3: merge markers. Resolve the conflict"),
     ],

@@ -52,7 +52,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("GLMKIT_WORKSPACE", str(tmp_path))
     for name in ("GLMKIT_STAGE_FOLDER", "GLMKIT_MLFLOW_RUN"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(store, "_said", set())
+    monkeypatch.setattr(store, "_warned", set())
     return tmp_path
 
 
@@ -87,5 +87,5 @@ def test_a_server_that_is_gone_is_said_once_and_ends_nothing(
     assert runs.open_parent("toy", workspace / "runs/toy") == ""
     (said,) = (entry.getMessage() for entry in caplog.records if entry.name == "glmkit.tracking")
     assert said.startswith("MLflow could not set up the tracking store (")
-    assert "The run goes on; run.json and metrics.jsonl are complete." in said
+    assert "The run continues; run.json and metrics.jsonl are complete." in said
     assert "hunter22" not in said

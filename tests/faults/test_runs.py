@@ -140,7 +140,7 @@ def test_F14_lock_left_by_a_dead_pid_is_taken_over(finished: Workspace) -> None:
     (finished.run_folder / ".lock").write_text("pid 3999999 on here\n")
     code, out, err = finished.run()
     assert (code, out) == (0, "toy: nothing to be done.\n")
-    assert err == f"Took over {finished.run_folder}, left locked by pid 3999999 on here, which is gone.\n"
+    assert err == f"Took over {finished.run_folder}, which was left locked by pid 3999999 on here; that process has ended.\n"
 
 
 def test_only_what_changed_runs_and_a_refusal_is_one_sentence(finished: Workspace) -> None:
@@ -184,7 +184,7 @@ def test_F6_SIGTERM_while_the_kernel_has_a_child_and_holds_the_GIL(finished: Wor
     assert [each for each in alive if each.status() != psutil.STATUS_ZOMBIE] == []
     _, err = process.communicate(timeout=30)
     assert process.returncode == 143
-    assert "glmkit: Stopped by SIGTERM. The same command goes on from here." in err
+    assert "glmkit: Stopped by SIGTERM. The same command resumes the run." in err
     assert finished.record(finished.second)["status"] == "KILLED"
     assert finished.mlflow()[3:] == [("toy", "KILLED"), ("second", "KILLED")]
 
@@ -198,7 +198,7 @@ def test_F11_F7_a_second_run_is_refused_and_Ctrl_C_leaves_a_checkpoint(finished:
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole foreground group
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "Stopped by Ctrl-C. The same command goes on from here." in err
+    assert "Stopped by Ctrl-C. The same command resumes the run." in err
     assert (finished.second / "checkpoint").read_text() == "whole"
     assert finished.statuses() == ["completed", "failed", "pending"]
     assert finished.record(finished.second)["status"] == "KILLED"

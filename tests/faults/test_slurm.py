@@ -96,7 +96,7 @@ def test_the_end_of_the_run_and_status_say_what_went_wrong(ended: "tuple[Path, s
     told = run(root, "status", "many").stdout
     for said in (done.stderr, told):
         assert "BadInput: line 3: the letter Q is no base." in said
-        assert "ended as OUT_OF_MEMORY before the stage began. Raise resources.memory of the stage." in said
+        assert "ended as OUT_OF_MEMORY before the stage started. Raise resources.memory of the stage." in said
         assert "The job was not accepted: sbatch: error: invalid partition specified: nowhere" in said
     assert [line.split()[:2] for line in told.splitlines()[2:6]] == [
         ["fine", "FINISHED"],

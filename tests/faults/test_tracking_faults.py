@@ -25,7 +25,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("GLMKIT_WORKSPACE", str(tmp_path))
     for name in ("MLFLOW_TRACKING_URI", "GLMKIT_STAGE_FOLDER", "GLMKIT_MLFLOW_RUN"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(store, "_said", set())
+    monkeypatch.setattr(store, "_warned", set())
     return tmp_path
 
 
@@ -168,7 +168,7 @@ def test_F15_a_database_that_breaks_while_training(workspace: Path, caplog: Any)
     assert record.read(run.folder)["status"] == "FINISHED"
     assert record.history(run.folder)["loss"] == {step: 1 / step for step in range(1, 51)}
     said = [entry.message for entry in caplog.records if entry.name == "glmkit.tracking"]
-    assert "Training goes on" in said[0]
+    assert "Training continues" in said[0]
     assert f"They are in {run.folder / 'metrics.jsonl'}, from byte" in said[1]
     assert len(said) <= 3
 

@@ -1,4 +1,4 @@
-"""Widgets for glmkit's notebooks: one folder a widget, each an :class:`anywidget.AnyWidget`.
+"""Widgets for glmkit's notebooks: each widget is an :class:`anywidget.AnyWidget` in its own folder.
 
-They stand on top of glmkit and know none of its science: a widget is fed by callables that a notebook passes on.
+The widgets depend on glmkit's base modules only, not on its models or data. A notebook passes callables and arrays to them.
 """

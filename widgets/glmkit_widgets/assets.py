@@ -1,10 +1,10 @@
-"""One ES module out of several files, so that a widget's geometry can be a file of its own.
+"""Joining of several ES modules into one, so that the code of a widget can be split into files.
 
-anywidget ships the JavaScript of a widget as *one* module, given as text; a relative import inside it has nothing to
-resolve against in the browser. A bundler would solve that at the price of a build step and of generated code in the
-tree. The widgets here need much less: a few hand-written files without dependencies. So the files are real ES modules,
-which import each other by relative path and which node can test one by one, and :func:`join_modules` joins them
-when Python loads the widget. The price is that all of them share one scope: two files cannot use one top-level name.
+anywidget sends the JavaScript of a widget to the browser as *one* module, in which relative imports cannot be resolved. A
+bundler would solve this, but would need a build step and add generated code to the repository. The widgets consist of a few files
+without dependencies, for which :func:`join_modules` suffices. The files are ES modules that import each other by relative path, so
+that node can test each of them. They are joined when Python loads the widget. All files share one scope; a top-level name must
+therefore be unique among them.
 """
 
 import re
@@ -21,26 +21,26 @@ _ANY_EXPORT = re.compile(r"^export\b.*$", re.MULTILINE)
 def join_modules(folder: Path, *names: str) -> str:
     """Join ES modules of one folder into the text of a single module without imports.
 
-    Every file but the last loses the word ``export`` in front of its declarations; the last one, the view, keeps its
-    ``export default``. Imports of the files that stand before are dropped, because their names are in scope by then.
+    The keyword ``export`` is removed from the declarations of every file except the last. The last file, the view, keeps its
+    ``export default``. Imports of earlier files are removed, because their names are in scope.
 
     Parameters
     ----------
     folder : Path
-        Where the files lie.
+        Folder of the files.
     *names : str
-        File names, each after all those that it imports; the view last.
+        File names, each after the files that it imports; the view is last.
 
     Returns
     -------
     str
-        The joined module, ready for ``_esm``.
+        Text of the joined module, for ``_esm``.
 
     Raises
     ------
     BadInput
-        If a file imports anything but a file named before it (a widget asks the network for nothing), or if a file
-        other than the last exports in a form that cannot be joined.
+        If a file imports anything other than an earlier file, because a widget must not load code from the network. Also if a
+        file other than the last has an export that cannot be joined.
     """
     parts: list[str] = []
     for position, name in enumerate(names):
@@ -57,12 +57,12 @@ def join_modules(folder: Path, *names: str) -> str:
 
 
 def _without_imports(source: str, path: Path, before: tuple[str, ...]) -> str:
-    """Drop the imports of `before` from `source` and refuse every other one."""
+    """Remove the imports of the files `before` from `source`; any other import is an error."""
     known = {f"./{name}" for name in before}
     left = _IMPORT.sub(lambda match: "" if match["source"] in known else match.group(), source)
     if found := _ANY_IMPORT.search(left):
         raise BadInput(
             f"{path}: expected imports only of files joined before it ({', '.join(sorted(known)) or 'none'}), got "
-            f"{found.group().strip()!r}; a widget loads nothing from elsewhere, add the file to the folder instead"
+            f"{found.group().strip()!r}; a widget loads no external code, add the file to the folder instead"
         )
     return left

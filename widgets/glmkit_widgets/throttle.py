@@ -1,23 +1,23 @@
-"""At most so many messages a second: a loop may call a thousand times a second, a browser redraws a few."""
+"""Rate limit for messages: a loop may log a thousand times a second, but a browser redraws only a few times."""
 
 import time
 from collections.abc import Callable
 
 
 class Throttle:
-    """Says whether enough time has passed since it last said yes.
+    """Rate limiter: `ready` returns True at most once per interval.
 
     Parameters
     ----------
     interval : float
-        Seconds between two yeses; may be changed later.
+        Minimum time between two True results in seconds; may be changed later.
     clock : Callable
-        Seconds on a clock that never runs backwards.
+        Function that returns the time of a monotonic clock in seconds.
 
     Attributes
     ----------
     interval : float
-        Seconds between two yeses.
+        Minimum time between two True results in seconds.
     """
 
     def __init__(self, interval: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -26,12 +26,12 @@ class Throttle:
         self._last: float | None = None
 
     def ready(self) -> bool:
-        """Take the next turn if it is due.
+        """Return whether the interval has passed since the last True result, and restart it if so.
 
         Returns
         -------
         bool
-            True the first time, and then once an interval.
+            True at the first call, and then once per interval.
         """
         now = self._clock()
         if self._last is not None and now - self._last < self.interval:
@@ -40,5 +40,5 @@ class Throttle:
         return True
 
     def restart(self) -> None:
-        """Count the interval from now on, as if the turn had just been taken."""
+        """Start the interval at the present time."""
         self._last = self._clock()

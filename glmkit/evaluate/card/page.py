@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from glmkit.evaluate.metrics.registry import METRICS
+from glmkit.templates import render
 
 _ROWS = 40  # shown of a further table
 _LONG = 60  # characters of a parameter that gets a line of its own
@@ -31,17 +32,9 @@ def card_page(content: Mapping[str, Any], figures: Mapping[str, str]) -> str:
     str
         One self-contained page.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     rows = content["rows"]
-    return environment.get_template("card.html.j2").render(
+    return render(
+        Path(__file__).with_name("card.html.j2"),
         card=content,
         splits=[_split(content, name) for name in dict.fromkeys(row["split"] for row in rows)],
         metrics=[METRICS[name].title for name in content["metrics"]],

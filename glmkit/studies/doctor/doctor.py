@@ -1,4 +1,4 @@
-"""``glmkit doctor``: is everything here that glmkit needs, and if not, what to do."""
+"""``glmkit doctor``: check that the requirements of glmkit are met, and suggest remedies."""
 
 from glmkit.errors import ResourceError
 from glmkit.studies.doctor.findings import Finding, show
@@ -7,17 +7,17 @@ from glmkit.studies.doctor.software import examine_software
 
 
 def examine() -> list[Finding]:
-    """Everything that is looked at: the machine first, then the software."""
+    """All findings: those on the machine first, then those on the software."""
     return [*examine_machine(), *examine_software()]
 
 
 def exit_code(findings: list[Finding]) -> int:
-    """0, or that of a lacking resource if something that glmkit cannot do without is broken."""
+    """Exit code: 5 (resources) if a requirement is not met, else 0."""
     return ResourceError.exit_code if any(finding.state == "fail" for finding in findings) else 0
 
 
 def print_findings() -> int:
-    """Look at everything, print it, and return the exit code."""
+    """Run all checks, print the findings, and return the exit code."""
     findings = examine()
     print(show(findings))
     return exit_code(findings)

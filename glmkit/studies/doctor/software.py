@@ -1,4 +1,4 @@
-"""What ``glmkit doctor`` finds out about software: libraries, programs, kernels, and where runs are recorded."""
+"""Checks of ``glmkit doctor`` on software: libraries, programs, kernels, and the tracking store."""
 
 import re
 import socket
@@ -25,7 +25,7 @@ _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
 def examine_software() -> list[Finding]:
-    """Everything about software, from Python to the tracking store."""
+    """All findings on software."""
     return [
         python(),
         libraries(),
@@ -36,42 +36,42 @@ def examine_software() -> list[Finding]:
 
 
 def python() -> Finding:
-    """Whether this Python is one that glmkit is made for."""
+    """Finding on whether glmkit supports this version of Python."""
     from packaging.specifiers import SpecifierSet
 
     version = ".".join(map(str, sys.version_info[:3]))
     wanted = metadata.metadata("glmkit")["Requires-Python"] or ""
     if SpecifierSet(wanted).contains(version):
-        return Finding(about="Python", says=f"{version}, {sys.executable}")
-    remedy = "Make an environment with such a Python and install glmkit there."
-    return Finding(about="Python", state="fail", says=f"{version}, but glmkit needs {wanted}", remedy=remedy)
+        return Finding(about="Python", text=f"{version}, {sys.executable}")
+    remedy = "Create an environment with a supported Python and install glmkit there."
+    return Finding(about="Python", state="fail", text=f"{version}, but glmkit needs {wanted}", remedy=remedy)
 
 
 def libraries(requirements: list[str] | None = None) -> Finding:
-    """Whether the libraries that glmkit needs are there, in versions that it can use.
+    """Finding on whether the required libraries are installed in supported versions.
 
     Parameters
     ----------
     requirements
-        Such as ``numpy>=2.0``; by default those of the installed glmkit.
+        Requirements such as ``numpy>=2.0``; by default those of the installed glmkit.
 
     Returns
     -------
     Finding
-        ``fail`` names each that is missing or too old.
+        ``ok``, or ``fail`` with each library that is missing or has an unsupported version.
     """
     needed = list(_needed(metadata.requires("glmkit") or [] if requirements is None else requirements))
     wrong = [f"{name} {version or 'is missing'}, needs {wanted}" for name, wanted, version, good in needed if not good]
     if wrong:
         remedy = "Run 'make env' in the clone, or 'pip install --upgrade glmkit'."
-        return Finding(about="libraries", state="fail", says="; ".join(wrong), remedy=remedy)
+        return Finding(about="libraries", state="fail", text="; ".join(wrong), remedy=remedy)
     versions = {name: version for name, _, version, _ in needed}
     shown = [f"{name} {versions[name]}" for name in _SHOWN if versions.get(name)]
-    return Finding(about="libraries", says=f"all {len(needed)} there: {', '.join(shown)}")
+    return Finding(about="libraries", text=f"all {len(needed)} installed: {', '.join(shown)}")
 
 
 def _needed(requirements: list[str]) -> Iterator[tuple[str, str, str, bool]]:
-    """Name, versions wanted, version there ("" if none), and whether that will do; extras are left out."""
+    """Tuples (name, required versions, installed version or "", whether it is sufficient); extras are excluded."""
     from packaging.requirements import Requirement
 
     for requirement in map(Requirement, requirements):
@@ -86,74 +86,78 @@ def _needed(requirements: list[str]) -> Iterator[tuple[str, str, str, bool]]:
 
 
 def program(name: str) -> Finding:
-    """Whether a program of :data:`glmkit.programs.PROGRAMS` is there, and which version."""
+    """Finding on a program of :data:`glmkit.programs.PROGRAMS` and its version."""
     try:
         path = find_program(name)
         with tempfile.TemporaryDirectory() as folder:
-            said = run_program(name, [PROGRAMS[name].asks], folder, _SECONDS, errors=True)
+            output = run_program(name, [PROGRAMS[name].asks], folder, _SECONDS, errors=True)
     except GlmkitError as error:
-        return Finding(about=name, state="warn", says=f"{PROGRAMS[name].title}: not usable", remedy=str(error))
-    version = re.search(r"\d+(?:\.\d+)+\+?|\d+-\w+", said)
-    return Finding(about=name, says=f"{PROGRAMS[name].title} {version[0] if version else '(version not said)'}, {path}")
+        return Finding(about=name, state="warn", text=f"{PROGRAMS[name].title}: not usable", remedy=str(error))
+    version = re.search(r"\d+(?:\.\d+)+\+?|\d+-\w+", output)
+    return Finding(about=name, text=f"{PROGRAMS[name].title} {version[0] if version else '(unknown version)'}, {path}")
 
 
 def kernels(prefix: str | Path | None = None) -> list[Finding]:
-    """Whether the kernels of Jupyter can start, and glmkit's own suit the GPUs that there are."""
+    """Findings on whether Jupyter's kernels can start, and whether glmkit's kernels match the present GPUs."""
     from jupyter_client.kernelspec import KernelSpecManager
 
     found = KernelSpecManager().get_all_specs()
     broken = [
         name for name, entry in found.items() if Path(argv := entry["spec"]["argv"][0]).is_absolute() and not Path(argv).exists()
     ]
-    lines = [Finding(about="kernels", says=", ".join(sorted(found)) or "python3")]
+    lines = [Finding(about="kernels", text=", ".join(sorted(found)) or "python3")]
     if broken:
-        remedy = f"Remove what cannot start: jupyter kernelspec remove {' '.join(broken)}"
-        says = f"{', '.join(broken)}: the interpreter is gone"
-        lines.append(Finding(about="kernels", state="warn", says=says, remedy=remedy))
+        remedy = f"Remove the broken kernels: jupyter kernelspec remove {' '.join(broken)}"
+        text = f"{', '.join(broken)}: the interpreter no longer exists"
+        lines.append(Finding(about="kernels", state="warn", text=text, remedy=remedy))
     there = {gpu.uuid for gpu in gpus.list_gpus()}
-    named = {str(spec["metadata"].get("glmkit_device")) for spec in kernelspecs.ours(kernelspecs.kernels_folder(prefix)).values()}
+    named = {
+        str(spec["metadata"].get("glmkit_device")) for spec in kernelspecs.installed(kernelspecs.kernels_folder(prefix)).values()
+    }
     if named - {"cpu", "any"} != there:
-        says = (
+        text = (
             f"{len(there)} GPUs, {len(named - {'cpu', 'any'})} of them with a kernel"
             if there
-            else "kernels for GPUs that are gone"
+            else "there are kernels for GPUs that no longer exist"
         )
-        lines.append(Finding(about="GPU kernels", state="warn", says=says, remedy="Run: glmkit kernels install"))
+        lines.append(Finding(about="GPU kernels", state="warn", text=text, remedy="Run: glmkit kernels install"))
     if not any(
         point.name == kernelspecs.PROVISIONER for point in metadata.entry_points(group="jupyter_client.kernel_provisioners")
     ):
-        says = "Jupyter does not find glmkit's provisioner, so that GPU kernels cannot start"
+        text = "Jupyter does not find glmkit's provisioner, so that GPU kernels cannot start"
         lines.append(
-            Finding(about="GPU kernels", state="warn", says=says, remedy="Install glmkit again: pip install --upgrade glmkit")
+            Finding(about="GPU kernels", state="warn", text=text, remedy="Reinstall glmkit: pip install --upgrade glmkit")
         )
     return lines
 
 
 def tracking(uri: str) -> Finding:
-    """Whether the MLflow store can be reached; where it cannot, runs go on and their own files are complete."""
+    """Finding on whether the MLflow store can be reached; runs do not depend on it."""
     shown = str(redact(re.sub(r"//[^/@]*@", "//…@", uri)))
     try:
-        says = _reach(uri)
+        text = _reach(uri)
     except (OSError, sqlite3.Error, ValueError) as error:
-        remedy = "Runs go on without it; their run.json and metrics.jsonl are complete. Start the server or mend the address."
+        remedy = (
+            "Runs continue without it; their run.json and metrics.jsonl are complete. Start the server or correct the address."
+        )
         if sqlite_file(uri):
-            remedy = "Runs go on without it. Move that file away: the next run makes a new one."
-        return Finding(about="MLflow", state="warn", says=f"{shown}: {error}", remedy=remedy)
-    return Finding(about="MLflow", says=f"{shown}: {says}")
+            remedy = "Runs continue without it. Move that file away; the next run creates a new one."
+        return Finding(about="MLflow", state="warn", text=f"{shown}: {error}", remedy=remedy)
+    return Finding(about="MLflow", text=f"{shown}: {text}")
 
 
 def _reach(uri: str) -> str:
     parts = urlsplit(uri)
     if database := sqlite_file(uri):
         if not database.exists():
-            return "not there yet; the first run makes it"
+            return "does not exist yet; the first run creates it"
         with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True, timeout=_SECONDS)) as connection:
             (runs,) = connection.execute("SELECT count(*) FROM runs").fetchone()
         return f"{runs:,} runs"
     if parts.scheme in ("http", "https"):
         with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=_SECONDS) as reply:  # noqa: S310 (http and https only)
-            return f"answers ({reply.status})"
+            return f"reachable (HTTP status {reply.status})"
     if (kind := parts.scheme.split("+")[0]) in _PORTS and parts.hostname:
         with socket.create_connection((parts.hostname, parts.port or _PORTS[kind]), _SECONDS):
-            return "a server listens there"
-    return "not looked at"
+            return "a server accepts connections"
+    return "not checked"

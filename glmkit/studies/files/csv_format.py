@@ -1,7 +1,7 @@
-"""A CSV of results as a reader wants it: rounded numbers, and a column with its interval drawn rather than spelled.
+"""Formatting of result tables from CSV files: numbers are rounded, and intervals are drawn on a common scale.
 
-A column ``x`` with neighbours ``x_low`` and ``x_high`` (or ``value``, ``low``, ``high``) becomes one cell, ``0.912``
-``0.893–0.931``, and a bar on a scale that all rows share. Everything else is shown as it stands; text stays text.
+A column ``x`` with columns ``x_low`` and ``x_high`` (or ``value``, ``low``, ``high``) becomes one cell, such as ``0.912``
+``0.893–0.931``. The interval is drawn as a bar on a scale common to all rows. Other columns are shown without an interval.
 """
 
 import csv
@@ -12,20 +12,20 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """The x axis that the bars of one column share, in the column's own unit."""
+    """Common x axis of the bars of one column, in the unit of the column."""
 
     low: float
     high: float
     ticks: tuple[tuple[float, str], ...]  # (position in percent, label)
 
     def percent(self, value: float) -> float:
-        """Where `value` lies on the axis, 0 to 100."""
+        """Position of `value` on the axis in percent, 0 to 100."""
         return round(100 * (value - self.low) / (self.high - self.low), 2)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One cell: its text, and for an interval the text of its ends and three positions in percent."""
+    """One cell: its text, and for an interval the text of its limits and three positions in percent."""
 
     text: str
     number: bool = False
@@ -35,7 +35,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """A table ready to be laid out."""
+    """A table with formatted cells."""
 
     columns: tuple[str, ...]
     scales: tuple[Scale | None, ...]  # per column; None where nothing is drawn
@@ -44,7 +44,7 @@ class View:
 
 
 def view(path: Path, most: int = 40) -> View:
-    """Read the CSV at `path` and lay out its first `most` rows."""
+    """Read the CSV at `path` and format its first `most` rows."""
     with open(path, newline="", encoding="utf-8") as file:
         lines = list(csv.reader(file))
     names, body = (lines[0], [line for line in lines[1:] if len(line) == len(lines[0])]) if lines else ([], [])
@@ -62,7 +62,13 @@ def view(path: Path, most: int = 40) -> View:
 
 
 def show_number(value: float) -> str:
-    """`value` to about four digits, as a person would write it."""
+    """Format `value` with three decimals, or in another form if it is a whole number, very small or very large.
+
+    Examples
+    --------
+    >>> [show_number(value) for value in (0.91237, 400.0, 0.00012, 52_000.4)]
+    ['0.912', '400', '1.20e-04', '52,000']
+    """
     if not math.isfinite(value):
         return str(value)
     if value == int(value) and abs(value) < 1e15:
@@ -73,7 +79,7 @@ def show_number(value: float) -> str:
 
 
 def _groups(names: list[str]) -> list[tuple[str, list[int]]]:
-    """Columns in order; a value with its two ends is one group of three indices."""
+    """Columns in order; a value and the limits of its interval form one group of three indices."""
     at = {name: i for i, name in enumerate(names)}
     taken: set[int] = set()
     groups: list[tuple[str, list[int]]] = []
@@ -95,20 +101,20 @@ def _cell(texts: list[str], scale: Scale | None) -> Cell:
     text = texts[0] if texts[0].strip().lstrip("-").isdigit() else show_number(value)
     if scale is None or any(number is None or not math.isfinite(number) for number in numbers):
         return Cell(text=text, number=True)
-    spelled = [_fixed(number or 0.0, scale) for number in numbers]
+    shown = [_fixed(number or 0.0, scale) for number in numbers]
     at = [scale.percent(number or 0.0) for number in numbers]
-    return Cell(text=spelled[0], number=True, ends=f"{spelled[1]}–{spelled[2]}", bar=(at[0], at[1], at[2]))
+    return Cell(text=shown[0], number=True, ends=f"{shown[1]}–{shown[2]}", bar=(at[0], at[1], at[2]))
 
 
 def _fixed(value: float, scale: Scale) -> str:
-    """`value` with the digits that tell values on `scale` apart."""
+    """Format `value` with enough digits to distinguish values on `scale`."""
     span = scale.high - scale.low
     digits = 3 if 0.02 <= span <= 5 else max(0, min(9, 2 - math.floor(math.log10(span))))
     return f"{value:,.{digits}f}"
 
 
 def _scale(numbers: list[float | None]) -> Scale | None:
-    """A round axis around all `numbers`; a share (all within 0 to 1) never runs past those ends."""
+    """Axis with round limits around all `numbers`; for proportions (0 to 1) the limits stay within 0 and 1."""
     finite = [number for number in numbers if number is not None and math.isfinite(number)]
     if not finite:
         return None
@@ -129,7 +135,7 @@ def _steps(span: float) -> list[float]:
 
 
 def _number(text: str) -> float | None:
-    """`text` as a number where it is plainly one; ``NA``, ``1_000`` and the like stay text."""
+    """Parse a number; None for any other text, including ``NA`` and ``1_000``."""
     try:
         return float(text) if text.strip() and not any(c in text for c in "_xX") else None
     except ValueError:

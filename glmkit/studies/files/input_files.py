@@ -1,7 +1,7 @@
-"""Files that parameters name, looked at before anything runs: present files must be whole as far as their container tells.
+"""Early checks of the input files named by parameters: a file must not be empty, and a gzip stream must be complete.
 
-What is inside is for the stage that reads it. But an empty file, or a gzip stream that ends early, is wrong for every reader,
-and to learn it from a stage's kernel takes half a minute longer.
+The content is checked later, by the stage that reads it. But an empty or truncated file is an error for every reader. Finding it
+here saves the start of a kernel, which takes about half a minute.
 """
 
 import gzip
@@ -12,23 +12,23 @@ from typing import Any
 
 from glmkit.files import workspace
 
-LARGEST = 200 << 20  # bytes of a compressed file that is read through; a larger one is left to its reader
+LARGEST = 200 << 20  # bytes; larger compressed files are not decompressed for the check
 _BLOCK = 4 << 20
 
 
 def broken_files(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """What is wrong with the files that parameters name.
+    """Errors in the files named by parameters.
 
     Parameters
     ----------
     values
-        Parameters by name; texts and lists of texts that are paths of existing files (from the workspace, if relative) are
-        looked at.
+        Parameters by name. Texts, and texts in lists, are checked if they are paths of existing files. Relative paths start at
+        the workspace.
 
     Yields
     ------
     tuple of str
-        The parameter, and one sentence.
+        Name of the parameter, and a description of the error.
     """
     for name, value in values.items():
         for text in value if isinstance(value, list) else [value]:
@@ -52,9 +52,7 @@ def _problem(path: Path) -> str:
             while block := file.read(_BLOCK):
                 at += len(block)
     except EOFError:
-        return (
-            f"{path}: the gzip stream ends early, after {at:,} bytes or more of text: the file is cut. Copy or download it again."
-        )
+        return f"{path}: the gzip stream ends early, after {at:,} bytes or more of text: the file is truncated. Copy or download it again."
     except (zlib.error, gzip.BadGzipFile) as error:
         return f"{path}: damaged gzip after {at:,} bytes of text ({error}). Copy or download it again."
     return ""

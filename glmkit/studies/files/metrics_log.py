@@ -1,8 +1,8 @@
-"""``metrics.jsonl``: one line of JSON a step, appended whole, readable by anything, even while it grows.
+"""``metrics.jsonl``: one line of JSON per step, appended with a single write, so that it can be read while it grows.
 
-Appending to a file is what a training loop can afford at every step. A stage that resumes goes on appending, and readers let
-the last value of a step win. A stage that starts over with other parameters sets the old history aside instead: that is known
-at the first line, which then is at or before the first step of the old file.
+Appending to a file is cheap enough for every step of a training loop. A resumed stage appends to the file, and readers use the
+last value of a step. A stage that starts over with other parameters first renames the old file. This case is detected at the
+first line: its step is at or before the first step of the old file.
 """
 
 import json
@@ -20,21 +20,21 @@ PREVIOUS = "metrics.previous.jsonl"
 
 
 class Journal:
-    """The writing end of a ``metrics.jsonl``.
+    """Writer of a ``metrics.jsonl``.
 
     Parameters
     ----------
     path
-        The file; made at the first line.
+        Path of the file, which is created with the first line.
     fresh
-        The stage's parameters differ from those of the history already there.
+        Whether the parameters of the stage differ from those of the existing history.
     """
 
     def __init__(self, path: Path, fresh: bool = True) -> None:
         self.path = path
         self._fresh = fresh
         self._handle: int | None = None
-        self._line_open = False  # a full disk cut the last line
+        self._line_open = False  # the last line is incomplete, as on a full disk
 
     def log(self, step: int, metrics: Mapping[str, SupportsFloat]) -> None:
         """Append one line: ``{"step": …, "time": …, metrics}``."""
@@ -42,7 +42,7 @@ class Journal:
         for name, value in metrics.items():
             if name == "time":
                 raise BadInput(
-                    f"log(step={step}, time={value!r}): every line has its time already. Name the metric seconds, say."
+                    f"log(step={step}, time={value!r}): every line has its time already. Use another name, such as seconds."
                 )
             try:
                 line[name] = float(value)
@@ -64,7 +64,7 @@ class Journal:
             self._handle = None
 
     def _start(self, step: float) -> int:
-        """Open the file for appending, having set aside a history that this step starts over."""
+        """Open the file for appending; first rename the old history if this step starts over."""
         with disk_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.path.exists():

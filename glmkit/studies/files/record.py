@@ -1,8 +1,8 @@
-"""``run.json``, the one truth about a run or a stage, and ``metrics.jsonl``, its history.
+"""``run.json``, the record of a run or a stage, and ``metrics.jsonl``, its history.
 
-Whoever writes ``run.json`` changes only the keys it owns: the job writes status and times, the kernel what the notebook made.
-Both go through :func:`update`, which holds a lock and replaces the file whole. ``RUNNING`` in the file is a claim; it is true
-only while the process that made it lives, so readers ask :func:`status_of`.
+Each writer of ``run.json`` changes only its own keys: the job writes status and times, the kernel writes the notebook's results.
+Both use :func:`update`, which holds a lock and replaces the whole file. ``RUNNING`` in the file is valid only while the process
+that wrote it runs; readers therefore call :func:`status_of`.
 """
 
 import fcntl
@@ -29,12 +29,12 @@ STATUSES = ("RUNNING", "FINISHED", "FAILED", "KILLED")
 
 
 def now() -> str:
-    """The time, in UTC, as ISO 8601 text to the millisecond."""
+    """Current time in UTC, as ISO 8601 text with milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def seconds_between(start: str | None, end: str | None = None) -> float | None:
-    """Seconds from `start` to `end` (now if None), both ISO 8601 text; None if there is no start or it cannot be read."""
+    """Seconds from `start` to `end` (now if None), both ISO 8601 text; None if `start` is missing or a text is invalid."""
     try:
         first = datetime.fromisoformat(start or "")
         last = datetime.fromisoformat(end) if end else datetime.now(UTC)
@@ -44,14 +44,14 @@ def seconds_between(start: str | None, end: str | None = None) -> float | None:
 
 
 def read(folder: str | Path) -> dict[str, Any]:
-    """What ``run.json`` of `folder` says; empty if there is none."""
+    """Content of ``run.json`` in `folder`; empty if there is no such file."""
     path = Path(folder) / RECORD
     record = read_json(path) if path.exists() else {}
     return record if isinstance(record, dict) else {}
 
 
 def update(folder: str | Path, **changes: Any) -> dict[str, Any]:
-    """Set the given keys of ``run.json`` in `folder`, leave the others, and return the whole.
+    """Set the given keys of ``run.json`` in `folder`, keep the others, and return the whole record.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def update(folder: str | Path, **changes: Any) -> dict[str, Any]:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock file `path`, waiting for whoever has it; a dead process holds nothing."""
+    """Hold the lock file `path`, waiting for its present holder; the lock of an ended process is free."""
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -79,14 +79,14 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def process() -> dict[str, Any]:
-    """Who is running: pid and host, so that a reader can tell a live run from a dead one."""
+    """Pid and host of this process, by which a reader can check whether it still runs."""
     return {"pid": os.getpid(), "host": socket.gethostname()}
 
 
 def status_of(record: dict[str, Any]) -> str:
-    """The status that is true now: a RUNNING whose process is gone reads KILLED.
+    """Current status: RUNNING becomes KILLED if the process has ended.
 
-    A run of another host cannot be looked at from here, so its claim stands.
+    The processes of another host cannot be checked from here, so that its status is returned unchanged.
     """
     status = str(record.get("status", "")) or "WAITING"
     if status != "RUNNING" or "pid" not in record or record.get("host", socket.gethostname()) != socket.gethostname():
@@ -95,7 +95,7 @@ def status_of(record: dict[str, Any]) -> str:
 
 
 def _lives(pid: int, started: str | None) -> bool:
-    """Whether `pid` is alive and was already there at `started` (a later process reuses the number)."""
+    """Whether process `pid` runs and was already running at `started`; a later process may reuse the number."""
     try:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
@@ -113,7 +113,7 @@ def fingerprint(value: Any) -> str:
 
 
 def parse_metrics(lines: Iterable[bytes]) -> Iterator[tuple[int, float, dict[str, float]]]:
-    """``(step, time, metrics)`` of each whole line; a line cut by a kill is passed over."""
+    """Tuples (step, time, metrics) of each complete line; truncated lines are skipped."""
     for line in lines:
         try:
             entry = json.loads(line)
@@ -124,7 +124,7 @@ def parse_metrics(lines: Iterable[bytes]) -> Iterator[tuple[int, float, dict[str
 
 
 def history(folder: str | Path) -> dict[str, dict[int, float]]:
-    """Every metric of a stage as ``{name: {step: value}}``; a step logged again by a resumed stage holds its last value."""
+    """All metrics of a stage as ``{name: {step: value}}``; for a step logged twice by a resumed stage, the last value."""
     path = Path(folder) / METRICS
     table: dict[str, dict[int, float]] = {}
     if path.exists():
@@ -136,7 +136,7 @@ def history(folder: str | Path) -> dict[str, dict[int, float]]:
 
 
 def versions() -> dict[str, str]:
-    """What made a result: glmkit, Python, the libraries that numbers depend on, the machine."""
+    """Versions of glmkit, Python and the libraries that affect results, and a description of the system."""
     from importlib.metadata import PackageNotFoundError, version
 
     found = {"glmkit": __version__, "python": platform.python_version()}

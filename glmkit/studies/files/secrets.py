@@ -1,8 +1,8 @@
-"""Secrets stay out of what is written: run.json, MLflow, the report.
+"""Redaction of secrets in run.json, MLflow and the report.
 
-A value is hidden when its *name* says that it is a secret (``HF_TOKEN``, ``ncbi_api_key``, ``dbPassword``), and any text that
-holds the value of such an environment variable, or a password inside a URL, has that piece hidden. The test is on whole
-words: ``batch_tokens`` and ``tokenizer`` are ordinary parameters of a language model and stay readable.
+A value is hidden if its *name* is that of a secret (``HF_TOKEN``, ``ncbi_api_key``, ``dbPassword``). In any text, values of such
+environment variables and passwords in URLs are hidden too. Names are compared by whole words: ``batch_tokens`` and ``tokenizer``
+are ordinary parameters of a language model and stay readable.
 """
 
 import os
@@ -16,7 +16,7 @@ _SHORTEST = 8  # a shorter environment value ("1", "true") would hide ordinary t
 
 
 def is_secret(name: str) -> bool:
-    """Whether `name` reads like the name of a secret.
+    """Whether `name` looks like the name of a secret.
 
     Examples
     --------
@@ -28,14 +28,24 @@ def is_secret(name: str) -> bool:
 
 
 def redact(value: Any, name: str = "") -> Any:
-    """`value` with secrets replaced by ``[hidden]``, all through dicts, lists and tuples.
+    """Return `value` with secrets replaced by ``[hidden]``, including those in nested dicts, lists and tuples.
 
     Parameters
     ----------
     value
-        Anything JSON can hold.
+        Value that JSON can represent.
     name
-        What the value is called; the whole value is hidden if that is the name of a secret.
+        Name of the value; the whole value is hidden if this is the name of a secret.
+
+    Returns
+    -------
+    Any
+        Redacted copy of `value`.
+
+    Examples
+    --------
+    >>> redact({"steps": 400, "api_key": "abc", "store": "postgresql://ada:pw@host/runs"})
+    {'steps': 400, 'api_key': '[hidden]', 'store': 'postgresql://[hidden]@host/runs'}
     """
     return _redact(value, name, _secret_values())
 

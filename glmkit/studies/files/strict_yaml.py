@@ -1,4 +1,4 @@
-"""YAML read strictly: no key twice, no object tags, ``no`` and ``2024-01-01`` stay texts and ``1e-3`` is a number."""
+"""Strict reading of YAML: keys are unique, object tags are refused, ``no`` and ``2024-01-01`` are texts, ``1e-3`` is a number."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from glmkit.errors import BadInput
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML's safe part, with numbers and truth as YAML 1.2 has them."""
+    """Safe subset of YAML, with numbers and booleans as in YAML 1.2."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: dict[Any, int] = {}
@@ -20,7 +20,7 @@ class _Loader(yaml.SafeLoader):
             if isinstance(key, list | dict):
                 raise BadInput(f"line {line}: a key must be a plain word")
             if key in seen:
-                raise BadInput(f"line {line}: the key {key!r} is there twice (first on line {seen[key]}). Remove one")
+                raise BadInput(f"line {line}: the key {key!r} is defined twice (first on line {seen[key]}). Remove one")
             seen[key] = line
         return super().construct_mapping(node, deep)
 
@@ -50,7 +50,7 @@ def read_yaml(path: Path) -> Any:
     Raises
     ------
     BadInput
-        Missing, not UTF-8, not YAML, a key twice, or a tag that would make an object.
+        The file is missing, is not UTF-8 or not YAML, defines a key twice, or has a tag that would create an object.
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
@@ -66,7 +66,7 @@ def read_yaml(path: Path) -> Any:
         raise BadInput(f"{path}, {problem}.") from None
     except yaml.constructor.ConstructorError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        raise BadInput(f"{path}, line {line}: object tags are not read ({error.problem}). Use plain values.") from None
+        raise BadInput(f"{path}, line {line}: object tags are not allowed ({error.problem}). Use plain values.") from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise BadInput(f"{path}, line {line}: not YAML ({error.problem}).") from None

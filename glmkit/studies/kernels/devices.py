@@ -1,4 +1,4 @@
-"""What accelerators this machine has, asked without torch: device files first, ``nvidia-smi`` where there are none."""
+"""Accelerators of this machine, found without torch: by device files, or by ``nvidia-smi`` if there are none."""
 
 import re
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @cache
 def cuda_count() -> int:
-    """Number of CUDA (or ROCm) devices that can be seen."""
+    """Number of visible CUDA or ROCm devices."""
     numbered = [path for path in Path("/dev").glob("nvidia[0-9]*") if path.name[6:].isdigit()]
     if numbered:
         return len(numbered)
@@ -22,7 +22,7 @@ def cuda_count() -> int:
 
 
 def missing(device: str) -> str:
-    """Why `device` cannot be used here, or an empty string if it can."""
+    """Reason why `device` cannot be used on this machine; empty if it can."""
     match = re.fullmatch(r"(auto|cpu|mps|cuda)(?::(\d+))?", device)
     if not match:
         return "a device is 'auto', 'cpu', 'mps', 'cuda' or 'cuda:N'"

@@ -1,11 +1,11 @@
-"""Who has which GPU: one small file a lease, changed under one lock, free again when its holder is gone.
+"""Leases of GPUs: one small file for each leased GPU, changed under one lock, and void when the holder has ended.
 
-A lease names its holder by pid *and* start time (see :mod:`glmkit.studies.kernels.processes`), so one whose kernel was killed, or that
-was held when the machine went down, counts for nothing and needs nobody to clean up. The kernel also carries the lease's token
-in its environment: as long as something that it started lives on, and may still hold memory of the GPU, the lease stands.
+A lease identifies its holder by pid *and* start time (see :mod:`glmkit.studies.kernels.processes`). A lease whose kernel was
+killed, or that was held when the machine went down, is therefore void and needs no cleaning up. The kernel also has the lease's
+token in its environment. The lease stays valid while a process that the kernel started runs, which may still use the GPU's memory.
 
-Leases bind the kernels of one user on one machine, wherever these were started from (JupyterLab, papermill, ``glmkit run``).
-They say nothing of programs that never asked, nor of other users.
+Leases apply to the kernels of one user on one machine, whether started by JupyterLab, papermill or ``glmkit run``. They do not
+cover other programs or other users.
 """
 
 import contextlib
@@ -25,25 +25,25 @@ from glmkit.studies.files import record
 from glmkit.studies.kernels import processes
 from glmkit.studies.kernels.gpus import Gpu
 
-TOKEN = "GLMKIT_GPU_LEASE"  # noqa: S105 (a name in the environment, no secret)
+TOKEN = "GLMKIT_GPU_LEASE"  # noqa: S105 (the name of an environment variable, not a secret)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lease:  # numpydoc ignore=PR02
-    """A GPU that somebody holds.
+    """Lease of one GPU.
 
     Parameters
     ----------
     gpu
-        The device.
+        Leased device.
     token
-        What the processes of the holder carry in their environment.
+        Random identifier, set in the environment of the holder's processes.
     process
-        Who holds it: pid, start time, host.
+        Holder's pid, start time (seconds since 1970) and host.
     holder
-        Name of the kernel, for people.
+        Name of the kernel, used in messages.
     since
-        When it was taken, as ISO 8601 text.
+        Start of the lease in UTC, as ISO 8601 text.
     """
 
     gpu: Gpu
@@ -53,90 +53,90 @@ class Lease:  # numpydoc ignore=PR02
     since: str
 
     def __str__(self) -> str:
-        """As a sentence names it."""
+        """Device and holder, as used in messages."""
         return f"{self.gpu} is held by the kernel {self.holder}, pid {self.process['pid']}, since {self.since[:16]} UTC"
 
 
 def folder() -> Path:
-    """Where the leases of this machine are kept: ``GLMKIT_LEASES``, else below the home folder, by the machine's name."""
+    """Folder of this machine's leases: ``GLMKIT_LEASES``, or a folder below the home folder named after the machine."""
     if named := os.environ.get("GLMKIT_LEASES"):
         return Path(named)
     return Path.home() / ".local" / "state" / "glmkit" / "gpus" / processes.host()
 
 
 def take(gpus: Sequence[Gpu], holder: str, count: int = 1) -> list[Lease]:
-    """Lease the first `count` of `gpus` that are free, for this process; all or none.
+    """Lease the first `count` free devices of `gpus` for this process, or none.
 
     Parameters
     ----------
     gpus
-        Those that would do, the most wanted first.
+        Suitable devices, in order of preference.
     holder
-        Name of the kernel that they are for.
+        Name of the kernel that will use them.
     count
-        How many.
+        Number of devices, 1 or more.
 
     Returns
     -------
     list of Lease
-        `count` leases with one token; none if fewer GPUs are free.
+        `count` leases with a common token; empty if fewer GPUs are free.
 
     Raises
     ------
     ResourceError
         The folder of leases cannot be written.
     """
-    token, who, since = uuid.uuid4().hex, processes.identity(), record.now()
+    token, identity, since = uuid.uuid4().hex, processes.identity(), record.now()
     with record.locked(folder() / ".lock"):
         free = [gpu for gpu in gpus if _read(gpu) is None][:count]
         if len(free) < count:
             return []
-        taken = [Lease(gpu=gpu, token=token, process=who, holder=holder, since=since) for gpu in free]
+        taken = [Lease(gpu=gpu, token=token, process=identity, holder=holder, since=since) for gpu in free]
         for lease in taken:
             _write(lease)
         return taken
 
 
-def hand_over(mine: Sequence[Lease], pid: int | None = None) -> list[Lease]:
-    """Make a process the holder of leases; all or none.
+def hand_over(leases: Sequence[Lease], pid: int | None = None) -> list[Lease]:
+    """Make a process the holder of all given leases, or of none.
 
     Parameters
     ----------
-    mine
-        The leases.
+    leases
+        Leases to transfer.
     pid
-        The process; None for this one.
+        Process id of the new holder; None for this process.
 
     Returns
     -------
     list of Lease
-        The same leases with their new holder; none if somebody else has taken one of the GPUs meanwhile.
+        The leases with their new holder; empty if another process has leased one of the GPUs meanwhile.
     """
-    if not mine:
+    if not leases:
         return []
-    who = processes.identity(pid)
+    identity = processes.identity(pid)
     with record.locked(folder() / ".lock"):
-        found = [_read(lease.gpu, alive=False) for lease in mine]
-        if any(now is not None and now.token != lease.token for now, lease in zip(found, mine, strict=True)):
+        found = [_read(lease.gpu, alive=False) for lease in leases]
+        if any(now is not None and now.token != lease.token for now, lease in zip(found, leases, strict=True)):
             return []
-        handed = [replace(lease, process=who) for lease in mine]
+        handed = [replace(lease, process=identity) for lease in leases]
         for lease in handed:
             _write(lease)
         return handed
 
 
-def release(mine: Sequence[Lease]) -> None:
-    """Give leases back. Something that their kernel started and that lives on holds them until it ends."""
-    if not mine:
+def release(leases: Sequence[Lease]) -> None:
+    """Give leases back. If a process that the kernel started still runs, the lease passes to it until it ends."""
+    if not leases:
         return
     with record.locked(folder() / ".lock"):
-        for lease in mine:
+        for lease in leases:
             found = _read(lease.gpu, alive=False)
             if found is None or found.token != lease.token:
                 continue
             _file(lease.gpu).unlink(missing_ok=True)
-            if heir := next(_identities(left(lease.token)), None):
-                _write(replace(lease, process=heir))
+            if successor := next(_identities(left(lease.token)), None):
+                _write(replace(lease, process=successor))
 
 
 def _identities(living: Sequence[psutil.Process]) -> Iterator[dict[str, Any]]:
@@ -146,12 +146,12 @@ def _identities(living: Sequence[psutil.Process]) -> Iterator[dict[str, Any]]:
 
 
 def held(gpus: Sequence[Gpu]) -> list[Lease]:
-    """The leases on any of `gpus` whose holders live."""
+    """The valid leases on any of `gpus`."""
     return [lease for gpu in gpus if (lease := _read(gpu)) is not None]
 
 
 def left(token: str) -> list[psutil.Process]:
-    """The processes that were started under the lease with that token and live."""
+    """The running processes that were started under the lease with this token."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
@@ -170,7 +170,7 @@ def _write(lease: Lease) -> None:
 
 
 def _read(gpu: Gpu, alive: bool = True) -> Lease | None:
-    """The lease on `gpu`; None if there is none, or, where it has to be `alive`, its holder and all that this started are gone."""
+    """The lease on `gpu`, or None. With `alive`, a lease whose holder and its child processes have ended counts as none."""
     path = _file(gpu)
     if not path.exists():
         return None

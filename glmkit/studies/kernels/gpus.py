@@ -1,8 +1,8 @@
-"""Which GPUs this machine has, each by the name that CUDA knows it by; asked of ``nvidia-smi``, never of torch.
+"""GPUs of this machine, identified by UUID; listed with ``nvidia-smi``, without torch.
 
-A GPU is named by its UUID and not by its number, because numbers depend on ``CUDA_DEVICE_ORDER`` and on what a batch system
-has hidden. A GPU that is cut into slices (MIG) is listed as its slices, since nothing can compute on the whole of it. What
-``CUDA_VISIBLE_DEVICES`` hides from this process is not listed: under Slurm a job sees what it was given and no more.
+UUIDs are used because device numbers depend on ``CUDA_DEVICE_ORDER`` and on the devices hidden by a batch system. A GPU divided
+into MIG slices is listed as its slices, because no program can compute on the whole GPU. Devices hidden from this process by
+``CUDA_VISIBLE_DEVICES`` are not listed. A Slurm job therefore lists only the devices allocated to it.
 """
 
 import os
@@ -11,25 +11,25 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_SECONDS = 15.0  # nvidia-smi wakes a sleeping driver, which takes a while
+_SECONDS = 15.0  # nvidia-smi may have to initialise the driver first
 _WHOLE = re.compile(r"^GPU (\d+): (.*) \(UUID: (GPU-[^)]+)\)")
 _SLICE = re.compile(r"^\s+MIG (\S+)\s+Device\s+(\d+): \(UUID: (MIG-[^)]+)\)")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gpu:  # numpydoc ignore=PR02
-    """One GPU, or one slice (MIG) of one.
+    """One GPU, or one MIG slice of a GPU.
 
     Parameters
     ----------
     index
-        Its number in ``nvidia-smi``, from 0; a slice has that of its GPU.
+        Number of the GPU in ``nvidia-smi``, from 0.
     slice
-        Its number among the slices of its GPU, from 0; None for a whole GPU.
+        Number of the slice on its GPU, from 0; None for a whole GPU.
     name
-        What it is, such as ``NVIDIA H100 80GB HBM3`` or ``NVIDIA H100 80GB HBM3, slice 1g.10gb``.
+        Product name, such as ``NVIDIA H100 80GB HBM3`` or ``NVIDIA H100 80GB HBM3, slice 1g.10gb``.
     uuid
-        What ``CUDA_VISIBLE_DEVICES`` is set to, so that a process sees this device only.
+        UUID of the device, used as the value of ``CUDA_VISIBLE_DEVICES``.
     """
 
     index: int
@@ -39,28 +39,28 @@ class Gpu:  # numpydoc ignore=PR02
 
     @property
     def label(self) -> str:
-        """``0``, or ``0-mig1`` for a slice: short, and fit for a file name."""
+        """Short name, valid in a file name: ``0``, or ``0-mig1`` for a slice."""
         return str(self.index) if self.slice is None else f"{self.index}-mig{self.slice}"
 
     def __str__(self) -> str:
-        """As a sentence names it."""
+        """Label and product name, as used in messages."""
         return f"GPU {self.label} ({self.name})"
 
 
 def list_gpus() -> list[Gpu]:
     """The GPUs and slices that this process may use, in the order of ``nvidia-smi``; none without an NVIDIA driver.
 
-    ``GLMKIT_FAKE_GPUS=2`` makes believe that there are two; it is honoured only in tests (``GLMKIT_TESTING=1``).
+    In tests (``GLMKIT_TESTING=1``), ``GLMKIT_FAKE_GPUS=2`` simulates two GPUs.
     """
     if os.environ.get("GLMKIT_TESTING") == "1" and (number := os.environ.get("GLMKIT_FAKE_GPUS")):
         found = [Gpu(index=i, name="simulated", uuid=f"GPU-5eed0000-0000-0000-0000-{i:012}") for i in range(int(number))]
     else:
-        found = parse_list(ask("-L"))
+        found = parse_list(nvidia_smi("-L"))
     return visible(found, os.environ.get("CUDA_VISIBLE_DEVICES"))
 
 
-def ask(*words: str) -> str:
-    """What ``nvidia-smi`` says when called with `words`; nothing if it is absent, fails or hangs."""
+def nvidia_smi(*words: str) -> str:
+    """Output of ``nvidia-smi`` with the arguments `words`; empty if the program is absent, fails or exceeds 15 s."""
     try:
         return subprocess.run(["nvidia-smi", *words], capture_output=True, text=True, timeout=_SECONDS, check=True).stdout
     except (OSError, subprocess.SubprocessError):
@@ -83,15 +83,20 @@ def parse_list(text: str) -> list[Gpu]:
 
 
 def visible(found: Sequence[Gpu], setting: str | None) -> list[Gpu]:
-    """Those of `found` that a value of ``CUDA_VISIBLE_DEVICES`` leaves to see, in the order it names them.
+    """The devices left visible by a value of ``CUDA_VISIBLE_DEVICES``, in the order of that value.
 
     Parameters
     ----------
     found
         All devices of the machine.
     setting
-        Numbers or beginnings of UUIDs, separated by commas; what follows one that names no device is hidden, as CUDA has it.
-        None hides nothing, the empty string everything.
+        Numbers or beginnings of UUIDs, separated by commas. As in CUDA, an invalid entry hides all entries after it. None hides
+        no device, the empty string all devices.
+
+    Returns
+    -------
+    list of Gpu
+        Visible devices.
     """
     if setting is None:
         return list(found)

@@ -1,9 +1,9 @@
-"""Kernels: which there are, and how one is started so that it cannot be mistaken for another or outlive its starter.
+"""Jupyter kernels: lookup, and a safe start.
 
-The default kernel, ``python3``, always means the interpreter that runs glmkit: a kernelspec of that name in somebody's home
-folder would otherwise run the notebooks in another environment. Sockets are Unix ones in a private folder wherever a path
-is short enough for them, so that nothing listens on the network. A stage that asks for GPUs (``resources: {gpu: 1}``) has them
-leased to its kernel, as :mod:`glmkit.studies.kernels.provisioner` does it.
+The default kernel, ``python3``, is always the interpreter that runs glmkit. A kernelspec of that name in the home folder would
+otherwise run the notebooks in another environment. Sockets are Unix sockets in a private folder if the path is short enough, so
+that no port is open on the network. A stage that requests GPUs (``resources: {gpu: 1}``) gets them leased to its kernel (see
+:mod:`glmkit.studies.kernels.provisioner`).
 """
 
 import os
@@ -25,12 +25,12 @@ _LONGEST_SOCKET = 100  # bytes; Linux allows 107 and jupyter_client adds a numbe
 
 
 def check_kernel(name: str) -> None:
-    """See that a kernel of that name exists.
+    """Check that a kernel with this name exists.
 
     Raises
     ------
     BadInput
-        It does not; the message lists those that do.
+        There is no such kernel; the message lists the existing ones.
     """
     if name == DEFAULT:
         return
@@ -42,15 +42,15 @@ def check_kernel(name: str) -> None:
 
 
 def make_manager(name: str) -> "tuple[AsyncKernelManager, Path]":
-    """A manager for a kernel that has not been started, and the private folder of its connection file and sockets."""
+    """Manager of a kernel that is not started yet, and the private folder of its connection file and sockets."""
     from jupyter_client import AsyncKernelManager
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 
     class OwnInterpreter(KernelSpecManager):
-        """Kernelspecs, of which the default one is this interpreter."""
+        """Kernelspecs in which the default kernel is this interpreter."""
 
         def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-            """The kernelspec of that name; the default one starts this interpreter."""
+            """The kernelspec with this name; the default one starts this interpreter."""
             spec = super().get_kernel_spec(kernel_name)
             if kernel_name == DEFAULT:
                 spec.argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
@@ -68,10 +68,10 @@ def make_manager(name: str) -> "tuple[AsyncKernelManager, Path]":
 
 
 def launch_options(log: Any) -> dict[str, Any]:
-    """What ``Popen`` is told about a kernel: it dies with its starter, and what it prints past Jupyter goes to `log`."""
+    """Arguments of ``Popen`` for a kernel: it ends with its parent, and its direct output goes to the file `log`."""
     return {"preexec_fn": processes.dying_with_parent(), "stdout": log, "stderr": log}
 
 
 def remove(folder: Path) -> None:
-    """Remove a kernel's private folder."""
+    """Remove the private folder of a kernel."""
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,8 +1,8 @@
-"""``glmkit kernels``: the kernels that JupyterLab and studies offer for this machine, one for the CPU and one for each GPU.
+"""``glmkit kernels``: Jupyter kernels for this machine, one for the CPU and one for each GPU.
 
-``glmkit-gpu`` takes any GPU that is free, ``glmkit-gpu0`` that one only, ``glmkit-cpu`` none. They lie in the environment that
-glmkit runs in, because the provisioner that hands out GPUs (:mod:`glmkit.studies.kernels.provisioner`) must be importable there; in the
-home folder they would be offered by every Jupyter of the user, also by those without glmkit.
+``glmkit-gpu`` uses any free GPU, ``glmkit-gpu0`` GPU 0 only, and ``glmkit-cpu`` none. The kernelspecs are installed in the
+environment of glmkit, because the provisioner (:mod:`glmkit.studies.kernels.provisioner`) must be importable there. In the home
+folder, every Jupyter of the user would offer them, including those without glmkit.
 """
 
 import shutil
@@ -24,16 +24,16 @@ ANY, CPU = "glmkit-gpu", "glmkit-cpu"
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:  # numpydoc ignore=PR02
-    """What the installed kernels are given.
+    """Settings of the installed kernels.
 
     Parameters
     ----------
     if_busy
-        What a GPU kernel does if its GPU is not free: ``wait``, ``cpu`` or ``fail``.
+        Action of a GPU kernel if no suitable GPU is free: ``wait``, ``cpu`` or ``fail``.
     wait_seconds
-        How long it waits.
+        Longest wait in seconds, above 0.
     memory_gib
-        The most memory of the machine a kernel may use, in GiB; None for no limit.
+        Limit of a kernel's host memory in GiB, above 0; None for no limit.
     """
 
     if_busy: str = "wait"
@@ -42,19 +42,19 @@ class Settings:  # numpydoc ignore=PR02
 
 
 def install(settings: Settings | None = None, prefix: str | Path | None = None) -> list[str]:
-    """Write a kernelspec for the CPU and for each GPU there is, and remove those of GPUs that are gone.
+    """Write kernelspecs for the CPU and each present GPU, and remove those of absent GPUs.
 
     Parameters
     ----------
     settings
-        What the kernels are given.
+        Settings of the kernels; None for the defaults.
     prefix
-        The environment to install into; by default the one that runs glmkit.
+        Environment to install into; by default the one that runs glmkit.
 
     Returns
     -------
     list of str
-        The names of the kernels that are installed now.
+        Names of the installed kernels.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def install(settings: Settings | None = None, prefix: str | Path | None = None) 
     wanted |= {ANY: ("any", "any free GPU")} if gpus else {}
     wanted |= {f"{ANY}{gpu.label}": (gpu.uuid, str(gpu)) for gpu in gpus}
     with _writable(folder):
-        for name in ours(folder):
+        for name in installed(folder):
             if name not in wanted:
                 shutil.rmtree(folder / name)
         for name, (device, title) in wanted.items():
@@ -75,31 +75,31 @@ def install(settings: Settings | None = None, prefix: str | Path | None = None) 
 
 
 def remove(names: Sequence[str] = (), prefix: str | Path | None = None) -> list[str]:
-    """Remove the kernels that :func:`install` wrote.
+    """Remove kernels written by :func:`install`.
 
     Parameters
     ----------
     names
-        Which; all of them by default.
+        Names of the kernels; by default all of them.
     prefix
-        As for :func:`install`.
+        Environment, as for :func:`install`.
 
     Returns
     -------
     list of str
-        The names that were removed.
+        Names of the removed kernels.
 
     Raises
     ------
     BadInput
-        There is no kernel of glmkit with that name.
+        A name is not that of a kernel of glmkit.
     ResourceError
         The folder cannot be written.
     """
     folder = kernels_folder(prefix)
-    known = ours(folder)
-    if strange := [name for name in names if name not in known]:
-        raise BadInput(f"{strange[0]!r} is no kernel of glmkit in {folder}. There are: {', '.join(known) or 'none'}.")
+    known = installed(folder)
+    if unknown := [name for name in names if name not in known]:
+        raise BadInput(f"{unknown[0]!r} is no kernel of glmkit in {folder}. There are: {', '.join(known) or 'none'}.")
     with _writable(folder):
         for name in names or known:
             shutil.rmtree(folder / name)
@@ -107,25 +107,25 @@ def remove(names: Sequence[str] = (), prefix: str | Path | None = None) -> list[
 
 
 def describe(prefix: str | Path | None = None) -> str:
-    """A table of glmkit's kernels: which device, what if it is busy, the memory limit, and who has the GPU now."""
+    """Table of glmkit's kernels: device, action if busy, memory limit, and current holder of the GPU."""
     folder, gpus = kernels_folder(prefix), list_gpus()
     rows = [["kernel", "device", "if busy", "memory", "now"]]
-    for name, spec in ours(folder).items():
+    for name, spec in installed(folder).items():
         metadata = spec["metadata"]
         memory = metadata.get("glmkit_memory_gib")
         device = str(metadata.get("glmkit_device"))
         busy = "" if device == "cpu" else str(metadata.get("glmkit_gpu"))
         matching = [gpu for gpu in gpus if device in ("any", gpu.uuid)]
-        shown = {"cpu": "CPU", "any": "any GPU"}.get(device) or ", ".join(map(str, matching)) or f"{device} (gone)"
+        shown = {"cpu": "CPU", "any": "any GPU"}.get(device) or ", ".join(map(str, matching)) or f"{device} (absent)"
         rows.append([name, shown, busy, f"{memory:g} GiB" if memory else "no limit", _now(device, matching)])
     if len(rows) == 1:
-        return f"No kernels of glmkit in {folder} yet. Make them with: glmkit kernels install"
+        return f"No kernels of glmkit in {folder} yet. Install them with: glmkit kernels install"
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
 
 
-def ours(folder: Path) -> dict[str, dict[str, Any]]:
-    """The kernelspecs in `folder` that name glmkit's provisioner, by name."""
+def installed(folder: Path) -> dict[str, dict[str, Any]]:
+    """The kernelspecs in `folder` that use glmkit's provisioner, by name."""
     found = {}
     for path in sorted(folder.glob("*/kernel.json")):
         spec = read_json(path)
@@ -135,18 +135,18 @@ def ours(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def kernels_folder(prefix: str | Path | None = None) -> Path:
-    """Where an environment keeps its kernelspecs."""
+    """Folder of the kernelspecs of an environment."""
     return Path(prefix or sys.prefix) / "share" / "jupyter" / "kernels"
 
 
 @contextmanager
 def _writable(folder: Path) -> Iterator[None]:
-    """Say what to do where an environment belongs to somebody else."""
+    """Add a remedy to the error raised if the environment is not writable."""
     try:
         with disk_errors(folder):
             yield
     except ResourceError as error:
-        error.add_note("Give an environment of your own with --prefix, and run Jupyter with JUPYTER_PATH=PREFIX/share/jupyter.")
+        error.add_note("Choose a writable environment with --prefix, and run Jupyter with JUPYTER_PATH=PREFIX/share/jupyter.")
         raise
 
 
@@ -166,7 +166,7 @@ def _write(folder: Path, title: str, device: str, settings: Settings) -> None:
         for logo in Path(RESOURCES).glob("logo-*"):
             shutil.copyfile(logo, temporary / logo.name)
         for path in temporary.iterdir():
-            path.chmod(0o644)  # an environment may be shared
+            path.chmod(0o644)  # readable by all users of a shared environment
         temporary.chmod(0o755)
 
 

@@ -1,11 +1,13 @@
-"""Which sizes of a model fit into how much memory: arithmetic, without torch.
+"""Estimates of the model sizes that fit into a given memory, computed without torch.
 
-A Transformer of width d with feed-forward layers of 4 d has 12 d² parameters a layer. In float32 each takes 4 bytes; a training
-with AdamW holds 16 (weight, gradient, two moments), also under bf16 autocast, where the weights stay float32. Training keeps what
-the backward pass needs: about 80 bytes for each token, layer and channel in glmkit's packed Transformer (77 measured, without
-dropout), whatever the length of the sequences, because no attention matrix is kept. Recomputing them keeps the input of each
-layer and a few layers' insides. What comes and goes in between is half as much again: the margin that a training's own estimate,
-which measures instead of reckoning, takes too. The tables of letters and the output layer are small for alphabets of biology and left out.
+A Transformer of width d with feed-forward layers of width 4 d has 12 d² parameters per layer. In float32 each parameter takes
+4 bytes. Training with AdamW takes 16 bytes (weight, gradient, two moments), also under bf16 autocast, where weights stay float32.
+
+Training also stores activations for the backward pass. In glmkit's packed Transformer they take about 80 bytes per token, layer
+and channel (77 measured, without dropout). This does not depend on sequence length, because no attention matrix is stored. With
+recomputation, only the input of each layer and the activations of a few layers are stored. Temporary tensors add half of the
+activations; the preflight measurement of a training uses the same margin. Embedding and output layers are neglected, because
+biological alphabets are small.
 
 Korthikanti et al. 2022 (arXiv:2205.05198) count activations in the same way.
 """
@@ -15,24 +17,24 @@ from typing import Literal
 
 Work = Literal["inference", "lora", "training", "recomputing"]
 GIB = 1024**3
-KEPT = 80  # bytes of activations for each token, layer and channel
-TOKENS = 8192  # tokens in one pass: the default of a training
-_MARGIN = 1.5  # of activations: their gradients, temporary results
-_INSIDE = 3  # layers whose insides are there at once where they are computed again
-_USABLE = 0.9  # share of a memory that can be filled before it is fragmented
+KEPT = 80  # bytes of activations per token, layer and channel
+TOKENS = 8192  # tokens per pass, the default of training
+_MARGIN = 1.5  # factor on activations for gradients and temporary results
+_INSIDE = 3  # layers whose activations are in memory at once during recomputation
+_USABLE = 0.9  # usable fraction of a memory; the rest is lost to fragmentation
 _BASE = 1.5 * GIB  # Python, torch, and a CUDA context
 
 
 @dataclass(frozen=True, kw_only=True)
 class Size:  # numpydoc ignore=PR02
-    """The shape of a Transformer.
+    """Size of a Transformer.
 
     Parameters
     ----------
     name
-        As people call it.
+        Common name, such as ``650M``.
     layers, width
-        How many blocks, and how many channels each.
+        Number of layers, and number of channels of each.
     """
 
     name: str
@@ -41,24 +43,24 @@ class Size:  # numpydoc ignore=PR02
 
     @property
     def parameters(self) -> int:
-        """How many numbers are learnt, tables of letters left out."""
+        """Number of trainable parameters, embeddings excluded."""
         return 12 * self.layers * self.width**2
 
     def memory(self, work: Work, tokens: int = TOKENS) -> int:
-        """Bytes that this size needs.
+        """Estimated memory of this size.
 
         Parameters
         ----------
         work
-            ``inference``; ``lora`` (weights frozen, adapters of about a hundredth learnt); ``training`` of all weights with
-            AdamW; ``recomputing``, the same with ``checkpoint_activations``.
+            ``inference``; ``lora`` (frozen weights, trained adapters of about 1 % of the parameters); ``training`` of all
+            weights with AdamW; ``recomputing``, which is training with ``checkpoint_activations``.
         tokens
-            How many go through the network in one pass.
+            Number of tokens per pass.
 
         Returns
         -------
         int
-            Bytes, without those of Python and torch themselves.
+            Memory in bytes, without that of Python and torch.
         """
         layer = KEPT * tokens * self.width
         weights = {"inference": 4.0, "lora": 4.2}.get(work, 16.0) * self.parameters
@@ -67,7 +69,7 @@ class Size:  # numpydoc ignore=PR02
         return int(weights + _MARGIN * activations)
 
 
-# The shapes of ESM-2 (Lin et al. 2023), by which people measure.
+# The sizes of ESM-2 (Lin et al. 2023), a common reference.
 SIZES = (
     Size(name="8M", layers=6, width=320),
     Size(name="35M", layers=12, width=480),
@@ -84,21 +86,22 @@ def largest(memory: float, work: Work, tokens: int = TOKENS) -> Size | None:
     Parameters
     ----------
     memory
-        Bytes there are.
+        Available memory in bytes.
     work, tokens
-        As for :meth:`Size.memory`.
+        Kind of work and tokens per pass, as for :meth:`Size.memory`.
 
     Returns
     -------
     Size or None
-        None if not even the smallest fits.
+        None if no size fits.
     """
     fitting = [size for size in SIZES if size.memory(work, tokens) <= _USABLE * memory - _BASE]
     return fitting[-1] if fitting else None
 
 
 def fits(memory: float) -> str:
-    """What fits into `memory` bytes, in one line."""
+    """One line with the largest size that fits into `memory` bytes, for each kind of work."""
     words = {"inference": "inference", "lora": "LoRA", "training": "training", "recomputing": "training with recomputation"}
-    found: list[tuple[str, Size | None]] = [(said, largest(memory, work)) for work, said in words.items()]  # type: ignore[arg-type]
-    return f"{', '.join(f'{said} ' + (f'up to {size.name}' if size else 'of none') for said, size in found)}; {TOKENS:,} tokens a pass"
+    found: list[tuple[str, Size | None]] = [(title, largest(memory, work)) for work, title in words.items()]  # type: ignore[arg-type]
+    listed = ", ".join(f"{title} {f'up to {size.name}' if size else 'not possible'}" for title, size in found)
+    return f"{listed}; {TOKENS:,} tokens per pass"

@@ -1,8 +1,8 @@
-"""Processes that must not outlive their purpose: who they are, whether they live, and how to end all of them.
+"""Identity, lookup and termination of processes.
 
-A pid alone names nobody, since numbers are used again; a process is named here by pid *and* start time. Descendants are
-found in two ways that complete each other: the process tree (which an orphan has left) and a marker in the environment
-that every process started by a stage inherits (which a program may clear, but hardly one does).
+Process ids are reused, so that a process is identified by pid *and* start time. Descendants are found in two complementary ways:
+by the process tree, which does not include orphans, and by a marker in the environment. Every process started by a stage
+inherits this marker; a program could clear it, but few do.
 """
 
 import contextlib
@@ -22,41 +22,41 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def host() -> str:
-    """This machine's name."""
+    """Name of this machine."""
     return socket.gethostname()
 
 
 def identity(pid: int | None = None) -> dict[str, Any]:
-    """What names a process for good: its pid, its start time (seconds since 1970) and its host."""
+    """Unique identity of a process: pid, start time (seconds since 1970) and host."""
     process = psutil.Process(pid)
     return {"pid": process.pid, "started": process.create_time(), "host": host()}
 
 
-def find(who: dict[str, Any] | None) -> psutil.Process | None:
-    """The process that `who` (from :func:`identity`) names, if it still lives on this host."""
-    if not who or who.get("host") != host():
+def find(named: dict[str, Any] | None) -> psutil.Process | None:
+    """The process with the identity `named` (from :func:`identity`), or None if it does not run on this host."""
+    if not named or named.get("host") != host():
         return None
     try:
-        process = psutil.Process(int(who["pid"]))
-        same = abs(process.create_time() - float(who["started"])) < 1.0
+        process = psutil.Process(int(named["pid"]))
+        same = abs(process.create_time() - float(named["started"])) < 1.0
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except (psutil.Error, KeyError, TypeError, ValueError):
         return None
 
 
 def die_with_parent(number: int = signal.SIGKILL) -> None:
-    """Ask Linux to send this process `number` when its parent dies; elsewhere this does nothing."""
+    """On Linux, have the signal `number` sent to this process when its parent ends; elsewhere do nothing."""
     if hasattr(_LIBC, "prctl"):
         _LIBC.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
 
 
 def dying_with_parent(number: int = signal.SIGKILL) -> Callable[[], None]:
-    """A ``preexec_fn`` for ``subprocess.Popen`` that calls :func:`die_with_parent` in the child."""
+    """Function for ``preexec_fn`` of ``subprocess.Popen`` that calls :func:`die_with_parent` in the child."""
     return lambda: die_with_parent(number)
 
 
 def marked(folder: Path) -> list[psutil.Process]:
-    """Every process of this user whose environment says that it was started by the stage that writes `folder`."""
+    """All processes of this user whose environment marks them as started by the stage that writes `folder`."""
     wanted, found = str(folder), []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
@@ -66,7 +66,7 @@ def marked(folder: Path) -> list[psutil.Process]:
 
 
 def descendants(process: psutil.Process) -> list[psutil.Process]:
-    """All children, children's children and so on that live now."""
+    """All running descendants of a process."""
     try:
         return process.children(recursive=True)
     except psutil.Error:
@@ -74,7 +74,7 @@ def descendants(process: psutil.Process) -> list[psutil.Process]:
 
 
 def family(pid: int) -> list[psutil.Process]:
-    """A process that leads a session, its descendants, and whoever is still in that session after they were orphaned."""
+    """The leader of a session, its descendants, and orphaned processes of that session."""
     found: dict[int, psutil.Process] = {}
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
@@ -84,9 +84,9 @@ def family(pid: int) -> list[psutil.Process]:
 
 
 def kill_all(processes: Iterable[psutil.Process], wait: float = 3.0) -> int:
-    """SIGKILL each process and each of its descendants; return how many lived.
+    """Send SIGKILL to each process and its descendants; return how many were running.
 
-    Parents are stopped first, so that none can start another child while its children are being found.
+    Parents are stopped first, so that none can start another child while its children are being listed.
     """
     first = list(processes)
     for process in first:

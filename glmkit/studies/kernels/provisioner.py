@@ -1,18 +1,19 @@
-"""How a kernel gets a GPU of its own: a kernel provisioner, the place that Jupyter made for it.
+"""A Jupyter kernel provisioner that gives each kernel exclusive use of its GPUs.
 
-JupyterLab, papermill and ``glmkit run`` all start kernels through ``jupyter_client``, which asks the provisioner that the
-kernelspec names. This one leases a free GPU before the kernel is launched, lets the kernel see that GPU and no other, and gives
-the lease back when the kernel ends. A kernel that is started from within such a kernel shares its GPU. If no GPU is free, it waits, takes the CPU, or fails, as the kernelspec's metadata says::
+JupyterLab, papermill and ``glmkit run`` start kernels through ``jupyter_client``, which calls the provisioner of the kernelspec.
+This provisioner leases a free GPU before the kernel starts, makes only that GPU visible to it, and returns the lease when the
+kernel ends. A kernel started from within such a kernel shares its GPU. The metadata of the kernelspec determine what happens if
+no GPU is free::
 
     glmkit_device: any          # any GPU; or "0", "0-mig1", a UUID; or cpu
-    glmkit_gpus: 1              # how many
+    glmkit_gpus: 1              # number of GPUs
     glmkit_gpu: wait            # if they are not free: wait, cpu or fail
-    glmkit_wait_seconds: 3600   # how long to wait
-    glmkit_memory_gib: 16       # the most memory of the machine the kernel may use; null for no limit
+    glmkit_wait_seconds: 3600   # longest wait
+    glmkit_memory_gib: 16       # limit of the kernel's host memory; null for no limit
 
-The memory limit is Linux's ``RLIMIT_DATA`` and not ``RLIMIT_AS``: the latter counts address space, of which a memory-mapped
-corpus and CUDA both take far more than memory. Python then raises ``MemoryError`` in the cell, and the kernel lives on. Each
-process that the kernel starts has the limit to itself.
+The memory limit is set by Linux's ``RLIMIT_DATA``. ``RLIMIT_AS`` is not used, because it counts address space, and memory-mapped
+corpora and CUDA reserve far more address space than memory. When the limit is exceeded, Python raises ``MemoryError`` in the cell
+and the kernel keeps running. The limit applies to each process that the kernel starts separately.
 """
 
 import asyncio
@@ -32,26 +33,26 @@ from glmkit.studies.kernels.gpus import Gpu, list_gpus
 
 IfBusy = Literal["wait", "cpu", "fail"]
 WAIT = 3600.0  # seconds
-_PAUSE = 0.5  # seconds between two looks at the leases
+_PAUSE = 0.5  # seconds between two polls of the leases
 _GIB = 1024**3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:  # numpydoc ignore=PR02
-    """What a kernelspec asks of the provisioner.
+    """Resources requested by a kernelspec.
 
     Parameters
     ----------
     device
-        ``cpu``, ``any``, or which GPU: its label or UUID.
+        ``cpu``, ``any``, or the label or UUID of a GPU.
     count
-        How many GPUs.
+        Number of GPUs, 1 or more.
     if_busy
-        What happens if they are not free.
+        Action if they are not free: ``wait``, ``cpu`` or ``fail``.
     seconds
-        How long to wait for it.
+        Longest wait in seconds.
     memory
-        The most bytes of the machine's memory the kernel may use; None for no limit.
+        Limit of the kernel's host memory in bytes; None for no limit.
     """
 
     device: str = "any"
@@ -62,19 +63,24 @@ class Wanted:  # numpydoc ignore=PR02
 
     @classmethod
     def read(cls, metadata: dict[str, Any], where: str) -> "Wanted":
-        """Read a kernelspec's metadata.
+        """Read the metadata of a kernelspec.
 
         Parameters
         ----------
         metadata
-            The ``metadata`` of ``kernel.json``.
+            Content of ``metadata`` in ``kernel.json``.
         where
-            The file, for the message.
+            Path of the file, for messages.
+
+        Returns
+        -------
+        Wanted
+            Requested resources.
 
         Raises
         ------
         BadInput
-            A value that cannot be meant.
+            A value has the wrong type or is out of range.
         """
         if_busy = metadata.get("glmkit_gpu", "wait")
         if if_busy not in get_args(IfBusy):
@@ -96,30 +102,30 @@ def _number(value: Any, name: str, where: str) -> float:
 
 
 class GpuProvisioner(LocalProvisioner):
-    """Local kernels with a leased GPU each; the name in a kernelspec is ``glmkit``."""
+    """Provisioner of local kernels with leased GPUs; its name in a kernelspec is ``glmkit``."""
 
     held: Sequence[gpu_leases.Lease] = ()
     wanted = Wanted()
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
-        """Lease a GPU, if one is wanted, and let the kernel see that one only.
+        """Lease the requested GPUs and make only them visible to the kernel.
 
         Parameters
         ----------
         **kwargs
-            What ``jupyter_client`` is going to launch the kernel with.
+            Arguments with which ``jupyter_client`` launches the kernel.
 
         Returns
         -------
         dict
-            The same with ``CUDA_VISIBLE_DEVICES`` and the lease's token in its ``env``.
+            `kwargs` with ``CUDA_VISIBLE_DEVICES`` and the lease's token added to ``env``.
 
         Raises
         ------
         ResourceError
-            No GPU was free, in time or at all.
+            The GPUs do not exist or did not become free in time.
         BadInput
-            The kernelspec asks for what cannot be meant.
+            The metadata of the kernelspec are invalid.
         """
         self.wanted = Wanted.read(self.kernel_spec.metadata, f"{self.kernel_spec.resource_dir}/kernel.json")
         shares = bool(os.environ.get(gpu_leases.TOKEN)) and self.wanted.device != "cpu"
@@ -142,14 +148,14 @@ class GpuProvisioner(LocalProvisioner):
         Parameters
         ----------
         cmd
-            The argument list.
+            Argument list of the kernel.
         **kwargs
-            For ``Popen``.
+            Arguments for ``Popen``.
 
         Returns
         -------
         dict
-            How to connect to the kernel.
+            Connection information of the kernel.
 
         Raises
         ------
@@ -169,12 +175,12 @@ class GpuProvisioner(LocalProvisioner):
         return connection
 
     async def cleanup(self, restart: bool = False) -> None:
-        """Give the GPU back, or, before a restart, hold it until the new kernel is there.
+        """Return the lease; before a restart, hold it until the new kernel has started.
 
         Parameters
         ----------
         restart
-            Whether another kernel is launched next.
+            Whether the kernel is started again.
         """
         if restart:
             self._hold()
@@ -183,13 +189,13 @@ class GpuProvisioner(LocalProvisioner):
         await super().cleanup(restart)
 
     def _forget(self) -> None:
-        """Let a Jupyter server forget this kernel, which never ran: it keeps it as pending for ever, and then cannot end."""
+        """Remove this kernel from a Jupyter server's pending kernels; a pending kernel that never starts blocks its shutdown."""
         pending = getattr(getattr(self.parent, "parent", None), "_pending_kernels", None)
         if pending is not None:
             pending.pop(self.kernel_id, None)
 
     def _hold(self, pid: int | None = None) -> bool:
-        """Make process `pid`, or this one, the holder of the leases; if any is lost, the others go too."""
+        """Make process `pid`, or this process, the holder of the leases; if one is lost, release the others."""
         handed = gpu_leases.hand_over(self.held, pid)
         if not handed:
             gpu_leases.release(self.held)
@@ -201,31 +207,31 @@ class GpuProvisioner(LocalProvisioner):
         self.held = ()
 
     async def _lease(self) -> Sequence[gpu_leases.Lease]:
-        """Leases on the GPUs that are wanted; none for the CPU."""
+        """Leases on the requested GPUs; none for the CPU."""
         wanted, name = self.wanted, getattr(self.parent, "kernel_name", "") or self.kernel_spec.display_name
         if wanted.device == "cpu":
             return ()
         if self._hold():
             return self.held
         gpus = _matching(await asyncio.to_thread(list_gpus), wanted.device)
-        deadline, said = time.monotonic() + wanted.seconds, False
+        deadline, warned = time.monotonic() + wanted.seconds, False
         while len(gpus) >= wanted.count:
             if taken := gpu_leases.take(gpus, name, wanted.count):
                 return taken
             if wanted.if_busy != "wait" or time.monotonic() > deadline:
                 break
-            if not said:
-                self.log.warning("The kernel %s waits for a GPU: %s.", name, _who(gpus))
-                said = True
+            if not warned:
+                self.log.warning("The kernel %s waits for a GPU: %s.", name, _obstacle(gpus))
+                warned = True
             await asyncio.sleep(min(_PAUSE, wanted.seconds))
         if wanted.if_busy == "cpu":
-            self.log.warning("The kernel %s runs on the CPU: %s.", name, _who(gpus, wanted.count))
+            self.log.warning("The kernel %s runs on the CPU: %s.", name, _obstacle(gpus, wanted.count))
             return ()
         self._forget()
-        waited = f" after {wanted.seconds:g} s of waiting" if said else ""
+        waited = f" after {wanted.seconds:g} s of waiting" if warned else ""
         raise ResourceError(
-            f"The kernel {name} got no GPU{waited}: {_who(gpus, wanted.count)}. Shut that kernel down, choose glmkit-cpu, or install the "
-            "kernels again with 'glmkit kernels install --gpu cpu' to go on without one."
+            f"The kernel {name} got no GPU{waited}: {_obstacle(gpus, wanted.count)}. Shut that kernel down, choose glmkit-cpu, or reinstall the "
+            "kernels with 'glmkit kernels install --gpu cpu' to use the CPU instead."
         )
 
 
@@ -233,18 +239,18 @@ def _matching(gpus: list[Gpu], device: str) -> list[Gpu]:
     return [gpu for gpu in gpus if device in ("any", gpu.label, gpu.uuid)]
 
 
-def _who(gpus: list[Gpu], count: int = 1) -> str:
-    """Why `count` of `gpus` cannot be had."""
+def _obstacle(gpus: list[Gpu], count: int = 1) -> str:
+    """Reason why `count` of `gpus` are not available."""
     if len(gpus) < count:
-        found = f"has {len(gpus)}, and {count} are asked for" if gpus else "has no such GPU"
-        return f"this machine {found} (nvidia-smi -L lists those there are; CUDA_VISIBLE_DEVICES may hide some)"
-    return "; ".join(map(str, gpu_leases.held(gpus))) or "others were quicker"
+        found = f"has {len(gpus)}, and {count} are requested" if gpus else "has no such GPU"
+        return f"this machine {found} (nvidia-smi -L lists the present GPUs; CUDA_VISIBLE_DEVICES may hide some)"
+    return "; ".join(map(str, gpu_leases.held(gpus))) or "another kernel was first"
 
 
 def _limit(pid: int, memory: int) -> None:
-    """Let process `pid` use at most `memory` bytes."""
+    """Limit the memory of process `pid` to `memory` bytes."""
     if not hasattr(psutil.Process, "rlimit"):
-        raise ResourceError("A kernel's memory can only be limited on Linux. Install the kernels again without --memory.")
+        raise ResourceError("A kernel's memory can only be limited on Linux. Reinstall the kernels without --memory.")
     try:
         psutil.Process(pid).rlimit(psutil.RLIMIT_DATA, (memory, memory))
     except (psutil.Error, OSError, ValueError) as error:

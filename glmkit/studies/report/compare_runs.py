@@ -1,7 +1,7 @@
-"""``glmkit compare RUN RUN``: what was different between two runs, and what came of it.
+"""``glmkit compare RUN RUN``: differences between two runs in settings and results.
 
-What went in (parameters, data, code, versions) is shown only where it differs. What came out is every number of the headline
-tables that both runs have, matched by table, by the texts of its row and by its column.
+Settings (parameters, data, code, versions) are listed only if they differ. Results are the numbers of the headline tables of both
+runs, matched by table, by the texts of the row and by column.
 """
 
 import csv
@@ -22,22 +22,22 @@ _ENDS = ("_low", "_high")
 
 
 def compare(first: str | Path, second: str | Path) -> str:
-    """Two runs side by side.
+    """Compare two runs.
 
     Parameters
     ----------
     first, second
-        Names below ``runs/``, or folders.
+        Names of runs below ``runs/``, or their folders.
 
     Returns
     -------
     str
-        Three tables: the runs, what went in where it differs, the numbers with ``second - first``.
+        Three tables: the runs, the settings that differ, and the results with the difference ``second - first``.
 
     Raises
     ------
     BadInput
-        One of them is no run.
+        `first` or `second` is not a run.
     """
     folders = status.find_run(first), status.find_run(second)
     names = [folder.name for folder in folders]
@@ -50,7 +50,7 @@ def compare(first: str | Path, second: str | Path) -> str:
     changed = [key for key in dict.fromkeys([*before, *after]) if before.get(key, _NONE) != after.get(key, _NONE)]
     rows = [[key, _cut(before.get(key, _NONE)), _cut(after.get(key, _NONE))] for key in changed]
     parts.append(
-        columns([["what went in", *names], *rows]) if rows else "What went in is the same: parameters, data, code, versions."
+        columns([["setting", *names], *rows]) if rows else "The settings are the same: parameters, data, code, versions."
     )
     parts.append(_numbers(_results(folders[0]), _results(folders[1]), names))
     return "\n\n".join(parts)
@@ -68,7 +68,7 @@ def _head(folder: Path) -> dict[str, str]:
 
 
 def _given(folder: Path) -> dict[str, str]:
-    """Everything that went into a run, by name; the run's own folder is written ``runs/*``, so that it differs from none."""
+    """Settings of a run by name; the run's own folder is written as ``runs/*``, so that it is equal in all runs."""
     found = record.read(folder)
     given: dict[str, str] = {}
     for name, stage, _ in status.stages_of(folder):
@@ -84,7 +84,7 @@ def _given(folder: Path) -> dict[str, str]:
 
 
 def _results(folder: Path) -> dict[tuple[str, str, str], dict[str, float]]:
-    """``(table, row, column)`` to its value and, where it has an interval, the ends."""
+    """Values by (table, row, column), with the limits of the interval if there is one."""
     numbers: dict[tuple[str, str, str], dict[str, float]] = {}
     for name, stage, state in status.stages_of(folder):
         for entry in (stage.get("results") or {}).get("tables", []) if state == "FINISHED" else []:
@@ -97,7 +97,7 @@ def _results(folder: Path) -> dict[tuple[str, str, str], dict[str, float]]:
 
 
 def _table(path: Path, name: str, keys: tuple[str, ...]) -> dict[tuple[str, str, str], dict[str, float]]:
-    """The numbers of a CSV; a row is called by `keys` and by its columns that hold texts, else by its place."""
+    """Numbers of a CSV file. A row is identified by the columns in `keys` and all columns of texts, else by its position."""
     if not path.is_file():
         return {}
     with open(path, newline="", encoding="utf-8") as file:
@@ -107,19 +107,19 @@ def _table(path: Path, name: str, keys: tuple[str, ...]) -> dict[tuple[str, str,
     ]
     found: dict[tuple[str, str, str], dict[str, float]] = {}
     for place, row in enumerate(rows, 1):
-        called = ", ".join(row[column] for column in texts if row[column]) or f"row {place}"
+        label = ", ".join(row[column] for column in texts if row[column]) or f"row {place}"
         for column, text in row.items():
             value = _number(text)
             if value is None or column in texts or _is_end(column, row):
                 continue
-            plain = column in ("value", "estimate", "mean")  # whose ends may be called low and high
+            plain = column in ("value", "estimate", "mean")  # columns whose limits may be named low and high
             ends = {end[1:]: _number(row.get(f"{column}{end}", row.get(end[1:]) if plain else None)) for end in _ENDS}
-            found[name, called, column] = {"value": value} | {end: number for end, number in ends.items() if number is not None}
+            found[name, label, column] = {"value": value} | {end: number for end, number in ends.items() if number is not None}
     return found
 
 
 def _is_end(column: str, row: Mapping[str, str]) -> bool:
-    """Whether a column is the end of another's interval."""
+    """Whether a column is a limit of another column's interval."""
     return column in ("low", "high") or any(column.endswith(end) and column.removesuffix(end) in row for end in _ENDS)
 
 
@@ -127,14 +127,14 @@ def _numbers(a: Mapping[Any, dict[str, float]], b: Mapping[Any, dict[str, float]
     keys = list(dict.fromkeys([*a, *b]))
     if not keys:
         return "Neither run has a headline table with numbers."
-    rows = [["table", "row", "number", *names, "difference"]]
+    rows = [["table", "row", "column", *names, "difference"]]
     for key in keys:
         both = key in a and key in b
         difference = b[key]["value"] - a[key]["value"] if both else math.nan
         shown = (f"{'+' if difference > 0 else ''}{show_number(difference)}" if difference else "0") if both else ""
         rows.append([*key, _shown(a.get(key)), _shown(b.get(key)), shown])
     ends = any("low" in entry for entry in (*a.values(), *b.values()))
-    note = "\nIntervals are those of each run's own number; whether the difference is chance, they do not say." if ends else ""
+    note = "\nThe intervals are those of each run's own value; they are not a test of the difference." if ends else ""
     return columns(rows) + note
 
 

@@ -1,4 +1,4 @@
-"""The result of a run in the terminal: its headline tables as aligned text, the verdicts beside them, and the report's path."""
+"""The result of a run as text for the terminal: its headline tables and the notes of their stages."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from glmkit.studies.report.sweep_table import TABLE, write_sweep
 
 
 def headline(run_folder: Path) -> str:
-    """The headline tables of a run and the notes of the stages they come from; empty if there are none."""
+    """Headline tables of a run and the notes of their stages, as text; empty if there are none."""
     parts: list[str] = []
     for name, found, status in stages_of(run_folder):
         results = found.get("results") or {}
@@ -22,12 +22,12 @@ def headline(run_folder: Path) -> str:
         parts += [str(note) for note in results.get("notes", [])]
     if record.read(run_folder).get("sweep"):
         notes = write_sweep(run_folder)
-        parts += [f"Sweep, a row a point\n{as_text(run_folder / TABLE)}", *notes]
+        parts += [f"Sweep, one row per point\n{as_text(run_folder / TABLE)}", *notes]
     return "\n\n".join(parts)
 
 
 def as_text(path: Path) -> str:
-    """A CSV as aligned text; an interval stands in brackets behind its value."""
+    """A CSV file as aligned text; an interval follows its value in parentheses."""
     table = view(path)
     numbers = [all(row[column].number for row in table.rows) for column in range(len(table.columns))]
     lines = [list(table.columns), *([_cell(cell) for cell in row] for row in table.rows)]
@@ -47,6 +47,6 @@ def _cell(cell: Cell) -> str:
 
 
 def took(run_folder: Path) -> float | None:
-    """Seconds that the run took."""
+    """Duration of the run in seconds; None if it has not ended."""
     found = record.read(run_folder)
     return found.get("seconds")

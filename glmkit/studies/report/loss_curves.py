@@ -1,4 +1,4 @@
-"""A stage's loss over its steps as the points of two lines, thinned to what a picture a hand wide can show."""
+"""Loss curves of a stage as the points of two lines, averaged to at most 240 points each."""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _BINS = 240
 
 @dataclass(frozen=True, kw_only=True)
 class Curves:
-    """Lines in a box of `width` by `height` units, origin top left; the template draws axes round it."""
+    """Lines in a box of `width` by `height` units, with the origin at the top left; the template draws the axes."""
 
     lines: tuple[tuple[str, str], ...]  # (name, "x,y x,y …")
     width: int
@@ -25,7 +25,7 @@ class Curves:
 
 
 def loss_curves(folder: Path, width: int = 620, height: int = 150) -> Curves | None:
-    """The loss curves of the stage in `folder`; None if it logged fewer than two."""
+    """Loss curves of the stage in `folder`; None if no loss was logged at two or more steps."""
     found = record.history(folder)
     lines = {name: _thin(found[key]) for key, name in _SHOWN.items() if len(found.get(key, {})) > 1}
     points = [point for line in lines.values() for point in line]
@@ -37,7 +37,7 @@ def loss_curves(folder: Path, width: int = 620, height: int = 150) -> Curves | N
     across, down = (last - first) or 1.0, (high - low) or 1.0
 
     def place(x: float, y: float) -> str:
-        """Where a point stands in the picture, as "across,down"."""
+        """Position of a point in the figure, as "x,y"."""
         return f"{width * (x - first) / across:.1f},{height * (high - y) / down:.1f}"
 
     drawn = tuple((name, " ".join(place(x, y) for x, y in line)) for name, line in lines.items())
@@ -53,7 +53,7 @@ def loss_curves(folder: Path, width: int = 620, height: int = 150) -> Curves | N
 
 
 def _thin(values: dict[int, float]) -> list[tuple[float, float]]:
-    """At most `_BINS` points, each the mean of its neighbours; NaN and infinite losses leave a gap, not a line."""
+    """At most `_BINS` points, each the mean of consecutive steps; NaN and infinite losses are left out."""
     steps = sorted(step for step, value in values.items() if math.isfinite(value))
     size = max(1, math.ceil(len(steps) / _BINS))
     groups = [steps[i : i + size] for i in range(0, len(steps), size)]

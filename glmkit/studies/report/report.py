@@ -1,8 +1,8 @@
-"""``report.html``: one file that says what was found, how sure that is, and how it was made.
+"""``report.html``: results, their uncertainty and their provenance in one file.
 
-It is meant to be sent to a colleague: it opens without a network and carries its figures inside. It contains no script and a
-content policy that forbids any request, and every string that came from data is escaped, so that a FASTA header with markup in
-it stays text. Figures are shown as images, where an SVG cannot run anything either.
+The file can be sent to a colleague: it needs no network and contains its figures. It has no script, and its content policy forbids
+any request. Every string from data is escaped, so that markup in a FASTA header stays text. Figures are embedded as images, so that
+an SVG cannot run scripts.
 """
 
 import base64
@@ -11,8 +11,6 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from glmkit.files import read_json, write_text
 from glmkit.studies.files import record
@@ -23,10 +21,11 @@ from glmkit.studies.report.loss_curves import loss_curves
 from glmkit.studies.report.status import show_seconds, stages_of, stages_total
 from glmkit.studies.report.sweep_state import points_of, swept_stages
 from glmkit.studies.report.sweep_table import TABLE, write_sweep
+from glmkit.templates import render
 
 REPORT = "report.html"
 _HEADLINE_ROWS, _ROWS, _SWEEP_ROWS = 40, 15, 200
-_LARGEST_SVG = 1_500_000  # bytes; beyond it the PNG is shown, which a browser draws at once
+_LARGEST_SVG = 1_500_000  # bytes; above this size the PNG is shown, which a browser draws faster
 _KINDS = {"svg": "image/svg+xml", "png": "image/png"}
 
 
@@ -36,26 +35,20 @@ def write_report(run_folder: str | Path) -> Path:
     Parameters
     ----------
     run_folder
-        A run's folder, finished or not: unfinished and failed stages are shown as such. Of a study with a sweep, ``sweep.csv``
-        is written too, and a report for each point in the point's own folder.
+        Folder of a run, which may be unfinished or failed. For a study with a sweep, ``sweep.csv`` is written too, and a report
+        for each point in the folder of the point.
 
     Returns
     -------
     Path
-        The report.
+        Path of the report.
     """
     folder = Path(run_folder).resolve()
     run = record.read(folder)
     stages = [_stage(folder / name, name, found, status) for name, found, status in stages_of(folder)]
     points = swept_stages(points_of(folder))
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    html = environment.get_template("report.html.j2").render(
+    html = render(
+        Path(__file__).with_name("report.html.j2"),
         title=_words(str(run.get("study") or run.get("name") or folder.name)),
         run=folder.name if run.get("study") not in (None, folder.name) else "",
         status=_overall(run, [stage["status"] for stage in stages] + [status for _, _, status in points]),
@@ -73,9 +66,9 @@ def write_report(run_folder: str | Path) -> Path:
 
 
 def _stage(folder: Path, name: str, found: dict[str, Any], status: str) -> dict[str, Any]:
-    """What the template shows of one stage."""
-    ours = str(found.get("opened") or "~") >= str(found.get("started") or "")  # else left by an attempt before this one
-    results = (found.get("results") or {}) if ours else {}
+    """Values of the template for one stage."""
+    current = str(found.get("opened") or "~") >= str(found.get("started") or "")  # else the results are from an earlier attempt
+    results = (found.get("results") or {}) if current else {}
     inputs = [str(item["folder"] if isinstance(item, dict) else item) for item in found.get("inputs") or []]
     parameters = {key: value for key, value in (found.get("parameters") or {}).items() if key != "out" and value not in inputs}
     tables = [_table(folder, entry) for entry in results.get("tables") or []]
@@ -113,7 +106,7 @@ def _table(folder: Path, entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _figure(folder: Path, entry: dict[str, Any]) -> dict[str, str]:
-    """A figure as a data address: the SVG, or the PNG where the SVG is very large; "" if neither is there."""
+    """A figure as a data URL: the SVG, or the PNG if the SVG is very large; "" if there is neither."""
     paths = [folder / file for file in entry.get("files") or [] if (folder / file).is_file() and file[-3:] in _KINDS]
     light = [path for path in paths if path.suffix != ".svg" or path.stat().st_size <= _LARGEST_SVG] or paths
     chosen = min(light, key=lambda path: path.suffix != ".svg", default=None)
@@ -124,7 +117,7 @@ def _figure(folder: Path, entry: dict[str, Any]) -> dict[str, str]:
 
 
 def _heading(notebook: Path) -> str:
-    """The heading a notebook opens with, without its number: what the stage does, where the stage itself does not say."""
+    """First heading of a notebook without its number, the default title of a stage."""
     if not notebook.is_file():
         return ""
     for cell in read_json(notebook).get("cells", []):
@@ -136,14 +129,14 @@ def _heading(notebook: Path) -> str:
 
 
 def _sweep(folder: Path, run: dict[str, Any]) -> dict[str, Any]:
-    """The sweep's table and its sentences; each point's report is written beside its stages."""
+    """Table and notes of the sweep; the report of each point is written into the folder of the point."""
     notes = write_sweep(folder)
     for place in sorted({(folder / stage).parent for point in run["sweep"]["points"] for stage in point["stages"].values()}):
         if place.is_dir():
             write_report(place)
     return {
         "table": {
-            "caption": "A row a point; its intervals are those of the stage it comes from.",
+            "caption": "One row per point. Intervals are those of the stage that computed the value.",
             "headline": True,
             "view": view(folder / TABLE, _SWEEP_ROWS),
             "file": TABLE,
@@ -153,25 +146,25 @@ def _sweep(folder: Path, run: dict[str, Any]) -> dict[str, Any]:
 
 
 def _overall(run: dict[str, Any], states: Sequence[str]) -> str:
-    """What the stages add up to; while the run is still being closed, its own RUNNING is not yet news."""
+    """Status of the run from those of its stages; the run's own RUNNING is out of date while the run is being closed."""
     worst = next((status for status in ("FAILED", "KILLED", "RUNNING", "WAITING") if status in states), "FINISHED")
     return worst if states else record.status_of(run)
 
 
 def _provenance(run: dict[str, Any], stages: Sequence[dict[str, Any]]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Groups of facts that a reader needs to make the result again."""
+    """Groups of facts that are necessary to reproduce the result."""
     records = [run, *(stage["record"] for stage in stages)]
     versions = {name: str(text) for found in records for name, text in (found.get("versions") or {}).items()} or record.versions()
     system = versions.pop("system", "")
     git = next((found["git"] for found in records if isinstance(found.get("git"), dict)), None)
     host = next((str(found["host"]) for found in records if found.get("host")), platform.node())
-    made = [("study", f"glmkit run {shown_path(Path(run['source']))}")] if run.get("source") else []
+    code = [("study", f"glmkit run {shown_path(Path(run['source']))}")] if run.get("source") else []
     if git:
-        made.append(("git commit", str(git["commit"]) + (" with changes on top" if git.get("changed") else "")))
-    made += [
+        code.append(("git commit", str(git["commit"]) + (" with uncommitted changes" if git.get("changed") else "")))
+    code += [
         (stage["name"], shown_path(Path(stage["record"]["notebook"]))) for stage in stages if stage["record"].get("notebook")
     ]
-    made += [("MLflow run", str(run["mlflow_run"]))] if run.get("mlflow_run") else []
+    code += [("MLflow run", str(run["mlflow_run"]))] if run.get("mlflow_run") else []
     seeds = [
         (f"{stage['name']}.{key}", _value(value))
         for stage in stages
@@ -183,7 +176,7 @@ def _provenance(run: dict[str, Any], stages: Sequence[dict[str, Any]]) -> list[t
     groups = [
         ("Versions", list(versions.items())),
         ("Machine", machine),
-        ("Code", made),
+        ("Code", code),
         ("Seeds", seeds),
         ("Data, SHA-256", data),
     ]

@@ -1,7 +1,7 @@
-"""``glmkit status``: how a run stands, from its files alone.
+"""``glmkit status``: the state of a run, from the files of the run alone.
 
-Nothing is asked of MLflow or of a running job, so the answer comes at once and is true after a crash too: a stage is shown
-RUNNING only while its process lives. Step, loss and the time still to go are read from the end of ``metrics.jsonl``.
+MLflow and running jobs are not queried, so that the output is fast and also correct after a crash. A stage is shown as RUNNING only
+while its process runs. Step, loss and remaining time are read from the end of ``metrics.jsonl``.
 """
 
 import os
@@ -19,17 +19,17 @@ _LOSSES = ("loss", "train_loss", "validation_loss")
 
 
 def print_status(run_folder: str | Path | None = None) -> None:
-    """Print the stages of a run, or, without one, every run below ``runs/``.
+    """Print the stages of a run, or all runs below ``runs/``.
 
     Parameters
     ----------
     run_folder
-        A run's folder, or its name below ``runs/``.
+        Folder of a run, or its name below ``runs/``; None for all runs.
 
     Raises
     ------
     BadInput
-        There is no such run; the runs there are, are listed.
+        There is no such run; the message lists the existing ones.
     """
     if run_folder is None:
         print(overview(workspace() / "runs"))
@@ -38,7 +38,7 @@ def print_status(run_folder: str | Path | None = None) -> None:
 
 
 def overview(runs: Path) -> str:
-    """One line a run below the folder `runs`."""
+    """Table of the runs below the folder `runs`, one row per run."""
     rows = [["run", "status", "stages", "started", "took"]]
     for folder in _runs(runs):
         found, stages = record.read(folder), stages_of(folder)
@@ -51,7 +51,7 @@ def overview(runs: Path) -> str:
 
 
 def describe(folder: Path) -> str:
-    """A run's stages: status, time taken, last step, last loss, time still to go, memory that its training last took."""
+    """Table of a run's stages: status, duration, last step, last loss, remaining time, memory of a running training."""
     found, stages = record.read(folder), stages_of(folder)
     points = points_of(folder)
     states = [status for _, _, status in [*stages, *swept_stages(points)]]
@@ -62,10 +62,10 @@ def describe(folder: Path) -> str:
         last = last_metrics(folder / name) if stage else {}
         loss = next((last[key] for key in _LOSSES if key in last), None)
         step = _progress(last, stage.get("parameters") or {})
-        going = show_seconds(last.get("eta_seconds")) if status == "RUNNING" else ""
+        left = show_seconds(last.get("eta_seconds")) if status == "RUNNING" else ""
         memory = f"{last['memory_gb']:.1f} GB" if status == "RUNNING" and "memory_gb" in last else ""
         took = show_seconds(_seconds(stage, status))
-        rows.append([name, status, took, step, "" if loss is None else f"{loss:.4g}", going, memory])
+        rows.append([name, status, took, step, "" if loss is None else f"{loss:.4g}", left, memory])
         if status in ("FAILED", "KILLED") and stage.get("error"):
             notes.append(f"{name}: {_first_line(stage['error'])}")
     if not any(row[-1] for row in rows[1:]):
@@ -80,14 +80,14 @@ def describe(folder: Path) -> str:
 
 
 def _progress(last: dict[str, float], parameters: dict[str, Any]) -> str:
-    """The last step, and of how many, where the stage's parameter ``steps`` says so."""
+    """The last step, and the total number if the stage has a parameter ``steps``."""
     total = parameters.get("steps")
     of = f" of {total:,}" if isinstance(total, int) and total >= last.get("step", 0) else ""
     return f"{int(last['step']):,}{of}" if last else ""
 
 
 def _point_rows(points: list[PointState]) -> list[list[str]]:
-    """A row a point: its values, its status, the status and time of each of its stages."""
+    """Rows of the table of points: values, status, and the status and duration of each stage."""
     stages = list(points[0].stages)
     rows = [[*shown_values(points)[0], "status", *stages]]
     for point, values in zip(points, shown_values(points), strict=True):
@@ -102,9 +102,9 @@ def _point_rows(points: list[PointState]) -> list[list[str]]:
 
 
 def stages_of(folder: Path) -> list[tuple[str, dict[str, Any], str]]:
-    """``(name, record, true status)`` of a run's stages, in the order of the study, else of their start.
+    """Tuples (name, record, current status) of a run's stages, in the order of the study, then of their start.
 
-    A stage that the study names and that has not begun has an empty record and the status WAITING.
+    A stage of the study that has not started has an empty record and the status WAITING.
     """
     written = {path.parent.name: record.read(path.parent) for path in folder.glob(f"*/{record.RECORD}")}
     planned = [str(item["name"] if isinstance(item, dict) else item) for item in record.read(folder).get("stages") or []]
@@ -113,13 +113,13 @@ def stages_of(folder: Path) -> list[tuple[str, dict[str, Any], str]]:
 
 
 def stages_total(found: dict[str, Any], stages: list[tuple[str, dict[str, Any], str]]) -> float | None:
-    """Seconds of computing behind a run: its stages' own, which a later run that reused them did not spend again."""
+    """Computing time of a run in seconds: the sum over its stages, including stages reused from an earlier run."""
     seconds = [own for _, stage, status in stages if (own := _seconds(stage, status)) is not None]
     return sum(seconds) if seconds else _seconds(found, record.status_of(found))
 
 
 def last_metrics(folder: Path) -> dict[str, float]:
-    """The last value of every metric near the end of ``metrics.jsonl``, with ``step`` and ``time``; empty if there is none."""
+    """Last value of each metric near the end of ``metrics.jsonl``, with ``step`` and ``time``; empty without the file."""
     path = folder / record.METRICS
     if not path.exists():
         return {}
@@ -140,28 +140,28 @@ def _runs(runs: Path) -> list[Path]:
 
 
 def find_run(run: str | Path) -> Path:
-    """The folder of a run that is named by it, or by its name below ``runs/``.
+    """Absolute folder of a run, given by its folder or by its name below ``runs/``.
 
     Raises
     ------
     BadInput
-        There is no such run; the runs there are, are listed.
+        There is no such run; the message lists the existing ones.
     """
     runs = workspace() / "runs"
     for folder in (workspace() / run, runs / run, Path(run)):
         if folder.is_dir() and (stages_of(folder) or record.read(folder)):
             return folder.resolve()
     known = ", ".join(folder.name for folder in _runs(runs)) or "none yet"
-    raise BadInput(f"{str(run)!r} is not a run: no run.json there or in {runs / str(run)}. Runs below {runs}: {known}.")
+    raise BadInput(f"{str(run)!r} is not a run: there is no run.json there or in {runs / str(run)}. Runs below {runs}: {known}.")
 
 
 def run_status(folder: Path) -> str:
-    """The true status of the run in `folder`."""
+    """Current status of the run in `folder`."""
     return _run_status(record.read(folder), [status for _, _, status in [*stages_of(folder), *swept_stages(points_of(folder))]])
 
 
 def _run_status(found: dict[str, Any], states: list[str]) -> str:
-    """The run's own true status; for stages that were run alone, what they add up to."""
+    """Current status of a run; for stages run without a study, the combined status of the stages."""
     if found.get("status"):
         return record.status_of(found)
     return next((status for status in ("RUNNING", "FAILED", "KILLED", "WAITING") if status in states), "FINISHED")
@@ -180,7 +180,13 @@ def _seconds(found: dict[str, Any], status: str) -> float | None:
 
 
 def show_seconds(seconds: float | None) -> str:
-    """A length of time as a person says it; "" for None."""
+    """A duration in seconds as text; "" for None.
+
+    Examples
+    --------
+    >>> [show_seconds(seconds) for seconds in (2.5, 125, 4000)]
+    ['2.5 s', '2 min 05 s', '1 h 06 min']
+    """
     if seconds is None or not 0 <= seconds < 1e9:
         return ""
     if seconds < 10:

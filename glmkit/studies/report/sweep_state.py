@@ -1,4 +1,4 @@
-"""How the points of a sweep stand, from a run's files alone."""
+"""State of the points of a sweep, from the files of the run alone."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,16 +10,16 @@ from glmkit.studies.study.sweep_points import axis_labels, show_value
 
 @dataclass(frozen=True, kw_only=True)
 class PointState:  # numpydoc ignore=PR02
-    """A point of a sweep and what its stages have come to.
+    """State of one point of a sweep.
 
     Parameters
     ----------
     name
-        The point's, such as ``dropout=0.1,seed=0``.
+        Name of the point, such as ``dropout=0.1,seed=0``.
     values
-        ``stage.parameter`` to value.
+        Values by ``stage.parameter``.
     stages
-        Each swept stage to its folder, its record and its true status.
+        Tuples (folder, record, current status) by swept stage.
     """
 
     name: str
@@ -28,13 +28,13 @@ class PointState:  # numpydoc ignore=PR02
 
     @property
     def status(self) -> str:
-        """What its stages add up to; WAITING while any of them is yet to begin and none went wrong."""
+        """Combined status of the stages: the first of FAILED, KILLED, RUNNING, WAITING that occurs, else FINISHED."""
         states = [status for _, _, status in self.stages.values()]
         return next((one for one in ("FAILED", "KILLED", "RUNNING", "WAITING") if one in states), "FINISHED")
 
     @property
     def error(self) -> str:
-        """The first error of its stages, with the stage's name; empty if there is none."""
+        """First error of the stages, with the stage's name; empty if there is none."""
         for name, (_, found, status) in self.stages.items():
             if status in ("FAILED", "KILLED") and found.get("error"):
                 return f"{name}: {found['error']}"
@@ -42,7 +42,7 @@ class PointState:  # numpydoc ignore=PR02
 
 
 def points_of(run_folder: Path) -> list[PointState]:
-    """The points of a run's sweep, in the order of its axes; empty if nothing is swept."""
+    """Points of a run's sweep, in the order of its axes; empty without a sweep."""
     states: dict[str, tuple[Path, dict[str, Any], str]] = {}
     points = []
     for point in (record.read(run_folder).get("sweep") or {}).get("points", []):
@@ -56,12 +56,12 @@ def points_of(run_folder: Path) -> list[PointState]:
 
 
 def swept_stages(points: list[PointState]) -> list[tuple[str, dict[str, Any], str]]:
-    """``(folder, record, true status)`` of the stages of all points, each once, however many points share it."""
+    """Tuples (folder, record, current status) of the stages of all points; a stage shared by several points occurs once."""
     found = {str(place): (str(place), found, status) for point in points for place, found, status in point.stages.values()}
     return list(found.values())
 
 
 def shown_values(points: list[PointState]) -> list[dict[str, str]]:
-    """For each point, the axes' short names and values as texts."""
+    """Values of each point as texts, by the short label of the axis."""
     labels = axis_labels(list(points[0].values)) if points else {}
     return [{labels[axis]: show_value(value) for axis, value in point.values.items()} for point in points]

@@ -1,7 +1,7 @@
-"""One table of a sweep, a row a point: the swept values, the validation number, and what the point came to.
+"""The table of a sweep, one row per point: swept values, status, validation metric and results.
 
-The setting that is best *on validation numbers* is marked, its seeds taken together. The result columns, which judge test items, take
-no part in that choice: the best of many test numbers is too good to be true.
+The setting that is best *on validation* is marked, averaged over its seeds. The result columns, which refer to test items, are not
+used for this choice: the best of many test values is biased upwards.
 """
 
 import csv
@@ -24,18 +24,18 @@ _LOSS = "validation_loss"
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:  # numpydoc ignore=PR02
-    """The validation number of each point.
+    """Validation metric of each point.
 
     Parameters
     ----------
     stage
-        Which gives it.
+        Name of the stage that computes the metric.
     title
-        What it is.
+        Name of the metric.
     lowest
-        Whether less is better.
+        Whether a lower value is better.
     values
-        One a point; None where the point gave none.
+        Value for each point; None if missing.
     """
 
     stage: str
@@ -45,23 +45,23 @@ class Chosen:  # numpydoc ignore=PR02
 
 
 def write_sweep(run_folder: Path) -> list[str]:
-    """Write ``sweep.csv`` of a run and return what is to be said about it.
+    """Write ``sweep.csv`` of a run and return notes on it.
 
     Parameters
     ----------
     run_folder
-        Of a run whose study has a sweep; points that failed or are yet to run have a row too.
+        Folder of a run whose study has a sweep. Points that failed or have not run have a row too.
 
     Returns
     -------
     list of str
-        Sentences: which setting is best, which points are missing, where a number was asked for and not found.
+        Notes on the best setting, on missing points, and on requested values that were not found.
     """
     points = points_of(run_folder)
     sweep = record.read(run_folder).get("sweep") or {}
     notes: list[str] = []
     chosen = _validation(points, sweep.get("choose") or {}, notes)
-    best, says = _best(points, chosen)
+    best, sentences = _best(points, chosen)
     results = [_result(point, sweep.get("result") or {}, notes) for point in points]
     labels = axis_labels(list(sweep.get("axes") or {}))
     columns = [*labels.values(), "status", *([chosen.title, "best"] if chosen else [])]
@@ -76,34 +76,39 @@ def write_sweep(run_folder: Path) -> list[str]:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(lines)
     write_text(run_folder / TABLE, text.getvalue())
-    return [*says, *_missing(points), *dict.fromkeys(notes)]
+    return [*sentences, *_missing(points), *dict.fromkeys(notes)]
 
 
 def _missing(points: Sequence[PointState]) -> list[str]:
     found = []
-    for status, words in (("FAILED", "failed"), ("KILLED", "were stopped"), ("RUNNING", "still run"), ("WAITING", "did not run")):
+    for status, words in (
+        ("FAILED", "failed"),
+        ("KILLED", "were stopped"),
+        ("RUNNING", "are running"),
+        ("WAITING", "did not run"),
+    ):
         if names := [point.name for point in points if point.status == status]:
             found.append(f"{len(names)} of {len(points)} points {words}: {', '.join(names)}.")
     return found
 
 
 def _result(point: PointState, result: dict[str, Any], notes: list[str]) -> dict[str, str]:
-    """The row that sums a point up; without ``result:``, the first row of each headline table of its stages."""
+    """The row that summarises a point; without ``result:``, the first row of each headline table of its stages."""
     if result:
         return _row_of(point, str(result["stage"]), str(result["table"]), result.get("row") or {}, notes)
-    summed: dict[str, str] = {}
+    summary: dict[str, str] = {}
     for stage, (_, found, status) in point.stages.items():
         for entry in (found.get("results") or {}).get("tables", []) if status == "FINISHED" else []:
             if entry.get("headline"):
                 row = _row_of(point, stage, str(entry["name"]), {}, notes)
-                summed |= {name if name not in summed else f"{entry['name']} {name}": value for name, value in row.items()}
-    return summed
+                summary |= {name if name not in summary else f"{entry['name']} {name}": value for name, value in row.items()}
+    return summary
 
 
 def _row_of(point: PointState, stage: str, table: str, wanted: dict[str, Any], notes: list[str]) -> dict[str, str]:
-    """The first row of a stage's table that holds the wanted values; a table or row that is not there is said."""
+    """First row of a stage's table with the wanted values; a missing table or row is reported in `notes`."""
     if stage not in point.stages:
-        notes.append(f"The sweep does not reach {stage}, so its table {table!r} says nothing of the points.")
+        notes.append(f"No axis of the sweep affects {stage}, so that its table {table!r} is the same for all points.")
         return {}
     folder, _, status = point.stages[stage]
     path = folder / "tables" / f"{table}.csv"
@@ -118,8 +123,8 @@ def _row_of(point: PointState, stage: str, table: str, wanted: dict[str, Any], n
     for row in rows:
         if all(_equal(row.get(column), value) for column, value in wanted.items()):
             return {column: text for column, text in row.items() if column and column not in wanted}
-    says = ", ".join(f"{column}={value!r}" for column, value in wanted.items()) or "anything"
-    notes.append(f"{stage}: no row of the table {table!r} has {says}.")
+    described = ", ".join(f"{column}={value!r}" for column, value in wanted.items()) or "any values"
+    notes.append(f"{stage}: no row of the table {table!r} has {described}.")
     return {}
 
 
@@ -136,7 +141,7 @@ def _number(text: str | None) -> float | None:
 
 
 def _validation(points: Sequence[PointState], choose: dict[str, Any], notes: list[str]) -> Chosen | None:
-    """The validation number of each point: the study's, or else the last ``validation_loss`` that was logged."""
+    """Validation metric of each point: that of ``choose:``, or by default the last logged ``validation_loss``."""
     if choose:
         column, values = str(choose["column"]), []
         for point in points:
@@ -155,14 +160,14 @@ def _validation(points: Sequence[PointState], choose: dict[str, Any], notes: lis
 
 
 def _last_loss(folder: Path) -> float | None:
-    """The last validation loss of a stage; the mean, if it logged several series (``fold1/validation_loss``)."""
+    """Last validation loss of a stage, averaged over its series if there are several (``fold1/validation_loss``)."""
     history = record.history(folder)
     last = [line[max(line)] for name, line in history.items() if name.rpartition("/")[2] == _LOSS and line]
     return sum(last) / len(last) if last else None
 
 
 def _best(points: Sequence[PointState], chosen: Chosen | None) -> tuple[set[int], list[str]]:
-    """Which points belong to the best setting, and the sentence that says so; nothing unless two settings can be compared."""
+    """Indices of the points of the best setting, and a sentence about it; both empty for fewer than two settings."""
     if chosen is None:
         return set(), []
     settings: dict[tuple[str, ...], list[int]] = {}
@@ -179,9 +184,9 @@ def _best(points: Sequence[PointState], chosen: Chosen | None) -> tuple[set[int]
     first, last = ranked[0], ranked[-1]
     seeds = len(settings[first])
     over = f", mean of {seeds} points" if seeds > 1 else ""
-    says = (
+    sentence = (
         f"Best of {len(settings)} settings on validation ({'lowest' if chosen.lowest else 'highest'} {chosen.title} of {chosen.stage}{over}): "
-        f"{', '.join(first)} with {show_number(means[first])}; the other end is {', '.join(last)} with {show_number(means[last])}. "
-        "The other columns took no part in this choice."
+        f"{', '.join(first)} with {show_number(means[first])}; the worst is {', '.join(last)} with {show_number(means[last])}. "
+        "The result columns were not used for this choice."
     )
-    return set(settings[first]), [says]
+    return set(settings[first]), [sentence]

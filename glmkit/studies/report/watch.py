@@ -1,7 +1,7 @@
-"""``glmkit status --watch``: the table of a run, drawn anew while it runs.
+"""``glmkit status --watch``: the table of a run, refreshed while it runs.
 
-In a terminal the table stays in its place. Elsewhere (a log, a pipe) it is written once for each change of a stage's status, so
-that a night makes a page and not a book.
+In a terminal the table is updated in place. In a log or a pipe it is written only when the status of a stage changes. The output of
+a long run therefore stays short.
 """
 
 import contextlib
@@ -17,27 +17,27 @@ from glmkit.studies.files import record
 from glmkit.studies.kernels import gpus
 from glmkit.studies.report import status
 
-PAUSE = 2.0  # seconds between two looks
+PAUSE = 2.0  # seconds between two updates
 _CLEAR = "\x1b[H\x1b[2J"
 _MEMORY = ("--query-gpu=index,memory.used,memory.total,utilization.gpu", "--format=csv,noheader,nounits")
 
 
 def watch(run: str | None = None, pause: float = PAUSE, out: TextIO | None = None) -> int:
-    """Show how a run stands until it ends.
+    """Show the state of a run until it ends.
 
     Parameters
     ----------
     run
-        A run's name or folder; all runs if None.
+        Name or folder of a run; None for all runs.
     pause
-        Seconds between two looks.
+        Seconds between two updates.
     out
-        Where to; by default standard output.
+        Text stream for the output; by default standard output.
 
     Returns
     -------
     int
-        0 if it finished, or was left by Ctrl-C; 1 if the run failed or was killed.
+        Exit code: 0 if the run finished or Ctrl-C ended the command; 1 if the run failed or was killed.
 
     Raises
     ------
@@ -63,23 +63,23 @@ def watch(run: str | None = None, pause: float = PAUSE, out: TextIO | None = Non
 
 
 def picture(folder: Path | None) -> str:
-    """The table of a run, or of all of them, and below it the memory of the GPUs if anything runs."""
+    """Table of a run or of all runs; while a run is active, also the memory of the GPUs."""
     text = status.overview(workspace() / "runs") if folder is None else status.describe(folder)
-    memory = gpu_memory(gpus.ask(*_MEMORY)) if "RUNNING" in _states(folder).values() and shutil.which("nvidia-smi") else []
+    memory = gpu_memory(gpus.nvidia_smi(*_MEMORY)) if "RUNNING" in _states(folder).values() and shutil.which("nvidia-smi") else []
     return "\n".join([text, *memory])
 
 
-def gpu_memory(said: str) -> list[str]:
-    """A line a GPU from what ``nvidia-smi`` says of index, memory used and there (MiB), and load (percent)."""
+def gpu_memory(output: str) -> list[str]:
+    """One line per GPU from the output of ``nvidia-smi``: index, used and total memory (MiB), and load (percent)."""
     lines = []
-    for index, used, total, load in re.findall(r"^(\d+), (\d+), (\d+), (\d+|\[N/A\])", said, re.MULTILINE):
+    for index, used, total, load in re.findall(r"^(\d+), (\d+), (\d+), (\d+|\[N/A\])", output, re.MULTILINE):
         busy = f", {load} % busy" if load.isdecimal() else ""
         lines.append(f"GPU {index}: {int(used) / 1024:.1f} of {int(total) / 1024:.1f} GiB{busy}")
     return lines
 
 
 def _states(folder: Path | None) -> dict[str, str]:
-    """The status of each stage of a run and of the run itself; of each run if there is no `folder`."""
+    """Status of the run and of each of its stages; without a `folder`, the status of each run."""
     if folder is None:
         return {path.parent.name: status.run_status(path.parent) for path in (workspace() / "runs").glob(f"*/{record.RECORD}")}
     swept = status.swept_stages(status.points_of(folder))
@@ -87,7 +87,7 @@ def _states(folder: Path | None) -> dict[str, str]:
 
 
 def _fitted(text: str) -> str:
-    """What fits the terminal, so that it never scrolls: the last lines go."""
+    """Cut a text to the size of the terminal, so that it does not scroll; the last lines are dropped."""
     size = shutil.get_terminal_size()
     lines = [line[: size.columns] for line in text.splitlines()]
     return "\n".join(lines if len(lines) < size.lines else [*lines[: size.lines - 2], "…"])

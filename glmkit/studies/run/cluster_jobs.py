@@ -1,9 +1,9 @@
-"""What a cluster did with a run's jobs, told where a person looks: in the stage's own record.
+"""Jobs of a cluster: their errors are copied into the records of the stages, and leftover jobs are cancelled.
 
-A job can end without its stage having a say: it is refused, killed for its memory, out of time, or its node goes away. Snakemake
-learns why and writes it into a long log; here that is read back, so that ``glmkit status`` and the end of ``glmkit run`` can say
-it in one sentence. The other way round, jobs outlive the process that submitted them: before a folder is used again, those that
-still wait or run are cancelled, so that no stage is ever written by two.
+A job can end without its stage recording an error: it is refused, exceeds its memory or time, or its node fails. Snakemake writes
+the reason into a long log. This module extracts it, so that ``glmkit status`` and ``glmkit run`` can report it in one sentence.
+Jobs may also outlive the process that submitted them. Before a folder is used again, its pending and running jobs are cancelled,
+so that no stage is written by two jobs.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from glmkit.studies.run.snakefile import rule_name
 from glmkit.studies.study.plan import Plan
 from glmkit.studies.study.planned_stage import PlannedStage
 
-PATIENCE = 60.0  # seconds that cancelled jobs have to be gone
+PATIENCE = 60.0  # seconds in which cancelled jobs must end
 POLL = 0.5
 _COMMAND_SECONDS = 60.0
 _SUBMITTED = re.compile(r"submitted with SLURM jobid (\d+)")
@@ -33,27 +33,27 @@ _ERROR = re.compile(r"^Error in rule (\w+):\n((?:^    .*\n|^\s*\n(?=    ))*)", r
 _STATE = re.compile(r"SLURM status is: '(\w+)'")
 _REMEDIES = {
     "OUT_OF_MEMORY": "Raise resources.memory of the stage.",
-    "TIMEOUT": "Raise resources.minutes of the stage, or call glmkit run again: a training goes on from its last checkpoint.",
-    "NODE_FAIL": "The node went away; glmkit run goes on from there.",
-    "CANCELLED": "Somebody cancelled it; glmkit run goes on from there.",
+    "TIMEOUT": "Raise resources.minutes of the stage, or call glmkit run again: a training resumes from its last checkpoint.",
+    "NODE_FAIL": "The node failed; call glmkit run again to resume.",
+    "CANCELLED": "The job was cancelled; call glmkit run again to resume.",
     "DEADLINE": "Raise resources.minutes of the stage.",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobError:  # numpydoc ignore=PR02
-    """What Snakemake's log says of one failed job.
+    """Error of one failed job, from Snakemake's log.
 
     Parameters
     ----------
     rule
-        The name of its rule.
+        Name of the job's rule.
     job
-        Its number in the cluster; empty if it was never accepted.
+        Id of the job in the cluster; empty if the job was not accepted.
     state
-        The cluster's word for how it ended, such as ``OUT_OF_MEMORY``; empty if there is none.
+        Final state of the job in the cluster, such as ``OUT_OF_MEMORY``; empty if unknown.
     text
-        The executor's message.
+        Message of the executor.
     """
 
     rule: str
@@ -63,24 +63,24 @@ class JobError:  # numpydoc ignore=PR02
 
 
 def require(profile: Profile, folder: Path) -> None:
-    """Check that jobs can be submitted from here.
+    """Check that jobs can be submitted from this machine.
 
     Parameters
     ----------
     profile
-        From :func:`glmkit.studies.run.executors.load_profile`.
+        Profile, as returned by :func:`glmkit.studies.run.executors.load_profile`.
     folder
-        The run folder.
+        Absolute path of the run folder.
 
     Raises
     ------
     BadInput
-        A program of Slurm is missing, or a shell on the other side would not take the folder's name as it stands.
+        A program of Slurm is missing, or the folder's name has characters that the shell of a job would interpret.
     """
-    if profile.remote and (odd := sorted(set(str(folder)) & set('$`"\\\n'))):
+    if profile.remote and (special := sorted(set(str(folder)) & set('$`"\\\n'))):
         raise BadInput(
-            f"--profile {profile.name}: the folder {folder} has {' '.join(map(repr, odd))} in its name, which a job's shell would "
-            "not take as it stands. Rename it, or leave --profile out to run here."
+            f"--profile {profile.name}: the folder {folder} has {' '.join(map(repr, special))} in its name, which a job's shell would "
+            "interpret. Rename it, or leave --profile out to run here."
         )
     missing = [name for name in ("sbatch", "squeue", "scancel") if profile.executor == "slurm" and shutil.which(name) is None]
     if missing:
@@ -91,12 +91,17 @@ def require(profile: Profile, folder: Path) -> None:
 
 
 def job_errors(log: Path) -> list[JobError]:
-    """The failed jobs in Snakemake's log, the last word on each rule.
+    """The failed jobs in Snakemake's log, with the last error of each rule.
 
     Parameters
     ----------
     log
-        The file; there is nothing in one that does not exist.
+        Path of the log, which may not exist.
+
+    Returns
+    -------
+    list of JobError
+        Errors; empty without a log.
     """
     text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
     found: dict[str, JobError] = {}
@@ -109,38 +114,38 @@ def job_errors(log: Path) -> list[JobError]:
 
 
 def _part(body: str, name: str) -> str:
-    """The value of ``name:`` in an error's indented block: its line, and those indented further."""
+    """Value of ``name:`` in the indented block of an error: its line and the following lines with deeper indentation."""
     match = re.search(rf"^    {name}: (.*(?:\n(?!    \w+:).+)*)", body, re.MULTILINE)
     return match[1].strip() if match else ""
 
 
-def tell_failures(plan: Plan, started: str) -> None:
-    """Write how jobs ended into the records of the stages that could not do it themselves.
+def record_failures(plan: Plan, started: str) -> None:
+    """Write the errors of jobs into the records of stages that could not record them.
 
     Parameters
     ----------
     plan
-        Its run has just ended, and this process holds the folder.
+        Plan of the run, which has just ended and whose folder this process holds.
     started
-        When that run began; what a stage has said of itself since then stands.
+        Start of that run as ISO 8601 text; errors that a stage has recorded since then are kept.
     """
     by_rule = {rule_name(number, stage): stage for number, stage in enumerate(plan.stages)}
     for error in job_errors(plan.folder / run_folder.SNAKEMAKE_LOG):
         if stage := by_rule.get(error.rule):
-            _tell(plan, stage, error, started)
+            _record_failure(plan, stage, error, started)
 
 
-def _tell(plan: Plan, stage: PlannedStage, error: JobError, started: str) -> None:
+def _record_failure(plan: Plan, stage: PlannedStage, error: JobError, started: str) -> None:
     folder = plan.folder / stage.name
     found = record.read(folder)
-    said = str(found.get("started") or "") >= started
-    if said and found.get("status") == "FAILED":
+    begun = str(found.get("started") or "") >= started
+    if begun and found.get("status") == "FAILED":
         return
     log = next(iter((plan.folder / run_folder.CLUSTER_LOGS).glob(f"**/{error.job}.log")), None) if error.job else None
-    text = redact(sentence(error, log, begun=said))
-    about: dict[str, Any] = {} if said else {"study": plan.study, "stage": stage.stage, "point": stage.point, "started": started}
+    text = redact(sentence(error, log, begun=begun))
+    about: dict[str, Any] = {} if begun else {"study": plan.study, "stage": stage.stage, "point": stage.point, "started": started}
     record.update(folder, **about, status="FAILED", ended=record.now(), error=text, exit_code=ResourceError.exit_code)
-    if said and found.get("mlflow_run"):
+    if begun and found.get("mlflow_run"):
         from glmkit.studies.tracking import runs
 
         runs.close_run(str(found["mlflow_run"]), "FAILED", folder)
@@ -149,26 +154,31 @@ def _tell(plan: Plan, stage: PlannedStage, error: JobError, started: str) -> Non
 
 
 def sentence(error: JobError, log: Path | None, begun: bool) -> str:
-    """How a job ended and what to do, for a person.
+    """Message with the end of a job and a remedy.
 
     Parameters
     ----------
     error
-        From :func:`job_errors`.
+        Error, as returned by :func:`job_errors`.
     log
-        The job's own log; None if there is none.
+        Log of the job; None if there is none.
     begun
-        Whether the stage had begun.
+        Whether the stage had started.
+
+    Returns
+    -------
+    str
+        One sentence or more.
     """
     if not error.job:
-        said = re.search(r"The error message was '(.*?)'\.?$", error.text, re.MULTILINE | re.DOTALL)
-        return f"The job was not accepted: {_one_line(said[1] if said else error.text) or 'no reason was given'}"
-    when = "while the stage ran" if begun else "before the stage began"
+        reason = re.search(r"The error message was '(.*?)'\.?$", error.text, re.MULTILINE | re.DOTALL)
+        return f"The job was not accepted: {_one_line(reason[1] if reason else error.text) or 'no reason was given'}"
+    when = "while the stage ran" if begun else "before the stage started"
     words = [f"Job {error.job} ended as {error.state or 'FAILED'} {when}."]
     words += [_REMEDIES[error.state]] if error.state in _REMEDIES else []
     if log is not None:
         last = _last_line(log)
-        words += [f"Its last words: {last!r}."] if last and error.state not in _REMEDIES else []
+        words += [f"Its last output: {last!r}."] if last and error.state not in _REMEDIES else []
         words += [f"Its log: {log}"]
     return " ".join(words)
 
@@ -178,7 +188,7 @@ def _one_line(text: str) -> str:
 
 
 def _last_line(log: Path) -> str:
-    """The last line of a job's log that Snakemake did not write about itself."""
+    """Last line of a job's log that was not written by Snakemake itself."""
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()[-60:]]
     own = (
         "srun: error",
@@ -191,39 +201,39 @@ def _last_line(log: Path) -> str:
         "(command",
         "At least",
     )
-    said = [line for line in lines if line and not line.startswith(own)]
-    return said[-1][:300] if said else ""
+    output = [line for line in lines if line and not line.startswith(own)]
+    return output[-1][:300] if output else ""
 
 
 def settle_jobs(folder: Path) -> int:
-    """Cancel the jobs of a run that an earlier ``glmkit run`` left in the queue, and wait until they are gone.
+    """Cancel the jobs of a run that an earlier ``glmkit run`` left in the queue, and wait until they have ended.
 
     Parameters
     ----------
     folder
-        The run folder; this process holds its lock.
+        Run folder, whose lock this process holds.
 
     Returns
     -------
     int
-        How many there were.
+        Number of cancelled jobs.
 
     Raises
     ------
     ResourceError
-        Some are still there after a minute, so that the folder cannot be used yet.
+        Some jobs have not ended after a minute, so that the folder cannot be used yet.
     """
     log = folder / run_folder.SNAKEMAKE_LOG
     jobs = _SUBMITTED.findall(log.read_text(encoding="utf-8", errors="replace")) if log.exists() else []
     left = _alive(jobs)
     if left:
-        _ask(["scancel", *left])
+        _output(["scancel", *left])
         deadline = time.monotonic() + PATIENCE
         while still := _alive(left):
             if time.monotonic() > deadline:
                 raise ResourceError(
                     f"Jobs {', '.join(still)} of an earlier run are cancelled and have not ended after {PATIENCE:g} s. "
-                    "Wait until squeue shows them no more, then call glmkit run again."
+                    "Wait until squeue no longer lists them, then call glmkit run again."
                 )
             time.sleep(POLL)
         print(f"Cancelled {len(left)} job(s) that the last run had left in the queue.", file=sys.stderr, flush=True)
@@ -235,14 +245,14 @@ def settle_jobs(folder: Path) -> int:
 
 
 def _alive(jobs: Sequence[str]) -> list[str]:
-    """Those of the jobs that wait or run; squeue knows no other."""
+    """The pending or running jobs among `jobs`; squeue lists no others."""
     if not jobs or shutil.which("squeue") is None:
         return []
-    known = _ask(["squeue", "--noheader", "--me", "--format=%i"]).split()
+    known = _output(["squeue", "--noheader", "--me", "--format=%i"]).split()
     return [job for job in jobs if job in known]
 
 
-def _ask(words: list[str]) -> str:
+def _output(words: list[str]) -> str:
     with contextlib.suppress(subprocess.TimeoutExpired):
         return subprocess.run(words, capture_output=True, text=True, timeout=_COMMAND_SECONDS, check=False).stdout
     return ""

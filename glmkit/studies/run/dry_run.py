@@ -1,4 +1,4 @@
-"""``glmkit run --dry-run``: which stages would run, where, and with what, decided by the same Snakemake and nothing run."""
+"""``glmkit run --dry-run``: the stages that would run and their resources, determined by Snakemake without running them."""
 
 import os
 import subprocess
@@ -17,17 +17,22 @@ from glmkit.studies.study.resources import for_snakemake
 def preview(
     plan: Plan, cores: int | None = None, until: Sequence[str] = (), force: Sequence[str] = (), profile: str = LOCAL
 ) -> str:
-    """What :func:`glmkit.studies.run.workflow.run_plan` would do, as text: a line a stage, with what it asks for.
+    """Dry run of :func:`glmkit.studies.run.workflow.run_plan`.
 
     Parameters
     ----------
     plan, cores, until, force, profile
-        As there. The workflow is written into the run folder and nothing else.
+        Arguments of :func:`glmkit.studies.run.workflow.run_plan`. Only the workflow is written into the run folder.
+
+    Returns
+    -------
+    str
+        Text with one line per stage and its resources.
 
     Raises
     ------
     BadInput
-        A run is at work in the folder, a stage named here is none, or Snakemake refuses the workflow or the profile.
+        Another run uses the folder, a stage does not exist, or Snakemake refuses the workflow or the profile.
     """
     for name in (*until, *force):
         plan.named(name)
@@ -45,8 +50,8 @@ def preview(
     if done.returncode != 0:
         last = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         raise BadInput(f"Snakemake refuses this workflow for --profile {profile}: {' '.join(last[-3:])[:500]}")
-    said = {line.split()[1].rstrip(":") for line in (done.stdout + done.stderr).splitlines() if line.startswith("rule ")}
-    stages = [stage for number, stage in enumerate(plan.stages) if rule_name(number, stage) in said]
+    rules = {line.split()[1].rstrip(":") for line in (done.stdout + done.stderr).splitlines() if line.startswith("rule ")}
+    stages = [stage for number, stage in enumerate(plan.stages) if rule_name(number, stage) in rules]
     if not stages:
         return f"{plan.name}: nothing to be done."
     lines = [f"{stage.name}  {_needs(stage, where)}" for stage in stages]

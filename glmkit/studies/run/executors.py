@@ -1,8 +1,8 @@
-"""Where the stages of a run are computed: here (``local``), as jobs of Slurm, or as jobs of Kubernetes.
+"""Executors of a run's stages: this machine (``local``), Slurm, or Kubernetes.
 
-An executor is one of Snakemake's plugins, and a profile is a folder with Snakemake's own ``config.yaml`` that chooses one and
-says what is true of a site. Three ship with glmkit; a copy of one with a partition, an account or an image in it is a profile
-too (``glmkit run STUDY --profile FOLDER``). Slurm and Kubernetes jobs must see the workspace under the path that it has here.
+An executor is a plugin of Snakemake. A profile is a folder with a Snakemake ``config.yaml``, which selects an executor and holds
+the settings of a site. Three profiles are shipped with glmkit. A copy with another partition, account or image is also a profile
+(``glmkit run STUDY --profile FOLDER``). Slurm and Kubernetes jobs must have the workspace at the same path as this machine.
 """
 
 import importlib.util
@@ -26,18 +26,18 @@ PLUGINS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:  # numpydoc ignore=PR02
-    """A way to run stages.
+    """Settings for the execution of stages.
 
     Parameters
     ----------
     name
-        As it was asked for.
+        Name or folder of the profile, as given by the user.
     executor
-        Snakemake's name of the executor: ``local``, ``slurm``, ``kubernetes``.
+        Name of the executor in Snakemake: ``local``, ``slurm``, ``kubernetes``.
     folder
-        Holds ``config.yaml``.
+        Absolute path of the folder with ``config.yaml``.
     settings
-        What that file says.
+        Content of that file.
     """
 
     name: str
@@ -47,28 +47,32 @@ class Profile:  # numpydoc ignore=PR02
 
     @property
     def remote(self) -> bool:
-        """Whether stages run as jobs elsewhere."""
+        """Whether stages run as jobs on other machines."""
         return self.executor != LOCAL
 
     @property
     def python(self) -> str:
-        """The interpreter of a job: this one, or in a container the one that is there."""
+        """Python interpreter of a job: this one, or that of the container."""
         return "python" if self.executor == "kubernetes" else sys.executable
 
 
 def load_profile(name: str = LOCAL) -> Profile:
-    """A profile by its name, or by the folder that holds its ``config.yaml``.
+    """Load a profile by its name or its folder.
 
     Parameters
     ----------
     name
-        ``local``, ``slurm``, ``kubernetes``, or a folder, relative to the workspace or the current folder.
+        ``local``, ``slurm``, ``kubernetes``, or a folder with a ``config.yaml``, relative to the workspace or the current folder.
+
+    Returns
+    -------
+    Profile
+        Loaded profile.
 
     Raises
     ------
     BadInput
-        There is none, its file cannot be read, or the executor that it chooses is not installed; the sentence says how to
-        install it.
+        The profile does not exist, its file is invalid, or its executor is not installed; the message explains how to install it.
     """
     places = [SHIPPED / name, workspace() / name, Path(name)] if "/" not in name else [workspace() / name, Path(name)]
     folder = next((place for place in places if (place / "config.yaml").is_file()), None)
@@ -91,24 +95,24 @@ def load_profile(name: str = LOCAL) -> Profile:
 
 
 def options(profile: Profile, cores: int | None, root: str, folder: Path) -> list[str]:
-    """The words for Snakemake's command line that a profile decides.
+    """Arguments of Snakemake that depend on the profile.
 
     Parameters
     ----------
     profile
-        From :func:`load_profile`.
+        Profile, as returned by :func:`load_profile`.
     cores
-        How many stages may run at once; None for the profile's own number of jobs.
+        Number of cores on this machine, or of concurrent jobs on a cluster; None for the number of jobs of the profile.
     root
-        The workspace; a Kubernetes job mounts the volume claim ``glmkit`` there, unless the profile names volumes of its own.
+        Absolute path of the workspace. A Kubernetes job mounts the volume claim ``glmkit`` there, unless the profile sets volumes.
     folder
-        The run folder. Snakemake's executor for Kubernetes takes it that nothing is shared and carries every file through a
-        storage: the one named here is that folder itself, so that a job sees the run as it is.
+        Absolute path of the run folder. Snakemake's executor for Kubernetes assumes no shared file system and transfers files
+        through a storage. The storage set here is the run folder itself, so that jobs use the files in place.
 
     Returns
     -------
     list of str
-        ``--profile``, and what it cannot say.
+        ``--profile`` and the options that a profile cannot contain.
     """
     words = ["--profile", str(profile.folder)]
     if not profile.remote:

@@ -1,7 +1,7 @@
-"""One stage, from RUNNING to the truth: ``python -m glmkit.studies.run.job RUNFOLDER STAGE``.
+"""The job of one stage: ``python -m glmkit.studies.run.job RUNFOLDER STAGE``.
 
-Snakemake starts this for every stage. The job owns what the notebook cannot decide about itself: the MLflow child run, the
-stage's status in ``run.json``, and ``.done``, which is written last and only if everything before it went well.
+Snakemake starts this program for every stage. The job is responsible for the MLflow child run, the status of the stage in
+``run.json``, and the file ``.done``. This file is written last, and only if the stage succeeded.
 """
 
 import contextlib
@@ -39,16 +39,16 @@ _CODES = {"MemoryError": 5, "KeyboardInterrupt": 130}
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:  # numpydoc ignore=PR02
-    """How a stage ended.
+    """Outcome of a stage.
 
     Parameters
     ----------
     status
         ``FINISHED``, ``FAILED`` or ``KILLED``.
     exit_code
-        What the job returns.
+        Exit code of the job.
     error
-        One line, ``Name: what``; empty if it finished.
+        Class and message of the error; empty if the stage finished.
     """
 
     status: str
@@ -57,7 +57,7 @@ class Outcome:  # numpydoc ignore=PR02
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the stage that the command line names and return its exit code."""
+    """Run the stage given on the command line and return its exit code."""
     run_folder, name = (arguments or sys.argv[1:])[:2]
     processes.die_with_parent(signal.SIGTERM)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -69,12 +69,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run_stage(plan: Plan, run_folder: Path, stage: PlannedStage) -> int:
-    """Run one stage of a plan, record how it ended, and return the exit code."""
+    """Run one stage of a plan, record its outcome, and return the exit code."""
     folder = run_folder / stage.name
     print(f"{stage.name} …", flush=True)
     begun = time.monotonic()
     _begin(plan, folder, stage)
-    outcome = Outcome(status="KILLED", exit_code=143, error="Terminated: Stopped before it began.")
+    outcome = Outcome(status="KILLED", exit_code=143, error="Terminated: Stopped before it started.")
     child = ""
     try:
         from glmkit.studies.tracking.forwarder import Forwarder
@@ -87,7 +87,7 @@ def run_stage(plan: Plan, run_folder: Path, stage: PlannedStage) -> int:
             if outcome.status == "KILLED":
                 forwarder.patience = 1.0
             _end(folder, outcome, begun)
-    except Exception as error:  # whatever it was, the stage failed, and says so
+    except Exception as error:  # any error means that the stage failed, which has to be recorded
         outcome = _from_exception(error)
         if not isinstance(error, GlmkitError):
             with open(folder / layout.LOG, "a", encoding="utf-8") as log:
@@ -106,14 +106,14 @@ def run_stage(plan: Plan, run_folder: Path, stage: PlannedStage) -> int:
 
 
 def execute(plan: Plan, stage: PlannedStage, run_folder: Path, child: str) -> Outcome:
-    """Run the notebook by papermill with our engine; an error is an outcome here, not an exception."""
+    """Run the notebook with papermill and glmkit's engine; an error is returned as an outcome."""
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
     folder = run_folder / stage.name
     wanted = gpus_a_node(stage.resources)
-    gpus_there = wanted > 0 and bool(gpus.list_gpus())  # elsewhere such a stage runs on the CPU
-    variables = {kernel.STAGE_GPUS: str(wanted)} if gpus_there else {}
+    has_gpus = wanted > 0 and bool(gpus.list_gpus())  # without GPUs, the stage runs on the CPU
+    variables = {kernel.STAGE_GPUS: str(wanted)} if has_gpus else {}
     with _environment({STAGE_FOLDER: str(folder), MLFLOW_RUN: child} | variables):
         try:
             papermill.execute_notebook(
@@ -137,14 +137,14 @@ def execute(plan: Plan, stage: PlannedStage, run_folder: Path, child: str) -> Ou
 
 
 def _literal(path: Path) -> str:
-    """A path for papermill, which would read ``{name}`` in one as the place of a parameter."""
+    """Escape a path for papermill, which replaces ``{name}`` in paths by parameters."""
     return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def ensure_parent(plan: Plan, run_folder: Path) -> str:
-    """The MLflow run of this run of the study; the first stage to run opens it, or opens the unfinished one again.
+    """Id of the MLflow run of this run of the study. The first stage opens it, or reopens that of an unfinished run.
 
-    A run in which nothing has to be done therefore opens none.
+    A run without stages to run therefore opens no MLflow run.
     """
     session = read_json(run_folder / layout.SESSION)
     with record.locked(run_folder / layout.WORKFLOW / ".parent.lock"):
@@ -152,7 +152,7 @@ def ensure_parent(plan: Plan, run_folder: Path) -> str:
         if found.get("session") == session["id"]:
             return str(found.get("mlflow_run") or "")
         parent = str(session.get("resume") or "")
-        if parent and not store.attempt("open the study's run again", lambda client: _reopen(client, parent)):
+        if parent and not store.attempt("reopen the study's run", lambda client: _reopen(client, parent)):
             parent = ""
         if not parent:
             parent = runs.open_parent(plan.study, run_folder, {"glmkit.run": plan.name})
@@ -234,7 +234,7 @@ def _end(folder: Path, outcome: Outcome, begun: float) -> None:
 
 
 def exit_code(name: str, text: str = "") -> int:
-    """The exit code of an exception raised in a kernel, by its class's name."""
+    """Exit code of an exception raised in a kernel, from the name of its class."""
     kind = getattr(errors, name, None)
     if isinstance(kind, type) and issubclass(kind, GlmkitError):
         return kind.exit_code
@@ -258,14 +258,14 @@ def _stopped(number: int, frame: Any) -> NoReturn:
 
 
 def _ignore_signals() -> None:
-    """From here on only the truth is written down, which takes a moment."""
+    """Ignore further signals while the outcome is recorded."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
 
 
 @contextlib.contextmanager
 def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Set environment variables for a block, so that the kernel inherits them."""
+    """Set environment variables within a block, so that the kernel inherits them."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

@@ -1,13 +1,13 @@
-"""A plan as a Snakefile, and the command that drives it.
+"""The Snakefile of a plan, and the command that runs it.
 
-Snakemake decides what has to run: a stage whose parameters or code differ from those of its last success, whose inputs are
-newer, or that has not succeeded yet; and everything after it. The file names only what lies below the run folder, so that
-no blank, quote or brace in a path above it can matter, and it holds no shell text but the interpreter's own path.
+Snakemake determines the stages to run. These are stages without success, with newer inputs, or with other parameters or code than at
+their last success. All stages that depend on them are run too. Paths in the Snakefile are relative to the run folder, so that blanks, quotes and braces
+in the folder's own path do no harm. The only shell text is the path of the interpreter.
 
-A stage takes all the cores of the run: Snakemake tells a job's libraries (``OMP_NUM_THREADS``) to use no more threads than its
-rule has, and a training on one core of many would be a waste. The stages of a sweep's points take their share of the cores, so
-that as many points as the study says run side by side. A stage that asks for cores gets those. Jobs of a cluster know no cores
-of the run: there a stage has the cores that it asks for, or a few, and points run side by side as the cluster has room.
+A stage uses all cores of the run. Snakemake limits the threads of a job's libraries (``OMP_NUM_THREADS``) to those of its rule, so
+that a training with one thread would waste cores. The stages of a sweep's points share the cores, so that the number of points set
+in the study run concurrently. A stage that requests cores gets that number. On a cluster, a stage has the cores that it requests,
+4 by default, and the cluster's scheduler determines how many points run concurrently.
 """
 
 import shlex
@@ -23,9 +23,9 @@ from glmkit.studies.study.plan import Plan
 from glmkit.studies.study.planned_stage import PlannedStage
 from glmkit.studies.study.resources import for_snakemake
 
-JOB_CORES = 4  # of a cluster's job that does not say
+JOB_CORES = 4  # default number of cores of a cluster job
 
-_HEAD = """# Written by glmkit; changes are lost at the next run. To run it by hand, in this run's folder:
+_HEAD = """# Written by glmkit and overwritten at the next run. To run it by hand, call in this run's folder:
 # snakemake --snakefile .workflow/Snakefile --cores 2
 """
 _RULE = """
@@ -46,7 +46,7 @@ rule {rule}:
 
 
 def write_workflow(plan: Plan, profile: Profile | None = None) -> None:
-    """Write the plan, the Snakefile and the copies of the notebooks into the run folder."""
+    """Write the plan, the Snakefile and copies of the notebooks into the run folder."""
     folder = plan.folder
     for stage in plan.stages:
         copy = folder / run_folder.source(stage.stage)
@@ -58,14 +58,14 @@ def write_workflow(plan: Plan, profile: Profile | None = None) -> None:
 
 
 def render(plan: Plan, profile: Profile | None = None) -> str:
-    """The Snakefile's text, for the local profile unless another is given."""
+    """Text of the Snakefile; the default is the local profile."""
     profile = profile or load_profile()
     everything = [f"{stage.name}/{run_folder.DONE}" for stage in plan.stages]
     rules = [f"\nrule all:\n    input:\n        {everything!r},\n"]
     share = plan.sweep.side_by_side if plan.sweep else 1
     for number, stage in enumerate(plan.stages):
-        asked = for_snakemake(stage.resources, stage.minutes)
-        needs = ", ".join(f"{name}={amount!r}" for name, amount in asked.items())
+        requested = for_snakemake(stage.resources, stage.minutes)
+        needs = ", ".join(f"{name}={amount!r}" for name, amount in requested.items())
         rules.append(
             _RULE.format(
                 rule=rule_name(number, stage),
@@ -74,7 +74,7 @@ def render(plan: Plan, profile: Profile | None = None) -> str:
                 done=f"{stage.name}/{run_folder.DONE}",
                 values=stage.values,
                 code=stage.code,
-                priority=len(plan.stages) - number,  # points in the order of the axes
+                priority=len(plan.stages) - number,  # points run in the order of the axes
                 threads=_threads(stage, profile, share),
                 resources=f"    resources: {needs}\n" if needs else "",
                 command=_shell(plan, stage, profile),
@@ -84,12 +84,12 @@ def render(plan: Plan, profile: Profile | None = None) -> str:
 
 
 def rule_name(number: int, stage: PlannedStage) -> str:
-    """The name of a stage's rule; `number` is its place in the plan."""
+    """Name of the rule of a stage; `number` is the stage's index in the plan."""
     return f"point{number}_{stage.stage}" if stage.point else f"stage_{stage.name}"
 
 
 def _shell(plan: Plan, stage: PlannedStage, profile: Profile) -> str:
-    """What a job runs. In a container the run folder is on a volume, and Snakemake looks for the output where it works itself."""
+    """Shell command of a job. In a container the run folder is on a volume; the output is copied to Snakemake's own folder."""
     folder = str(plan.folder) if profile.executor == "kubernetes" else "."
     words = shlex.join([profile.python, "-P", "-m", run_folder.JOB, folder, stage.name]).replace("{", "{{").replace("}", "}}")
     if profile.executor != "kubernetes":
@@ -109,7 +109,7 @@ def _threads(stage: PlannedStage, profile: Profile, share: int) -> str:
 def command(
     plan: Plan, cores: int | None, until: Sequence[str] = (), force: Sequence[str] = (), profile: Profile | None = None
 ) -> list[str]:
-    """The argument list that runs Snakemake on a plan's run folder, by the local profile unless another is given."""
+    """Argument list that runs Snakemake on the run folder of a plan; the default is the local profile."""
     profile = profile or load_profile()
     words = [sys.executable, "-P", "-m", "snakemake", "--snakefile", run_folder.SNAKEFILE, "--directory", str(plan.folder)]
     words += [*options(profile, cores, plan.root, plan.folder), "--nolock", "--rerun-incomplete", "--keep-going", "--nocolor"]

@@ -1,10 +1,10 @@
-"""``glmkit run``: one run of a study in one run folder, whatever happens to it on the way.
+"""``glmkit run``: one run of a study in one run folder, with recovery after interruptions.
 
-Snakemake chooses and orders the stages; what is added here is what a night needs: one run at a time in a folder, the remains
-of a run that was killed cleared away before anything starts, an orderly end on SIGTERM and Ctrl-C, and the report.
+Snakemake selects and orders the stages. This module makes unattended runs safe. It admits one run at a time to a folder, and cleans
+up after a killed run. On SIGTERM and Ctrl-C it ends the stages in an orderly way.
 
-The study file is the truth about parameters: ``--set`` holds for the one call that says it, and a plain ``glmkit run``
-afterwards goes back to the study's values, running again what differs.
+The study file determines the parameters. ``--set`` applies to one call only; a later ``glmkit run`` without it uses the study's values
+again and repeats the stages that differ.
 """
 
 import contextlib
@@ -30,11 +30,11 @@ from glmkit.studies.run.executors import LOCAL, load_profile
 from glmkit.studies.run.snakefile import command, write_workflow
 from glmkit.studies.study.plan import Plan
 
-PATIENCE = 9.0  # seconds that jobs have to end after a signal
+PATIENCE = 9.0  # seconds in which jobs must end after a signal
 
 
 class StageFailed(GlmkitError):
-    """A stage failed; the exit code is the one of its error."""
+    """A stage failed; the exit code is that of its error."""
 
     def __init__(self, text: str, code: int) -> None:
         super().__init__(text)
@@ -44,34 +44,35 @@ class StageFailed(GlmkitError):
 def run_plan(
     plan: Plan, cores: int | None = None, until: Sequence[str] = (), force: Sequence[str] = (), profile: str = LOCAL
 ) -> bool:
-    """Run what has to be run of a plan.
+    """Run the stages of a plan that are not up to date.
 
     Parameters
     ----------
     plan
-        From :func:`glmkit.studies.study.plan.make_plan`.
+        Plan, as returned by :func:`glmkit.studies.study.plan.make_plan`.
     cores
-        How many stages may run side by side; by default one for each core of this machine, or as the profile says.
+        Number of cores on this machine, or of concurrent jobs on a cluster. The default is all cores, or the number of jobs of
+        the profile.
     until
-        Stop after these stages.
+        Names of stages after which the run ends; by default all stages run.
     force
-        Run these again even if nothing changed.
+        Names of stages that are run even if they are up to date.
     profile
-        Where stages run: see :func:`glmkit.studies.run.executors.load_profile`.
+        Name or folder of the profile; see :func:`glmkit.studies.run.executors.load_profile`.
 
     Returns
     -------
     bool
-        Whether anything had to be done.
+        Whether any stage was run.
 
     Raises
     ------
     BadInput
-        Another run is at work in the folder, a stage named here is none, or the profile cannot be used.
+        Another run uses the folder, a stage does not exist, or the profile cannot be used.
     ResourceError
         The run folder cannot be written.
     Interrupted, Terminated
-        A signal stopped it.
+        A signal stopped the run.
     StageFailed
         A stage failed.
     """
@@ -83,7 +84,7 @@ def run_plan(
     with _only_run(plan.folder):
         cluster_jobs.settle_jobs(plan.folder)
         settle(plan.folder)
-        _forget_untrue(plan)
+        _remove_invalid_marks(plan)
         before = _done(plan)
         session = _begin(plan)
         write_workflow(plan, where)
@@ -91,14 +92,14 @@ def run_plan(
         number = _drive(plan, session, command(plan, cores, until, force, where), where.remote)
         if where.remote:
             cluster_jobs.settle_jobs(plan.folder)
-            cluster_jobs.tell_failures(plan, started)
+            cluster_jobs.record_failures(plan, started)
         settle(plan.folder, quiet=number is not None)
         return _finish(plan, session, before, number, until)
 
 
 @contextlib.contextmanager
 def _only_run(folder: Path) -> Iterator[None]:
-    """Hold the run folder; a lock left by a dead process is taken over, and said."""
+    """Hold the lock of the run folder; if an ended process left its lock, report that it is taken over."""
     lock = folder / run_folder.RUN_LOCK
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -107,20 +108,20 @@ def _only_run(folder: Path) -> Iterator[None]:
         if not os.access(folder, os.W_OK):
             raise ResourceError(f"{folder} cannot be written. Choose another run with --name, or change its permissions.")
         if left:
-            _say(f"Took over {folder}, left locked by {left}, which is gone.")
+            _say(f"Took over {folder}, which was left locked by {left}; that process has ended.")
         yield
         lock.write_text("", encoding="utf-8")
 
 
 def settle(folder: Path, quiet: bool = False) -> None:
-    """Make the records of a run true: what claims to run and does not is KILLED, and what it left running is ended.
+    """Correct the records of a run: stages marked as RUNNING become KILLED, and their remaining processes are ended.
 
     Parameters
     ----------
     folder
-        The run folder; this process holds its lock.
+        Run folder, whose lock this process holds.
     quiet
-        Say nothing about it.
+        Whether to print nothing.
     """
     killed: list[str] = []
     for place in run_folder.stage_folders(folder, record.RECORD):
@@ -147,7 +148,7 @@ def settle(folder: Path, quiet: bool = False) -> None:
 
 
 def reap(folder: Path, job: psutil.Process | None) -> int:
-    """End a stage's job, its kernel and everything that these started; return how many processes that were."""
+    """End the job of a stage, its kernel and all their descendants; return the number of killed processes."""
     if job is not None:
         with contextlib.suppress(psutil.Error):
             job.terminate()
@@ -159,8 +160,8 @@ def _of_this_host(found: dict[str, Any]) -> bool:
     return found.get("host") in (None, processes.host())
 
 
-def _forget_untrue(plan: Plan) -> None:
-    """Success is decided by ``run.json``: a ``.done`` beside anything but FINISHED does not count."""
+def _remove_invalid_marks(plan: Plan) -> None:
+    """Remove ``.done`` from stages whose status in ``run.json`` is not FINISHED."""
     for stage in plan.stages:
         folder = plan.folder / stage.name
         if (folder / run_folder.DONE).exists() and record.read(folder).get("status") != "FINISHED":
@@ -173,7 +174,7 @@ def _done(plan: Plan) -> dict[str, str]:
 
 
 def _begin(plan: Plan) -> str:
-    """Say which run this is; a run that did not get to its end is gone on with, in MLflow too."""
+    """Write the session file and return the session's id; an incomplete run is resumed, also in MLflow."""
     found = record.read(plan.folder)
     session = uuid.uuid4().hex
     resume = "" if found.get("complete") else str(found.get("mlflow_run") or "")
@@ -183,7 +184,7 @@ def _begin(plan: Plan) -> str:
 
 
 def _drive(plan: Plan, session: str, words: list[str], remote: bool) -> int | None:
-    """Run Snakemake to its end; return the signal that stopped it, if one did."""
+    """Run Snakemake to its end; return the signal that stopped it, or None."""
     stopped: list[int] = []
     before = {number: signal.signal(number, lambda n, _: stopped.append(n)) for number in (signal.SIGTERM, signal.SIGINT)}
     environment = {**os.environ, "GLMKIT_WORKSPACE": plan.root, "PYTHONUNBUFFERED": "1"}
@@ -206,23 +207,22 @@ def _drive(plan: Plan, session: str, words: list[str], remote: bool) -> int | No
 
 
 def _watch(plan: Plan, session: str, process: "subprocess.Popen[bytes]", stopped: list[int], remote: bool) -> None:
-    """Wait for Snakemake. The first signal is passed on to the jobs, which have some seconds; the second ends everything.
+    """Wait for Snakemake. The first signal is passed on to the jobs, which have some seconds to end; the second kills them.
 
-    Jobs of a cluster cannot be signalled from here: what is left of them once Snakemake is gone is cancelled.
+    Jobs of a cluster cannot receive signals from here; the remaining ones are cancelled after Snakemake has ended.
 
-    MLflow takes seconds to load, so that is done aside as soon as a stage runs: at the end, and above all after a signal, the
-    truth can be told at once.
+    MLflow takes seconds to import. It is imported in a thread as soon as a stage runs, so that the outcome can be recorded at once.
     """
-    tree, told, warm, deadline = psutil.Process(process.pid), False, False, float("inf")
+    tree, passed_on, warm, deadline = psutil.Process(process.pid), False, False, float("inf")
     while process.poll() is None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(0.2)
         if not warm and record.read(plan.folder).get("session") == session:
             warm = True
             threading.Thread(target=_load_mlflow, daemon=True).start()
-        if stopped and not told:
-            told, deadline = True, time.monotonic() + PATIENCE
-            _say("Stopping: running stages may write their checkpoints. Once more stops at once.")
+        if stopped and not passed_on:
+            passed_on, deadline = True, time.monotonic() + PATIENCE
+            _say("Stopping: running stages can still write their checkpoints. A second signal stops at once.")
             _pass_on(tree, stopped[0], remote)
         elif len(stopped) > 1 or time.monotonic() > deadline:
             _kill_run(plan, tree)
@@ -237,7 +237,9 @@ def _load_mlflow() -> None:
 
 def _pass_on(tree: psutil.Process, number: int, remote: bool) -> None:
     jobs = [child for child in processes.descendants(tree) if _is_job(child)]
-    first = signal.SIGINT if remote else signal.SIGTERM  # which cancels jobs elsewhere; jobs here get the signal themselves
+    first = (
+        signal.SIGINT if remote else signal.SIGTERM
+    )  # SIGINT makes Snakemake cancel remote jobs; local jobs get the signal directly
     for each, what in [(tree, first), *((job, number) for job in jobs)]:
         with contextlib.suppress(psutil.Error):
             each.send_signal(what)
@@ -255,16 +257,16 @@ def _kill_run(plan: Plan, tree: psutil.Process) -> None:
 
 
 def _finish(plan: Plan, session: str, before: dict[str, str], number: int | None, until: Sequence[str]) -> bool:
-    """Close the run's record and MLflow's, write the report, and say what came of it."""
+    """Close the run's record and its MLflow run; return whether any stage was run, or raise the error."""
     found = record.read(plan.folder)
     ran = found.get("session") == session
     if found and found.get("sweep") != plan.sweep_record():
-        record.update(plan.folder, sweep=plan.sweep_record())  # points were taken out, and nothing had to run
+        record.update(plan.folder, sweep=plan.sweep_record())  # points were removed and no stage had to run
     done = _done(plan)
     states = {stage.name: record.read(plan.folder / stage.name) for stage in plan.stages}
     failed = [name for name, state in states.items() if state.get("status") == "FAILED" and name not in done]
     now = [name for name in failed if str(states[name].get("started") or "") >= str(found.get("started") or "")]
-    failed = now if ran and now else failed  # what failed in an earlier run, and was not reached again, is not news
+    failed = now if ran and now else failed  # failures of an earlier run are reported only if there are no new ones
     wanted = _wanted(plan, until)
     status = "KILLED" if number is not None else "FINISHED" if wanted <= set(done) else "FAILED"
     if ran:
@@ -282,9 +284,9 @@ def _finish(plan: Plan, session: str, before: dict[str, str], number: int | None
         runs.close_run(str(found.get("mlflow_run") or ""), status)
     if number is not None:
         raise (
-            Terminated("Stopped by SIGTERM. The same command goes on from here.")
+            Terminated("Stopped by SIGTERM. The same command resumes the run.")
             if number == signal.SIGTERM
-            else Interrupted("Stopped by Ctrl-C. The same command goes on from here.")
+            else Interrupted("Stopped by Ctrl-C. The same command resumes the run.")
         )
     if status == "FAILED":
         raise _failure(plan, states, failed)
@@ -303,8 +305,8 @@ def _failure(plan: Plan, states: dict[str, dict[str, Any]], failed: list[str]) -
         log = plan.folder / run_folder.SNAKEMAKE_LOG
         killed = [name for name, state in states.items() if state.get("status") == "KILLED"]
         if killed:
-            return StageFailed(f"{', '.join(killed)}: the job was killed. The same command goes on from there.", 5)
-        return StageFailed(f"The workflow did not run to its end; {log} says why.", 1)
+            return StageFailed(f"{', '.join(killed)}: the job was killed. The same command resumes the run.", 5)
+        return StageFailed(f"The workflow did not run to its end. The reason is in {log}.", 1)
     lines = []
     for name in failed:
         where = f" (cell {states[name]['cell']})" if states[name].get("cell") else ""

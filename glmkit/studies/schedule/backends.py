@@ -1,7 +1,7 @@
-"""The two clocks that a schedule can hang on: a user's crontab, and systemd's timers of a user.
+"""Timers of schedules: the crontab of the user, or the user's systemd timers.
 
-Both start a plain ``glmkit run``. systemd makes up for a moment that was missed by itself (``Persistent=true``). cron does not,
-so a schedule there has a second line that looks twice an hour whether one was missed; that look costs a fraction of a second.
+Both start a plain ``glmkit run``. systemd catches up missed times (``Persistent=true``). cron does not, so that a schedule has a
+second line in the crontab, which checks for missed times twice an hour. This check takes a fraction of a second.
 """
 
 import contextlib
@@ -21,25 +21,25 @@ from glmkit.programs import find_program, run_program
 from glmkit.studies.schedule.cron import CronTime
 
 BACKENDS = ("cron", "systemd")
-_LONGEST = 990  # characters of a line that every cron takes
+_LONGEST = 990  # characters of a line that every cron accepts
 _SECONDS = 60.0
-_LOOK = "7,37 * * * *"  # when cron looks for a missed moment
+_LOOK = "7,37 * * * *"  # times of the check for missed times
 
 
 @dataclass(frozen=True, kw_only=True)
 class Timer:  # numpydoc ignore=PR02
-    """What a backend has to know of a schedule.
+    """Properties of a schedule that a backend needs.
 
     Parameters
     ----------
     name
-        The run's.
+        Name of the run.
     home
-        The workspace: two of them may have runs of one name.
+        Absolute path of the workspace; runs of two workspaces may have the same name.
     study, file, log
-        The study file, the schedule's file, and where output goes.
+        Paths of the study file, of the schedule's file, and of the log that receives the output.
     cron
-        When.
+        Times of the runs.
     """
 
     name: str
@@ -51,23 +51,23 @@ class Timer:  # numpydoc ignore=PR02
 
     @property
     def id(self) -> str:
-        """What marks its lines and names its units: readable, and of one workspace only."""
+        """Identifier of the crontab lines and systemd units: readable, and unique to the workspace."""
         plain = re.sub(r"[^A-Za-z0-9_.]+", "_", self.name)
         return f"glmkit-{plain}-{hashlib.sha256(f'{self.home}/{self.name}'.encode()).hexdigest()[:8]}"
 
     @property
     def words(self) -> list[str]:
-        """The command that it runs."""
+        """Argument list of the command."""
         return [sys.executable, "-P", "-m", "glmkit.cli", "run", self.study, "--scheduled", str(self.file)]
 
 
 def best_backend() -> str:
-    """``systemd`` where its user manager answers, else ``cron``.
+    """``systemd`` if its user manager runs, else ``cron``.
 
     Raises
     ------
     BadInput
-        Neither is there; the message says how to install one.
+        Neither is installed; the message explains how to install one.
     """
     if shutil.which("systemctl") and shutil.which("systemd-analyze"):
         with contextlib.suppress(ResourceError), tempfile.TemporaryDirectory() as place:
@@ -78,14 +78,14 @@ def best_backend() -> str:
 
 
 def install(backend: str, timer: Timer) -> None:
-    """Hang a timer on its clock, in place of an older one of the same schedule.
+    """Install a timer; an older timer of the same schedule is replaced.
 
     Raises
     ------
     BadInput
         The backend is not installed, or the command is too long for cron.
     ResourceError
-        It refused.
+        The backend refused the timer.
     """
     if backend == "systemd":
         _install_units(timer)
@@ -94,7 +94,7 @@ def install(backend: str, timer: Timer) -> None:
 
 
 def remove(backend: str, timer: Timer) -> None:
-    """Take a timer off its clock; one that is gone already is no error."""
+    """Remove a timer; a timer that does not exist is no error."""
     if backend == "systemd":
         with contextlib.suppress(ResourceError):
             _systemctl("disable", "--now", f"{timer.id}.timer")
@@ -106,19 +106,19 @@ def remove(backend: str, timer: Timer) -> None:
 
 
 def there(backend: str, timer: Timer) -> bool:
-    """Whether the timer still hangs on its clock."""
+    """Whether the timer is installed."""
     if backend == "systemd":
         return all(path.exists() for path in _units(timer))
     return bool(shutil.which("crontab")) and len(_others(timer)) < len(_crontab())
 
 
 def cron_lines(timer: Timer) -> list[str]:
-    """The lines of a crontab: one that runs the study, one that makes up for what was missed.
+    """Lines of the crontab: one that runs the study, and one that catches up missed times.
 
     Raises
     ------
     BadInput
-        They would be too long, or hold a line break.
+        A line would be too long, or would contain a line break.
     """
     command = shlex.join(timer.words)
     end = f">>{shlex.quote(str(timer.log))} 2>&1 # {timer.id}"
@@ -128,18 +128,18 @@ def cron_lines(timer: Timer) -> list[str]:
     ]
     if any(len(line.encode()) > _LONGEST or "\n" in line for line in lines):
         raise BadInput(
-            f"cron takes lines of at most {_LONGEST} characters, and the paths of {timer.study} make one of "
+            f"cron accepts lines of at most {_LONGEST} characters without line breaks, and the paths of {timer.study} give one of "
             f"{max(len(line.encode()) for line in lines)}. Move the workspace to a shorter path, or use --backend systemd."
         )
     return lines
 
 
 def _escape(text: str) -> str:
-    return text.replace("%", r"\%")  # elsewhere cron takes what follows for the command's input
+    return text.replace("%", r"\%")  # cron treats text after a plain % as the command's input
 
 
 def _crontab() -> list[str]:
-    """The user's crontab, line by line; nothing if there is none yet."""
+    """Lines of the user's crontab; none if there is no crontab."""
     with tempfile.TemporaryDirectory() as place:
         try:
             return run_program("crontab", ["-l"], place, _SECONDS).splitlines()
@@ -150,7 +150,7 @@ def _crontab() -> list[str]:
 
 
 def _others(timer: Timer) -> list[str]:
-    """The lines that are not this timer's."""
+    """Lines of the crontab that do not belong to this timer."""
     return [line for line in _crontab() if not line.endswith(f"# {timer.id}")]
 
 
@@ -166,13 +166,13 @@ def _units(timer: Timer) -> tuple[Path, Path]:
 
 
 def unit_texts(timer: Timer) -> tuple[str, str]:
-    """The service and the timer that systemd reads."""
-    what = _literal(f"glmkit run {timer.name}")
+    """Texts of the service unit and the timer unit for systemd."""
+    title = _literal(f"glmkit run {timer.name}")
     words = " ".join(["/usr/bin/env", *(_quoted(word) for word in timer.words)])
     log = _literal(str(timer.log))
-    service = f"[Unit]\nDescription={what}\n\n[Service]\nType=oneshot\nExecStart={words}\nStandardOutput=append:{log}\nStandardError=append:{log}\n"
+    service = f"[Unit]\nDescription={title}\n\n[Service]\nType=oneshot\nExecStart={words}\nStandardOutput=append:{log}\nStandardError=append:{log}\n"
     calendar = "".join(f"OnCalendar={line}\n" for line in timer.cron.calendar())
-    clock = f"[Unit]\nDescription={what}\n\n[Timer]\n{calendar}Persistent=true\n\n[Install]\nWantedBy=timers.target\n"
+    clock = f"[Unit]\nDescription={title}\n\n[Timer]\n{calendar}Persistent=true\n\n[Install]\nWantedBy=timers.target\n"
     return service, clock
 
 
@@ -181,7 +181,7 @@ def _literal(text: str) -> str:
 
 
 def _quoted(word: str) -> str:
-    """A word of ``ExecStart`` that systemd leaves as it is."""
+    """Quote a word of ``ExecStart`` so that systemd does not change it."""
     for letter, written in (("\\", "\\\\"), ('"', '\\"'), ("$", "$$")):
         word = word.replace(letter, written)
     return f'"{_literal(word)}"'

@@ -1,8 +1,8 @@
-"""When a timer is due: the five fields of cron, read once and understood by both backends.
+"""Times of a timer as the five fields of cron, for both backends.
 
-Cron itself tells nobody which moments it missed, and systemd writes moments another way. Both are answered from one
-:class:`CronTime`: the last moment before and the first one after a time, and systemd's ``OnCalendar`` lines. Times are this
-machine's wall clock without a zone, as cron's are: when the clock is put back, an hour comes twice and a timer in it may too.
+cron does not report missed times, and systemd has another syntax for times. :class:`CronTime` serves both: it gives the last time
+before and the first time after a moment, and the ``OnCalendar`` lines for systemd. Times are local times without a time zone, as
+in cron. When the clock is set back, one hour occurs twice, and a timer in that hour may run twice.
 """
 
 import re
@@ -29,21 +29,21 @@ _SHORT = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
-_FARTHEST = 9 * 366  # days looked through: 29 February may be eight years away
+_FARTHEST = 9 * 366  # days that are searched: 29 February may be eight years away
 
 
 @dataclass(frozen=True, kw_only=True)
 class CronTime:  # numpydoc ignore=PR02
-    """The moments that a cron expression names.
+    """Times given by a cron expression.
 
     Parameters
     ----------
     text
-        The five fields, single blanks between them.
+        The five fields, separated by single blanks.
     minutes, hours, days, months, weekdays
-        What each field allows, rising; weekdays from 0 for Sunday to 6.
+        Allowed values of each field in ascending order; weekdays from 0 (Sunday) to 6.
     any_day, any_weekday
-        Whether the field begins with ``*``. If neither does, a day that suits *either* field is meant: cron's rule.
+        Whether the field begins with ``*``. If neither does, a day matches if *either* field matches, as in cron.
     """
 
     text: str
@@ -56,17 +56,17 @@ class CronTime:  # numpydoc ignore=PR02
     any_weekday: bool
 
     def on(self, day: date) -> bool:
-        """Whether `day` is one of its days."""
+        """Whether the expression matches `day`."""
         by_day, by_week = day.day in self.days, day.isoweekday() % 7 in self.weekdays
         both = by_day and by_week if self.any_day or self.any_weekday else by_day or by_week
         return day.month in self.months and both
 
     def matches(self, moment: datetime) -> bool:
-        """Whether cron would start at the minute of `moment`."""
+        """Whether the expression matches the minute of `moment`."""
         return moment.minute in self.minutes and moment.hour in self.hours and self.on(moment.date())
 
     def before(self, moment: datetime) -> datetime | None:
-        """The last of its moments at or before `moment`; None if there was none in nine years."""
+        """Last matching time at or before `moment`; None if there was none within nine years."""
         for back in range(_FARTHEST):
             day = moment.date() - timedelta(days=back)
             if self.on(day):
@@ -76,7 +76,7 @@ class CronTime:  # numpydoc ignore=PR02
         return None
 
     def after(self, moment: datetime) -> datetime | None:
-        """The first of its moments after `moment`; None if there is none in nine years (30 February)."""
+        """First matching time after `moment`; None if there is none within nine years, as for 30 February."""
         for ahead in range(_FARTHEST):
             day = moment.date() + timedelta(days=ahead)
             if self.on(day):
@@ -89,7 +89,7 @@ class CronTime:  # numpydoc ignore=PR02
         return [datetime.combine(day, time(hour, minute)) for hour in self.hours for minute in self.minutes]
 
     def calendar(self) -> list[str]:
-        """The same moments as values of systemd's ``OnCalendar``; two where cron means either of two fields."""
+        """The same times as values of systemd's ``OnCalendar``; two values if cron matches either of two fields."""
         clock = f"{_listed(self.hours, 24)}:{_listed(self.minutes, 60)}:00"
         months = _listed(self.months, 12)
         named = ",".join(_DAYS[day].capitalize() for day in self.weekdays)
@@ -104,26 +104,36 @@ def _listed(numbers: tuple[int, ...], all_of_them: int) -> str:
 
 
 def daily(clock: str) -> CronTime:
-    """Every day at `clock`, such as ``02:30``.
+    """Every day at the time `clock`, such as ``02:30``.
 
     Raises
     ------
     BadInput
-        It is no time of day.
+        `clock` is not a time of day.
     """
     found = re.fullmatch(r"(\d{1,2}):(\d{2})", clock.strip(), re.ASCII)
     if not found or int(found[1]) > 23 or int(found[2]) > 59:
-        raise BadInput(f"--at {clock!r} is no time of day. Expected hours and minutes from 00:00 to 23:59, such as --at 02:30.")
+        raise BadInput(
+            f"--at {clock!r} is not a time of day. Expected hours and minutes from 00:00 to 23:59, such as --at 02:30."
+        )
     return read_cron(f"{int(found[2])} {int(found[1])} * * *")
 
 
 def read_cron(text: str) -> CronTime:
-    """Read a cron expression: five fields of numbers, names, lists, ranges and steps, or a word such as ``@daily``.
+    """Parse a cron expression: five fields of numbers, names, lists, ranges and steps, or a word such as ``@daily``.
 
     Raises
     ------
     BadInput
-        A field is missing or holds what cron would not understand; or no such day will ever come.
+        A field is missing or invalid, or the date never occurs.
+
+    Examples
+    --------
+    >>> when = read_cron("30 2 * * mon-fri")
+    >>> print(when.after(datetime(2026, 5, 1, 12)))  # a Friday
+    2026-05-04 02:30:00
+    >>> when.calendar()
+    ['Mon,Tue,Wed,Thu,Fri *-*-* 02:30:00']
     """
     fields = _SHORT.get(text.strip().lower(), text).split()
     if len(fields) != 5:
@@ -143,14 +153,14 @@ def read_cron(text: str) -> CronTime:
         any_weekday=fields[4].startswith("*"),
     )
     if found.after(datetime(2024, 1, 1)) is None:
-        raise BadInput(f"--cron {text!r} names a day that never comes.")
+        raise BadInput(f"--cron {text!r} names a date that never occurs.")
     return found
 
 
 def _field(value: str, name: str, text: str) -> tuple[int, ...]:
     lowest, highest, names = _FIELDS[name]
     wrong = BadInput(
-        f"--cron {text!r}: {value!r} is no {name}. Expected {lowest} to {highest}, '*', a range (1-5), a list (1,3) or a step (*/2)."
+        f"--cron {text!r}: {value!r} is not a valid {name}. Expected {lowest} to {highest}, '*', a range (1-5), a list (1,3) or a step (*/2)."
     )
     numbers: set[int] = set()
     for part in value.lower().split(","):
@@ -172,5 +182,5 @@ def _field(value: str, name: str, text: str) -> tuple[int, ...]:
 
 
 def _number(word: str, names: dict[str, int]) -> int:
-    """The number that a word of a field stands for; -1, which no field allows, if none."""
+    """Number of a word in a field; -1, which no field allows, if the word is invalid."""
     return names.get(word, int(word) if word.isdecimal() else -1)

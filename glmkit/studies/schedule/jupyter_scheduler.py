@@ -1,9 +1,10 @@
-"""JupyterLab's own job form on glmkit's engine: an execution manager for the extension jupyter-scheduler.
+"""Jobs of JupyterLab run with glmkit's engine: an execution manager for the extension jupyter-scheduler.
 
-Start the server with ``--Scheduler.execution_manager_class=glmkit.studies.schedule.jupyter_scheduler.GlmkitExecutionManager`` (the extra
-``scheduler``). A job's parameters are then checked against the notebook's signature as ``glmkit run`` checks them: the form's
-texts become the types that the parameters cell names, and a wrong one fails the job with a sentence before anything runs. Jobs
-run only while a Jupyter server is up; what has to run without one belongs to ``glmkit schedule``.
+Install the extra ``scheduler``, and start the server with
+``--Scheduler.execution_manager_class=glmkit.studies.schedule.jupyter_scheduler.GlmkitExecutionManager``. The parameters of a job are
+checked against the notebook's signature as in ``glmkit run``. Texts of the form are converted to the types of the parameters cell,
+and an invalid value fails the job before anything runs. Jobs run only while a Jupyter server runs; use ``glmkit schedule`` for runs
+without one.
 """
 
 import os
@@ -27,21 +28,21 @@ except ModuleNotFoundError as error:
 
 
 class GlmkitExecutionManager(DefaultExecutionManager):
-    """Runs a job's notebook by papermill on glmkit's engine, from the workspace that the server's folder belongs to."""
+    """Execution manager that runs a job's notebook with papermill and glmkit's engine, in the workspace of the server's folder."""
 
     def execute(self) -> None:
-        """Run the job's notebook and write its outputs, also where a cell failed.
+        """Run the job's notebook and write its outputs, also if a cell failed.
 
         Raises
         ------
         BadInput
-            A parameter is unknown to the notebook, or its value is not of its type or range.
+            The notebook has no such parameter, or a value has the wrong type or is out of range.
         """
         import papermill
 
         job, notebook = self.model, Path(self.staging_paths["input"])
         values = typed(notebook, dict(job.parameters or {}))
-        os.chdir(self.root_dir)  # a job has a process of its own
+        os.chdir(self.root_dir)  # safe, because each job has its own process
         os.environ["GLMKIT_WORKSPACE"] = str(workspace())
         executed = notebook.with_name(f".executed-{self.job_id}.ipynb")
         try:
@@ -61,24 +62,24 @@ class GlmkitExecutionManager(DefaultExecutionManager):
 
 
 def typed(notebook: Path, given: dict[str, Any]) -> dict[str, Any]:
-    """Parameters as a form gives them (mostly texts), with the types of the notebook's parameters cell.
+    """Convert parameters from a form, which are mostly texts, to the types of the notebook's parameters cell.
 
     Parameters
     ----------
     notebook
-        With a cell tagged ``parameters``.
+        Notebook with a cell tagged ``parameters``.
     given
-        Name to value.
+        Values by name.
 
     Returns
     -------
     dict
-        The given ones only; the notebook's defaults stay its own.
+        Converted values of the given parameters only.
 
     Raises
     ------
     BadInput
-        All that is wrong with them, one sentence a line.
+        Some values are invalid; the message lists all errors, one a line.
     """
     if not given:
         return {}
@@ -88,5 +89,5 @@ def typed(notebook: Path, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _literal(path: Path) -> str:
-    """A path for papermill, which would read ``{name}`` in one as the place of a parameter."""
+    """Escape a path for papermill, which replaces ``{name}`` in paths by parameters."""
     return str(path).replace("{", "{{").replace("}", "}}")

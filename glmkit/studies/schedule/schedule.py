@@ -1,8 +1,9 @@
-"""``glmkit schedule``: studies that run on a clock, whether or not anybody is there.
+"""``glmkit schedule``: studies that run unattended at fixed times.
 
-A schedule is one small file below ``.glmkit/schedules`` of the workspace, and a timer of cron or systemd that calls
-``glmkit run STUDY --scheduled FILE``. The file holds what a timer's bare environment lacks: the settings, ``PATH`` and where
-runs are recorded. It never holds a secret. What came of each call is kept beside it (:mod:`glmkit.studies.schedule.trigger`).
+A schedule consists of a small file below ``.glmkit/schedules`` of the workspace and a timer of cron or systemd. The timer calls
+``glmkit run STUDY --scheduled FILE``. The file holds the settings and the environment variables that a timer's environment lacks,
+such as ``PATH`` and the address of the tracking store. It contains no secrets. The outcome of each call is kept in a second file
+(:mod:`glmkit.studies.schedule.trigger`).
 """
 
 import os
@@ -35,37 +36,37 @@ _KEPT = (
     "XDG_CACHE_HOME",
     "SSL_CERT_FILE",
 )
-_OURS = ("GLMKIT_CACHE", "GLMKIT_OFFLINE", "GLMKIT_WORKSPACE")
+_OWN = ("GLMKIT_CACHE", "GLMKIT_OFFLINE", "GLMKIT_WORKSPACE")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:  # numpydoc ignore=PR02
-    """A study, and when it runs.
+    """A study and the times at which it runs.
 
     Parameters
     ----------
     name
-        The run's name; one schedule a run.
+        Name of the run; each run has at most one schedule.
     study
-        The study file.
+        Path of the study file.
     settings
-        As ``--set`` takes them.
+        Values of ``--set``.
     cores
-        As ``--cores`` takes it.
+        Value of ``--cores``.
     profile
-        As ``--profile`` takes it.
+        Value of ``--profile``.
     workspace
-        Where relative paths start.
+        Absolute path of the workspace.
     cron
-        The five fields.
+        Times as the five fields of cron.
     backend
         ``cron`` or ``systemd``.
     on_failure
-        The command that is told of a failure, in words; empty for none.
+        Argument list of a command that runs after a failure; empty for none.
     variables
-        The environment that the run is given.
+        Environment variables of the run.
     made
-        When it was made, in seconds since 1970: what was due before that was not missed.
+        Time of creation in seconds since 1970; earlier times do not count as missed.
     """
 
     name: str
@@ -82,46 +83,48 @@ class Schedule:  # numpydoc ignore=PR02
 
     @property
     def file(self) -> Path:
-        """Where it is kept."""
+        """File of the schedule."""
         return folder(Path(self.workspace)) / f"{self.name}.json"
 
     @property
     def state(self) -> Path:
-        """Where it is kept what came of it."""
+        """File with the outcomes of its runs."""
         return self.file.with_suffix(".state")
 
     @property
     def log(self) -> Path:
-        """What its runs print."""
+        """Log with the output of its runs."""
         return self.file.with_suffix(".log")
 
     @property
     def when(self) -> CronTime:
-        """When it is due."""
+        """Times of its runs."""
         return read_cron(self.cron)
 
     @classmethod
     def load(cls, path: str | Path) -> "Schedule":
-        """The schedule kept in a file.
+        """Read a schedule from its file.
 
         Raises
         ------
         BadInput
-            There is none, or it was written by another version of glmkit.
+            The file does not exist, or was written by another version of glmkit.
         """
         value = read_json(path)
         try:
             return cls(**value | {key: tuple(value[key]) for key in ("settings", "on_failure")})
         except (TypeError, KeyError) as error:
-            raise BadInput(f"{path} is no schedule of this glmkit ({error}). Delete it and make it again.") from error
+            raise BadInput(
+                f"{path} is not a schedule of this version of glmkit ({error}). Delete the file and create the schedule again."
+            ) from error
 
     def timer(self) -> backends.Timer:
-        """What cron or systemd is asked to do."""
+        """Timer for cron or systemd."""
         return backends.Timer(name=self.name, home=self.workspace, study=self.study, file=self.file, log=self.log, cron=self.when)
 
 
 def folder(root: Path | None = None) -> Path:
-    """Where the schedules of a workspace are kept."""
+    """Folder of a workspace's schedules."""
     return (root or workspace()) / ".glmkit" / "schedules"
 
 
@@ -135,25 +138,30 @@ def add(
     backend: str | None = None,
     on_failure: str = "",
 ) -> Schedule:
-    """Have a study run on a clock; the schedule of that run, if there is one, is replaced.
+    """Schedule a study; an existing schedule of the same run is replaced.
 
     Parameters
     ----------
     plan
-        The study with its parameters checked, so that a typing error is found now and not at night.
+        Plan of the study, so that its parameters are checked before the first scheduled run.
     when
-        When it is due.
+        Times of the runs.
     settings, cores, profile
-        What ``glmkit run`` is to be given.
+        Options of ``glmkit run``.
     backend
-        ``cron`` or ``systemd``; by default systemd where it runs for this user, else cron.
+        ``cron`` or ``systemd``; by default systemd if its user manager runs, else cron.
     on_failure
-        A command, split in words as a shell does, that is run after a failure.
+        Command that runs after a failure, split into words as by a shell.
+
+    Returns
+    -------
+    Schedule
+        The new schedule.
 
     Raises
     ------
     BadInput
-        Neither backend is there, the command has an open quote, or the tracking address holds a password.
+        No backend is installed, the command has an open quote, or the tracking address contains a password.
     ResourceError
         The backend refused the timer.
     """
@@ -161,7 +169,7 @@ def add(
     try:
         command = tuple(shlex.split(on_failure))
     except ValueError as error:
-        raise BadInput(f"--on-failure {on_failure!r} cannot be split in words: {error}.") from None
+        raise BadInput(f"--on-failure {on_failure!r} cannot be split into words: {error}.") from None
     schedule = Schedule(
         name=plan.name,
         study=plan.source,
@@ -190,29 +198,29 @@ def add(
 
 
 def _variables(root: str) -> dict[str, str]:
-    """The environment for a timer's run: named variables only, and never a secret."""
+    """Environment variables of a scheduled run: a fixed list of names, without secrets."""
     address = urlsplit(os.environ.get("MLFLOW_TRACKING_URI", ""))
     if address.password:
         raise BadInput(
-            "MLFLOW_TRACKING_URI holds a password, which a schedule would have to keep. "
-            "Put the password into ~/.pgpass (mode 600) and take it out of the address."
+            "MLFLOW_TRACKING_URI contains a password, which would be stored in the schedule. "
+            "Put the password into ~/.pgpass (mode 600) and remove it from the address."
         )
-    kept = {name: os.environ[name] for name in (*_KEPT, *_OURS) if name in os.environ and not is_secret(name)}
+    kept = {name: os.environ[name] for name in (*_KEPT, *_OWN) if name in os.environ and not is_secret(name)}
     return kept | {"GLMKIT_WORKSPACE": root}
 
 
 def remove(name: str) -> Schedule:
-    """Take a schedule and its timer away; what its runs computed stays.
+    """Remove a schedule and its timer; the results of its runs are kept.
 
     Raises
     ------
     BadInput
-        There is no schedule of that name; those there are, are listed.
+        There is no schedule with this name; the message lists the existing ones.
     """
     with record.locked(folder() / ".lock"):
         found = {schedule.name: schedule for schedule in schedules()}
         if name not in found:
-            raise BadInput(f"{name!r} is no schedule of {workspace()}.{suggest(name, list(found))}")
+            raise BadInput(f"{name!r} is not a schedule of {workspace()}.{suggest(name, list(found))}")
         schedule = found[name]
         backends.remove(schedule.backend, schedule.timer())
         for path in (schedule.file, schedule.state):
@@ -221,21 +229,21 @@ def remove(name: str) -> Schedule:
 
 
 def schedules() -> list[Schedule]:
-    """The schedules of this workspace, by name."""
+    """The schedules of this workspace, sorted by name."""
     return [Schedule.load(path) for path in sorted(folder().glob("*.json"))]
 
 
 def show(now: datetime | None = None) -> str:
-    """A table of the schedules: when, by what, the next time, and what came of the last."""
+    """Table of the schedules: times, backend, next run, last run and its outcome."""
     found = schedules()
     if not found:
-        return f"No schedules in {workspace()}. Make one with: glmkit schedule bacterial_genes --at 02:30"
-    rows = [["run", "when", "by", "next", "last", "what came of it"]]
+        return f"No schedules in {workspace()}. Create one with: glmkit schedule bacterial_genes --at 02:30"
+    rows = [["run", "times", "backend", "next", "last", "outcome"]]
     for schedule in found:
         last: dict[str, Any] = (read_json(schedule.state) if schedule.state.exists() else {}).get("last") or {}
         following = schedule.when.after(now or datetime.now())
         timer_there = backends.there(schedule.backend, schedule.timer())
-        upcoming = f"{following:%Y-%m-%d %H:%M}" if following and timer_there else "never: its timer is gone"
-        came = " ".join(filter(None, [str(last.get("outcome") or ""), str(last.get("error") or "").split("\n")[0][:80]]))
-        rows.append([schedule.name, schedule.cron, schedule.backend, upcoming, str(last.get("began") or "")[:16], came])
+        upcoming = f"{following:%Y-%m-%d %H:%M}" if following and timer_there else "never: the timer is missing"
+        outcome = " ".join(filter(None, [str(last.get("outcome") or ""), str(last.get("error") or "").split("\n")[0][:80]]))
+        rows.append([schedule.name, schedule.cron, schedule.backend, upcoming, str(last.get("began") or "")[:16], outcome])
     return columns(rows)

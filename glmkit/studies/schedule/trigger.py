@@ -1,8 +1,8 @@
-"""What a timer sets off: one run of a study, or a sentence why not; and whoever should know of a failure is told.
+"""Entry point of scheduled runs: run the study, record the outcome, and run a command after a failure.
 
-A call ends in one of five ways, kept in the schedule's ``.state`` beside it. ``RAN``; ``SKIPPED`` if nothing upstream changed;
-``OVERLAP`` if the run folder is at work already, which is refused and not queued; ``FAILED``; ``KILLED``. The exit code is that
-of ``glmkit run``. MLflow's run of the study carries the outcome as tags.
+A call has one of five outcomes, which are kept in the schedule's ``.state`` file: ``RAN``; ``SKIPPED`` if nothing changed;
+``OVERLAP`` if another run uses the run folder; ``FAILED``; ``KILLED``. An overlapping call ends with an error and is not queued. The
+exit code is that of ``glmkit run``. The outcome is also set as tags of the study's MLflow run.
 """
 
 import contextlib
@@ -24,8 +24,8 @@ from glmkit.studies.files import record
 from glmkit.studies.files.secrets import redact
 from glmkit.studies.schedule.schedule import Schedule
 
-PATIENCE = 300.0  # seconds that a moment may be late before it counts as missed
-_COMMAND_SECONDS = 300.0  # for the command that is told of a failure
+PATIENCE = 300.0  # seconds of delay after which a scheduled time counts as missed
+_COMMAND_SECONDS = 300.0  # time limit of the command that runs after a failure
 
 
 def trigger(path: str | Path, run: Callable[[Schedule], bool], catch_up: bool = False) -> int:
@@ -34,21 +34,21 @@ def trigger(path: str | Path, run: Callable[[Schedule], bool], catch_up: bool = 
     Parameters
     ----------
     path
-        The schedule's file.
+        File of the schedule.
     run
-        Runs the study and says whether anything had to be done.
+        Function that runs the study and returns whether any stage was run.
     catch_up
-        Do so only if a moment was missed, or a run was cut off when the machine went down.
+        Whether to run only if a scheduled time was missed, or if a shutdown of the machine interrupted a run.
 
     Returns
     -------
     int
-        0; also if nothing had to be done, or was missed.
+        Exit code 0, also if there was nothing to run.
 
     Raises
     ------
     GlmkitError
-        What `run` raised, once it has been recorded and reported.
+        An error of `run`, which is raised again after it was recorded and reported.
     """
     schedule = Schedule.load(path)
     os.environ.update(schedule.variables)
@@ -66,26 +66,26 @@ def trigger(path: str | Path, run: Callable[[Schedule], bool], catch_up: bool = 
     except Interrupted as error:
         _end(schedule, began, "KILLED", error)
         raise
-    except Exception as error:  # whatever it was, it is reported and goes on up
+    except Exception as error:  # any error is reported before it is raised again
         _end(schedule, began, "FAILED", error)
-        _tell(schedule, error)
+        _report_failure(schedule, error)
         raise
     _end(schedule, began, outcome)
     return 0
 
 
 def missed(schedule: Schedule, state: dict[str, Any], now: float, booted: float) -> bool:
-    """Whether a moment has passed without a call, or the machine went down during one.
+    """Whether a scheduled time passed without a call, or the machine went down during a call.
 
     Parameters
     ----------
     schedule
-        Of which the moments are.
+        Schedule to check.
     state
-        What is kept of its calls.
+        Content of its ``.state`` file.
     now, booted
-        The time and that of the machine's start, in seconds since 1970. A run that was ended while the machine stayed up is
-        not taken up again: whoever ended it meant to.
+        Current time, and time of the machine's start, in seconds since 1970. A run that ended while the machine stayed up is
+        not resumed, because it was ended on purpose.
     """
     due = schedule.when.before(datetime.fromtimestamp(now - PATIENCE))
     if due is not None and due.timestamp() > float(state.get("stamp") or schedule.made):
@@ -100,12 +100,12 @@ def _state(schedule: Schedule) -> dict[str, Any]:
 
 
 def _keep(schedule: Schedule, **changes: Any) -> None:
-    if schedule.file.exists():  # it may be removed while it runs
+    if schedule.file.exists():  # a schedule may be removed during its run
         write_json(schedule.state, _state(schedule) | changes)
 
 
 def _end(schedule: Schedule, began: str, outcome: str, error: Exception | None = None) -> None:
-    """Keep what came of a call, and put it on MLflow's run of the study."""
+    """Record the outcome of a call in the state file and in MLflow's run of the study."""
     code = 0 if error is None else int(getattr(error, "exit_code", 1))
     text = None if error is None else str(redact(str(error)))
     last = {"began": began, "ended": record.now(), "outcome": outcome, "exit_code": code, "error": text}
@@ -114,28 +114,28 @@ def _end(schedule: Schedule, began: str, outcome: str, error: Exception | None =
         _keep(schedule, last=last, going=None if going.get("pid") == os.getpid() else going)
     print(f"== {outcome}, {last['ended']}", flush=True)
     if outcome == "OVERLAP":
-        return  # the run at work has a record of its own
+        return  # the other run keeps its own record
     from glmkit.studies.tracking import runs
 
     found = record.read(Path(schedule.workspace) / "runs" / schedule.name)
     run_id = str(found.get("mlflow_run") or "")
     tags = {"glmkit.schedule": schedule.name, "glmkit.schedule.outcome": outcome, "glmkit.schedule.exit_code": code}
-    if outcome == "SKIPPED":  # the run keeps the outcome that it had
+    if outcome == "SKIPPED":  # the run keeps its previous outcome
         tags = {"glmkit.schedule": schedule.name, "skipped": last["ended"]}
     if text:
         tags["glmkit.schedule.error"] = text
-    if outcome == "FAILED" and str(found.get("started") or "") < began:  # it did not come as far as a run of its own
+    if outcome == "FAILED" and str(found.get("started") or "") < began:  # it failed before an MLflow run was opened
         folder = Path(schedule.workspace) / "runs" / schedule.name
         run_id = runs.open_parent(str(found.get("study") or schedule.name), folder, {"glmkit.run": schedule.name})
         runs.close_run(run_id, "FAILED")
     runs.tag_run(run_id, tags)
 
 
-def _tell(schedule: Schedule, error: Exception) -> None:
-    """Run the schedule's command for failures; one that goes wrong itself is said and changes nothing."""
+def _report_failure(schedule: Schedule, error: Exception) -> None:
+    """Run the schedule's command for failures; an error of that command is printed and has no other effect."""
     if not schedule.on_failure:
         return
-    told = {
+    variables = {
         "GLMKIT_RUN": schedule.name,
         "GLMKIT_STUDY": schedule.study,
         "GLMKIT_RUN_FOLDER": str(Path(schedule.workspace) / "runs" / schedule.name),
@@ -145,17 +145,22 @@ def _tell(schedule: Schedule, error: Exception) -> None:
     }
     try:
         process = subprocess.Popen(
-            schedule.on_failure, cwd=schedule.workspace, env=os.environ | told, stdin=subprocess.DEVNULL, start_new_session=True
+            schedule.on_failure,
+            cwd=schedule.workspace,
+            env=os.environ | variables,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
         )
     except OSError as problem:
-        print(f"glmkit: the command for failures did not start: {problem}.", file=sys.stderr)
+        print(f"glmkit: the command of --on-failure did not start: {problem}.", file=sys.stderr)
         return
     try:
-        code: int | str = process.wait(_COMMAND_SECONDS)
+        code = process.wait(_COMMAND_SECONDS)
+        failure = f"ended with status {code}" if code else ""
     except subprocess.TimeoutExpired:
-        code = f"nothing within {_COMMAND_SECONDS:g} s and was ended"
+        failure = f"did not end within {_COMMAND_SECONDS:g} s and was killed"
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    if code:
-        print(f"glmkit: the command for failures ({schedule.on_failure[0]}) returned {code}.", file=sys.stderr)
+    if failure:
+        print(f"glmkit: the command of --on-failure ({schedule.on_failure[0]}) {failure}.", file=sys.stderr)

@@ -1,13 +1,13 @@
-"""A study's own bar: the number that it has to reach before its model may be called the champion.
+"""The acceptance criterion of a study: the value that a metric must reach before the model becomes the champion.
 
 ::
 
-    bar:
-      metric: evaluate.auroc_low        # stage.column; the low end of the interval is the honest bar
+    acceptance:
+      metric: evaluate.auroc_low        # stage.column; the lower limit of the interval is the conservative choice
       table: results                    # optional: by default the first headline table that has the column
       row: {method: "pretrained, fine-tuned"}   # optional: by default the first row
       at_least: 0.9                     # or at_most
-      model: finetune/models/pretrained # the model's folder, below the run's
+      model: finetune/models/pretrained # the model's folder, relative to the run folder
 """
 
 import csv
@@ -26,21 +26,21 @@ _KEYS = ("metric", "table", "row", "at_least", "at_most", "model")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bar:  # numpydoc ignore=PR02
-    """What ``bar:`` says.
+class Acceptance:  # numpydoc ignore=PR02
+    """Acceptance criterion, the ``acceptance:`` of a study file.
 
     Parameters
     ----------
     metric
-        ``stage.column``.
+        Stage and column of the metric, ``stage.column``.
     table
-        Of that stage; "" for its first headline table with the column.
+        Name of a table of that stage; "" for its first headline table with the column.
     row
-        Column to value; empty for the first row.
+        Column names and the values that select the row; empty for the first row.
     at_least, at_most
-        The bar; one of them is None.
+        Lower or upper limit of the metric; exactly one of them is given.
     model
-        The model's folder, relative to the run's.
+        Folder of the model, relative to the run folder.
     """
 
     metric: str
@@ -51,24 +51,24 @@ class Bar:  # numpydoc ignore=PR02
     model: str
 
     def as_dict(self) -> dict[str, Any]:
-        """The bar as plain values."""
+        """The criterion as plain values."""
         return asdict(self)
 
     def passed(self, value: float) -> bool:
-        """Whether `value` reaches it; NaN does not."""
+        """Whether `value` meets the criterion; NaN never does."""
         return value >= self.at_least if self.at_least is not None else value <= (self.at_most or 0.0)
 
     def __str__(self) -> str:
-        """As a sentence names it."""
+        """Metric and limit, as used in messages."""
         return f"{self.metric} {f'at least {self.at_least:g}' if self.at_least is not None else f'at most {self.at_most:g}'}"
 
     def value(self, run_folder: Path) -> float:
-        """The number that a run came to.
+        """Value of the metric in a run.
 
         Raises
         ------
         BadInput
-            The stage has no such table, row or column, or there is no number in it; what is there is named.
+            The stage has no such table, row or column, or the cell is not a number. The message lists what exists.
         """
         stage, _, column = self.metric.partition(".")
         entries = (record.read(run_folder / stage).get("results") or {}).get("tables", [])
@@ -76,7 +76,7 @@ class Bar:  # numpydoc ignore=PR02
         if not named:
             known = ", ".join(str(entry["name"]) for entry in entries) or "none"
             raise BadInput(
-                f"bar: {stage} has no {f'table {self.table!r}' if self.table else 'headline table'}; its tables: {known}."
+                f"acceptance: {stage} has no {f'table {self.table!r}' if self.table else 'headline table'}; its tables: {known}."
             )
         columns: list[str] = []
         for entry in named:
@@ -87,61 +87,65 @@ class Bar:  # numpydoc ignore=PR02
                 continue
             found = [row for row in rows if all(row.get(key) == str(value) for key, value in self.row.items())]
             if not found:
-                raise BadInput(f"bar: no row of {stage}'s table {entry['name']!r} has {self.row}.")
+                raise BadInput(f"acceptance: no row of {stage}'s table {entry['name']!r} has {self.row}.")
             try:
                 return float(found[0][column] or math.nan)
             except ValueError:
-                raise BadInput(f"bar: {self.metric} is {found[0][column]!r}, expected a number.") from None
-        raise BadInput(f"bar: {stage} has no column {column!r}.{suggest(column, dict.fromkeys(columns))}")
+                raise BadInput(f"acceptance: {self.metric} is {found[0][column]!r}, expected a number.") from None
+        raise BadInput(f"acceptance: {stage} has no column {column!r}.{suggest(column, dict.fromkeys(columns))}")
 
 
-def read_bar(value: Any, path: Path, stages: Mapping[str, Any], swept: bool, problems: list[str]) -> Bar | None:
-    """The ``bar:`` of the study file `path`, its form checked; what is wrong is added to `problems`.
+def read_acceptance(value: Any, path: Path, stages: Mapping[str, Any], swept: bool, problems: list[str]) -> Acceptance | None:
+    """Read the ``acceptance:`` of a study file and check its form.
 
     Parameters
     ----------
     value
-        What stands below ``bar:``.
+        Content of the key ``acceptance``, as read from YAML.
     path
-        For the messages.
+        Study file, for the messages.
     stages
-        The study's stages by name.
+        Stages of the study by name.
     swept
-        Whether the study has a sweep, which has many models and no bar.
+        Whether the study has a sweep. A sweep has many models, so that it allows no acceptance criterion.
     problems
-        Changed in place.
+        List of messages; one is appended for each error found.
 
     Returns
     -------
-    Bar or None
-        None if anything was wrong.
+    Acceptance or None
+        None if there was an error.
     """
     if not isinstance(value, dict):
-        problems.append(f"{path}: bar must be written as 'metric: stage.column, at_least: NUMBER, model: FOLDER', got {value!r}.")
+        problems.append(
+            f"{path}: acceptance must be written as 'metric: stage.column, at_least: NUMBER, model: FOLDER', got {value!r}."
+        )
         return None
-    found = [f"bar.{key} is unknown.{suggest(str(key), _KEYS)}" for key in value if key not in _KEYS]
-    found += ["a study with a sweep has many models; a bar is for one."] if swept else []
+    found = [f"acceptance.{key} is unknown.{suggest(str(key), _KEYS)}" for key in value if key not in _KEYS]
+    found += ["a study with a sweep has many models; acceptance is for one model. Remove one of the two keys."] if swept else []
     stage, _, column = str(value.get("metric")).partition(".")
     if not (is_identifier(stage) and column):
-        found.append(f"bar.metric must be stage.column, such as evaluate.auroc, got {value.get('metric')!r}.")
+        found.append(f"acceptance.metric must be stage.column, such as evaluate.auroc, got {value.get('metric')!r}.")
     elif stage not in stages:
-        found.append(f"bar.metric names {stage!r}, which is no stage.{suggest(stage, stages)}")
+        found.append(f"acceptance.metric names {stage!r}, which is no stage.{suggest(stage, stages)}")
     limits = [value[key] for key in ("at_least", "at_most") if key in value]
     if len(limits) != 1 or isinstance(limits[0], bool) or not isinstance(limits[0], int | float) or not math.isfinite(limits[0]):
-        found.append(f"bar needs one of at_least and at_most, a number, got {limits}.")
+        found.append(f"acceptance needs one of at_least and at_most, a number, got {limits}.")
     if not isinstance(value.get("table", ""), str) or not isinstance(value.get("row", {}), dict):
-        found.append("bar.table must be a table's name and bar.row must be written as 'column: value'.")
+        found.append("acceptance.table must be a table's name and acceptance.row must be written as 'column: value'.")
     found += _model_problems(value.get("model"), stages)
     problems += [f"{path}: {problem}" for problem in found]
-    return None if found else Bar(**value)
+    return None if found else Acceptance(**value)
 
 
 def _model_problems(model: Any, stages: Mapping[str, Any]) -> list[str]:
     if not isinstance(model, str) or not model:
-        return [f"bar.model must be the model's folder below the run's, such as finetune/models/pretrained, got {model!r}."]
+        return [
+            f"acceptance.model must be the model's folder, relative to the run folder, such as finetune/models/pretrained, got {model!r}."
+        ]
     try:
         inside(Path("run"), model)
     except BadInput as problem:
-        return [f"bar.model: {problem}"]
+        return [f"acceptance.model: {problem}"]
     first = Path(model).parts[0]
-    return [] if first in stages else [f"bar.model begins with {first!r}, which is no stage.{suggest(first, stages)}"]
+    return [] if first in stages else [f"acceptance.model begins with {first!r}, which is no stage.{suggest(first, stages)}"]

@@ -1,6 +1,6 @@
-"""``glmkit new FOLDER``: a project of one's own, with the notebooks to change.
+"""``glmkit new FOLDER``: a new project with editable copies of the notebooks.
 
-The notebooks come from inside the installed package, or from the clone glmkit is run from, so no network is needed.
+The notebooks are copied from the installed package or from the clone, so that no network is needed.
 """
 
 import shutil
@@ -15,14 +15,14 @@ _README = """# {name}
 A glmkit project: notebooks that go from genomes, proteins or cells to an explained prediction.
 
     glmkit run notebooks/studies/bacterial_genes.yaml     # run the whole study; the report is runs/bacterial_genes/report.html
-    glmkit status bacterial_genes --watch                 # how it stands, while it runs
-    glmkit params notebooks/dna/3_pretrain.ipynb          # what can be changed
+    glmkit status bacterial_genes --watch                 # progress while it runs
+    glmkit params notebooks/dna/3_pretrain.ipynb          # parameters of a notebook
     glmkit run bacterial_genes --name more --set pretrain.steps=800; glmkit compare bacterial_genes more
-    glmkit schedule bacterial_genes --at 02:30            # every night that something changed
-    glmkit lab                                            # open any notebook and Run All; MLflow is beside it
+    glmkit schedule bacterial_genes --at 02:30            # every night; runs only if something changed
+    glmkit lab                                            # JupyterLab and MLflow; open any notebook and choose Run All
 
-`notebooks/` is yours to change. `runs/` holds everything that is computed, and can be deleted. The file `glmkit.toml` marks
-this folder as the place that relative paths start from.
+Edit the notebooks in `notebooks/`. `runs/` holds all computed files and can be deleted. The file `glmkit.toml` marks this
+folder as the workspace; relative paths start here.
 """
 _MARKER = """# This folder is a glmkit project: relative paths in notebooks and studies start here.
 made_with = "glmkit {version}"
@@ -30,24 +30,24 @@ made_with = "glmkit {version}"
 
 
 def new_project(folder: str | Path) -> Path:
-    """Make a project in `folder`: the notebooks, a marker and a short README.
+    """Create a project in `folder`: the notebooks, a marker file and a short README.
 
     Parameters
     ----------
     folder
-        A new or empty folder.
+        Path of the project, which must not exist or must be empty.
 
     Returns
     -------
     Path
-        The project's folder, resolved.
+        Absolute path of the project.
 
     Raises
     ------
     BadInput
-        `folder` holds something already, or is a file.
+        `folder` is not empty, or is a file.
     ResourceError
-        It cannot be written, or this installation of glmkit carries no notebooks.
+        `folder` cannot be written, or this installation of glmkit contains no notebooks.
     """
     target = Path(folder).expanduser().resolve()
     if target.exists() and not target.is_dir():
@@ -67,9 +67,9 @@ def new_project(folder: str | Path) -> Path:
 
 
 def notebooks() -> Path:
-    """Where the notebooks that come with glmkit are: inside the wheel, or in the clone."""
+    """Folder of the notebooks that are shipped with glmkit, inside the wheel or in the clone."""
     package = Path(__file__).resolve().parents[2]
     for folder in (package / "_notebooks", package.parent / "notebooks"):
         if folder.is_dir():
             return folder
-    raise ResourceError(f"This glmkit ({package}) carries no notebooks. Install it from a wheel or a clone: pip install glmkit.")
+    raise ResourceError(f"This glmkit ({package}) contains no notebooks. Install it from a wheel or a clone: pip install glmkit.")

@@ -1,8 +1,8 @@
-"""The few types a parameter may have, and how a value from YAML or from the command line is held against one.
+"""Types of notebook parameters, and the conversion of values from YAML and the command line to them.
 
-A type is kept as the annotation's own syntax tree: ``str``, ``int``, ``float``, ``bool``, ``list[...]``, ``Literal[...]`` and
-``... | None``. Strict on purpose: ``3.0`` is no int and ``"3"`` is no number, because a value that had to be guessed at is a
-value that somebody did not mean. Only :class:`Text` (what stood behind ``--set``) is read as the type demands.
+A type is kept as the syntax tree of its annotation: ``str``, ``int``, ``float``, ``bool``, ``list[...]``, ``Literal[...]`` and
+``... | None``. Conversion is strict: ``3.0`` is not an int and ``"3"`` is not a number, because a guess could hide a mistake.
+Only a :class:`Text`, a value given with ``--set``, is parsed according to the type.
 """
 
 import ast
@@ -15,15 +15,15 @@ SCALARS = {"str": str, "int": int, "float": float, "bool": bool}
 
 
 class Text(str):
-    """A value as it was typed on the command line, whose type is decided by the parameter it is given to."""
+    """Text of a value from the command line, which is parsed according to the type of its parameter."""
 
 
 class Mismatch(Exception):
-    """A value does not have the type; the text says what came."""
+    """A value does not have the expected type; the text of the exception describes the value."""
 
 
 def supported(node: ast.expr) -> bool:
-    """Whether the annotation is one of those that a parameter may have."""
+    """Whether a parameter may have this annotation."""
     match node:
         case ast.Name(id=name):
             return name in SCALARS
@@ -48,17 +48,17 @@ def choices(node: ast.expr) -> list[Any]:
 
 
 def numeric(node: ast.expr) -> bool:
-    """Whether the annotation speaks of numbers, so that a range makes sense."""
+    """Whether the annotation includes numbers, so that a range is meaningful."""
     return any(isinstance(part, ast.Name) and part.id in {"int", "float"} for part in ast.walk(node))
 
 
 def convert(node: ast.expr, value: Any) -> Any:
-    """`value` as the annotation has it.
+    """Convert `value` to the type of an annotation.
 
     Raises
     ------
     Mismatch
-        It does not have that type.
+        `value` does not have that type.
     """
     if isinstance(value, Text):
         value = from_text(node, value)
@@ -92,7 +92,7 @@ def convert(node: ast.expr, value: Any) -> Any:
 
 
 def from_text(node: ast.expr, text: str) -> Any:
-    """Read what was typed behind ``--set`` as the annotation demands; text that does not fit is returned as it is."""
+    """Parse a value given with ``--set`` according to an annotation; text that does not fit is returned unchanged."""
     text = str(text)
     for part in alternatives(node):
         match part:
@@ -117,7 +117,7 @@ def from_text(node: ast.expr, text: str) -> Any:
 
 
 def alternatives(node: ast.expr) -> list[ast.expr]:
-    """The parts of ``A | B | ...``, plain text last, since every text fits it."""
+    """The parts of ``A | B | ...``, with ``str`` last because every text fits it."""
     if isinstance(node, ast.BinOp):
         parts = alternatives(node.left) + alternatives(node.right)
         return sorted(parts, key=lambda part: isinstance(part, ast.Name) and part.id == "str")
@@ -128,7 +128,7 @@ def _entries(text: str) -> list[str]:
     """Split ``[a, b]`` or ``a,b`` into texts."""
     if text.strip().startswith("["):
         try:
-            read = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 (BaseLoader makes nothing but texts)
+            read = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 (BaseLoader creates only strings)
         except yaml.YAMLError:
             read = None
         return [str(entry) for entry in read] if isinstance(read, list) else [text]

@@ -1,7 +1,7 @@
-"""A plan: a study whose every parameter has been checked, for one run folder.
+"""A plan: a study with every parameter checked, for one run folder.
 
-Everything that can be known before anything runs is decided here, so that a typing error in the last stage costs seconds and
-not a night. Nothing is written; :mod:`glmkit.studies.run.workflow` does that.
+All checks that need no computation are made here, so that an error in the last stage is found within seconds. Nothing is
+written to disk; :mod:`glmkit.studies.run.workflow` does that.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from glmkit.studies.files.input_files import broken_files
 from glmkit.studies.files.notebook_file import code_cells, read_notebook, suggest
 from glmkit.studies.files.secrets import redact
 from glmkit.studies.kernels.kernel import check_kernel
-from glmkit.studies.study.acceptance import Bar
+from glmkit.studies.study.acceptance import Acceptance
 from glmkit.studies.study.parameter_types import Text
 from glmkit.studies.study.planned_stage import PlannedStage
 from glmkit.studies.study.signature import Signature, read_signature
@@ -28,28 +28,28 @@ from glmkit.studies.study.sweep_points import Point, checked_axes, fan_out
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:  # numpydoc ignore=PR02
-    """What one ``glmkit run`` will do.
+    """Stages and parameters of one ``glmkit run``.
 
     Parameters
     ----------
     study
-        The study's name.
+        Name of the study.
     source
-        The study file.
+        Absolute path of the study file.
     name
-        The run's name; the study's unless another was given.
+        Name of the run; by default that of the study.
     root
-        The workspace, from which relative paths in parameters start.
+        Absolute path of the workspace, where relative paths in parameters start.
     kernel
         Name of the kernel.
     stages
-        In an order in which each comes after those it waits for; a swept stage once for each combination that reaches it.
+        Stages in topological order; a swept stage once for each combination of the axes that affect it.
     sweep
-        With its axes' values as the notebooks take them; None if nothing is swept.
+        Sweep, its values converted to the types of the parameters; None without a sweep.
     points
-        Of the sweep.
-    bar
-        What the study's model has to reach; None if nothing is asked.
+        Points of the sweep.
+    acceptance
+        Acceptance criterion of the study's model; None without one.
     """
 
     study: str
@@ -60,7 +60,7 @@ class Plan:  # numpydoc ignore=PR02
     stages: tuple[PlannedStage, ...]
     sweep: Sweep | None = None
     points: tuple[Point, ...] = ()
-    bar: Bar | None = None
+    acceptance: Acceptance | None = None
 
     @property
     def folder(self) -> Path:
@@ -73,20 +73,20 @@ class Plan:  # numpydoc ignore=PR02
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> "Plan":
-        """The plan that :meth:`as_dict` gave."""
+        """The plan from the values that :meth:`as_dict` returned."""
         stages = tuple(PlannedStage(**{**stage, "after": tuple(stage["after"])}) for stage in value["stages"])
         sweep = Sweep(**value["sweep"]) if value.get("sweep") else None
         points = tuple(Point(**point) for point in value.get("points", ()))
-        bar = Bar(**value["bar"]) if value.get("bar") else None
-        return cls(**{**value, "stages": stages, "sweep": sweep, "points": points, "bar": bar})
+        acceptance = Acceptance(**value["acceptance"]) if value.get("acceptance") else None
+        return cls(**{**value, "stages": stages, "sweep": sweep, "points": points, "acceptance": acceptance})
 
     def stage(self, name: str) -> PlannedStage:
-        """The stage of that name.
+        """The stage with this name.
 
         Raises
         ------
         BadInput
-            There is none.
+            There is no such stage.
         """
         for stage in self.stages:
             if stage.name == name:
@@ -94,29 +94,34 @@ class Plan:  # numpydoc ignore=PR02
         raise BadInput(f"{name!r} is no stage of {self.study}.{suggest(name, [stage.name for stage in self.stages])}")
 
     def named(self, name: str) -> tuple[PlannedStage, ...]:
-        """The stage of that name, or, by its name in the study, a swept stage at all its points.
+        """The stage with this name; for the name of a swept stage in the study, the stage at all points.
 
         Raises
         ------
         BadInput
-            There is none.
+            There is no such stage.
         """
         return tuple(stage for stage in self.stages if stage.stage == name) or (self.stage(name),)
 
     def sweep_record(self) -> dict[str, Any] | None:
-        """What ``run.json`` says of the sweep; None if nothing is swept."""
+        """Description of the sweep for ``run.json``, secrets hidden; None without a sweep."""
         if self.sweep is None:
             return None
         return dict(redact(self.sweep.as_dict() | {"points": [point.as_dict() for point in self.points]}))
 
 
 def parse_settings(texts: Sequence[str]) -> list[tuple[str, str, str]]:
-    """Split each ``stage.parameter=value`` in three; the value is taken as it stands, blanks and quotes included.
+    """Split each ``stage.parameter=value`` into three parts; the value keeps its blanks and quotes.
 
     Raises
     ------
     BadInput
         A text has another form.
+
+    Examples
+    --------
+    >>> parse_settings(["pretrain.steps=400", "finetune.seeds=[0, 1]"])
+    [('pretrain', 'steps', '400'), ('finetune', 'seeds', '[0, 1]')]
     """
     parsed = []
     for text in texts:
@@ -129,27 +134,27 @@ def parse_settings(texts: Sequence[str]) -> list[tuple[str, str, str]]:
 
 
 def make_plan(study: Study, name: str | None = None, settings: Sequence[tuple[str, str, str]] = ()) -> Plan:
-    """Check a study against its notebooks and settle every parameter.
+    """Check a study against its notebooks and determine every parameter.
 
     Parameters
     ----------
     study
-        From :func:`glmkit.studies.study.study_file.load_study`.
+        Study, as returned by :func:`glmkit.studies.study.study_file.load_study`.
     name
-        The run's name, if not the study's.
+        Name of the run; by default that of the study.
     settings
-        ``(stage, parameter, text)`` from ``--set``; they go before the study's ``with:``.
+        Tuples (stage, parameter, text) from ``--set``; they override the study's ``with:``.
 
     Returns
     -------
     Plan
-        Folders follow the run's name: ``out`` is the stage's own (nobody else may give it), and a parameter named like a
-        stage is that stage's, unless the study or a setting gives another.
+        Folders follow from the name of the run. ``out`` is the stage's own folder and cannot be set. A parameter named like a
+        stage is the folder of that stage, unless the study or a setting gives another.
 
     Raises
     ------
     BadInput
-        All that is wrong, one sentence a line.
+        The study or a setting has errors; the message lists all of them, one a line.
     """
     run = check_name(study.name if name is None else name, "The run's name")
     names = [stage.name for stage in study.stages]
@@ -176,7 +181,9 @@ def make_plan(study: Study, name: str | None = None, settings: Sequence[tuple[st
     if problems:
         raise BadInput("\n".join(problems))
     root, source = str(workspace()), str(study.path)
-    plan = Plan(study=study.name, source=source, name=run, root=root, kernel=study.kernel, stages=stages, bar=study.bar)
+    plan = Plan(
+        study=study.name, source=source, name=run, root=root, kernel=study.kernel, stages=stages, acceptance=study.acceptance
+    )
     if sweep is None:
         return plan
     stages, points = fan_out(stages, sweep.axes, run)
@@ -214,7 +221,7 @@ def _plan_stage(
 
 
 def _order(planned: list[PlannedStage], study: Study, problems: list[str]) -> tuple[PlannedStage, ...]:
-    """The stages in an order that respects ``after``; a circle is a problem."""
+    """The stages in topological order of ``after``; a cycle is reported in `problems`."""
     by_name = {stage.name: stage for stage in planned}
     try:
         order = list(TopologicalSorter({stage.name: stage.after for stage in planned}).static_order())

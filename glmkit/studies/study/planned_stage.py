@@ -1,4 +1,4 @@
-"""One stage of a plan: its notebook, its parameters and what it waits for."""
+"""One stage of a plan: its notebook, its parameters and its dependencies."""
 
 import json
 from dataclasses import dataclass, field
@@ -7,23 +7,23 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedStage:  # numpydoc ignore=PR02
-    """A stage ready to run.
+    """A stage with all parameters determined.
 
     Parameters
     ----------
     name
-        Its folder relative to the run folder: as in the study, or ``sweep/POINT/STAGE``.
+        Folder relative to the run folder: the name in the study, or ``sweep/POINT/STAGE``.
     notebook, resources, minutes, cell_minutes
-        As in the study.
+        Values of the study's stage; `notebook` is an absolute path.
     parameters
-        Every parameter of the notebook with the value it will have.
+        Value of every parameter of the notebook.
     after
-        The stages it waits for: those named by ``after:`` and those whose folder it is given.
+        Names of the stages that must finish first: those listed in ``after:`` and those whose folder is a parameter.
     code
-        SHA-256 of the notebook's code cells. Prose and stored outputs are left out: rewording a notebook, or running it in
-        JupyterLab, does not make a finished stage run again.
+        SHA-256 of the notebook's code cells. Text cells and stored outputs are excluded. Editing the text, or running the
+        notebook in JupyterLab, therefore does not make a finished stage run again.
     point
-        The swept values that reach it, ``stage.parameter`` to value; empty for a stage that all points share.
+        Swept values that affect the stage, by ``stage.parameter``; empty for a stage that all points share.
     """
 
     name: str
@@ -38,10 +38,10 @@ class PlannedStage:  # numpydoc ignore=PR02
 
     @property
     def stage(self) -> str:
-        """Its name in the study."""
+        """Name of the stage in the study."""
         return self.name.rpartition("/")[2]
 
     @property
     def values(self) -> str:
-        """The parameters as canonical JSON."""
+        """Parameters as canonical JSON."""
         return json.dumps(self.parameters, sort_keys=True, ensure_ascii=False, allow_nan=False)

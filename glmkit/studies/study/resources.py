@@ -1,8 +1,8 @@
-"""What a stage needs of the machine that runs it: ``resources: {gpu: 1, cores: 8, memory: 16G, minutes: 120}`` in a study file.
+"""Resource requests of a stage: ``resources: {gpu: 1, cores: 8, memory: 16G, minutes: 120}`` in a study file.
 
-The words are glmkit's own and few, so that a typing error is found before a job waits in a queue for a night; each has one
-translation into what Snakemake's executors read. On one machine, ``gpu`` and ``cores`` limit which stages run side by side and
-the others are not looked at; on a cluster, all of them are what the job asks for.
+The keys are a fixed, short list, so that a typing error is found before a job waits in a queue. Each key has one translation
+into a resource of Snakemake's executors. On one machine, ``gpu`` and ``cores`` limit which stages run concurrently, and the other
+keys are ignored. On a cluster, all of them are part of the job's request.
 """
 
 import re
@@ -12,32 +12,32 @@ from typing import Any
 
 from glmkit.studies.files.notebook_file import suggest
 
-MARGIN_MINUTES = 10  # that a job is given beyond the stage's own limit, to write its record
+MARGIN_MINUTES = 10  # time of a job beyond the stage's own limit, so that it can write its record
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([MGT])(?:i?B)?")
 _MB = {"M": 1, "G": 1000, "T": 1_000_000}
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,:@+-]{0,99}")
-_WHOLE = {"gpu": 0, "cores": 1, "nodes": 1, "minutes": 1}  # the least that each may be
+_WHOLE = {"gpu": 0, "cores": 1, "nodes": 1, "minutes": 1}  # key to its minimum
 _TEXTS = ("partition", "account", "constraint", "qos")
 NAMES = (*_WHOLE, "memory", *_TEXTS)
 _AS_SNAKEMAKE = {"minutes": "runtime", "partition": "slurm_partition", "account": "slurm_account"}
 
 
 def read_resources(value: Any, stage: str, path: Path, problems: list[str]) -> dict[str, int | str]:
-    """The ``resources:`` of a stage, checked.
+    """Check the ``resources:`` of a stage.
 
     Parameters
     ----------
     value
-        As it stands in the file; None if it does not.
+        Content of the key ``resources``, as read from YAML; None without that key.
     stage, path
-        For the sentences: whose, and in which file.
+        Name of the stage and study file, for the messages.
     problems
-        Gets a sentence for everything that is wrong.
+        List of messages; one is appended for each error found.
 
     Returns
     -------
     dict
-        As given; what was wrong is left out. Memory is a text such as ``16G``, time whole minutes.
+        Valid entries of `value`. Memory is a text such as ``16G``, time is in whole minutes.
     """
     if value is None or value == {}:
         return {}
@@ -60,12 +60,12 @@ def read_resources(value: Any, stage: str, path: Path, problems: list[str]) -> d
 
 
 def gpus_a_node(resources: Mapping[str, int | str]) -> int:
-    """How many GPUs a stage has on each of its nodes."""
+    """Number of GPUs of a stage on each of its nodes."""
     return int(resources.get("gpu", 0)) // int(resources.get("nodes", 1))
 
 
 def _wrong(name: str, amount: Any) -> str:
-    """What is wrong with one entry, as the end of a sentence; empty if nothing is."""
+    """Error in one entry, as the end of a sentence; empty if the entry is valid."""
     if name not in NAMES:
         return f"is unknown.{suggest(name, list(NAMES))}"
     if name in _WHOLE:
@@ -79,25 +79,30 @@ def _wrong(name: str, amount: Any) -> str:
 
 
 def megabytes(size: str) -> int:
-    """A size such as ``16G`` in megabytes (of 10^6 bytes)."""
+    """A size such as ``16G`` in megabytes (10^6 bytes)."""
     match = _SIZE.fullmatch(size)
     return int(float(match[1]) * _MB[match[2]]) if match else 0
 
 
 def for_snakemake(resources: Mapping[str, int | str], minutes: float | None = None) -> dict[str, int | str]:
-    """A stage's needs in the words of Snakemake's executors, but for ``cores``, which are a rule's threads.
+    """Translate the requests of a stage into resources of Snakemake; ``cores`` are excluded, because they become threads.
 
     Parameters
     ----------
     resources
-        From :func:`read_resources`.
+        Requests, as returned by :func:`read_resources`.
     minutes
-        The stage's own limit, from which a job's time follows where ``resources`` do not give it.
+        Time limit of the stage in minutes; the job's time follows from it if ``resources`` give none.
 
     Returns
     -------
     dict
-        Such as ``{"gpu": 1, "mem_mb": 16000, "runtime": 120, "slurm_partition": "long"}``.
+        Amounts by resource.
+
+    Examples
+    --------
+    >>> for_snakemake({"gpu": 1, "cores": 8, "memory": "16G", "partition": "long"}, minutes=110)
+    {'gpu': 1, 'mem_mb': 16000, 'slurm_partition': 'long', 'runtime': 120}
     """
     found: dict[str, int | str] = {}
     for name, amount in resources.items():
@@ -106,7 +111,7 @@ def for_snakemake(resources: Mapping[str, int | str], minutes: float | None = No
         elif name != "cores":
             found[_AS_SNAKEMAKE.get(name, name)] = amount
     if resources.get("nodes", 1) != 1 and not resources.get("gpu"):
-        found["tasks"] = resources["nodes"]  # Slurm gives a job of one task one node
+        found["tasks"] = resources["nodes"]  # Slurm assigns one node to a job of one task
     if minutes and "runtime" not in found:
         found["runtime"] = int(minutes + 0.999) + MARGIN_MINUTES
     return found

@@ -1,14 +1,14 @@
-"""A notebook's signature: the one cell tagged ``parameters``, read without running anything.
+"""The signature of a notebook: the cell tagged ``parameters``, read without running the notebook.
 
-One typed line a parameter, help and range in its comment::
+Each parameter is one typed line; its comment holds the help text and the range::
 
     steps: int = 400                  # optimiser steps [1, 1000000]
     rate: float = 0.15                # share of masked tokens (0, 1)
     pool: Literal["mean", "last"] = "mean"  # how positions become one vector
 
-There is no second schema to keep in step. The price is that only literal defaults are allowed, and few types. The cell is
-read with ``ast`` and ``tokenize``; a notebook's code is never run in order to be checked. Beside its parameters the cell may
-hold a text and ``from typing import Literal``.
+No second schema has to be kept up to date. In exchange, defaults must be literals and only a few types are allowed. The cell
+is read with ``ast`` and ``tokenize``; the notebook's code is not executed. The cell may also hold a docstring and
+``from typing import Literal``.
 """
 
 import ast
@@ -29,7 +29,7 @@ from glmkit.studies.study.parameter_types import Mismatch
 
 _RANGE = re.compile(r"([\[(])\s*([^\[\](),]*?)\s*,\s*([^\[\](),]*?)\s*([\])])\s*$")
 _SECRET = re.compile(r"(^|_)(password|passwd|secret|api_?key|access_token|auth_token|credentials?)($|_)", re.IGNORECASE)
-# Names that mean the same in every notebook; a range in the comment goes before these.
+# Ranges of parameters that have the same meaning in every notebook; a range in the comment overrides them.
 _USUAL = {"seed": (0, 2**32 - 1), "batch": (1, math.inf), "batch_size": (1, math.inf), "batch_tokens": (1, math.inf)}
 
 
@@ -40,19 +40,19 @@ class Parameter:  # numpydoc ignore=PR02
     Parameters
     ----------
     name
-        The variable's name.
+        Name of the variable.
     type
-        The annotation as it was written.
+        Source text of the annotation.
     default
-        The value it has when nobody gives one.
+        Default value.
     help
-        The comment, without its range.
+        Text of the comment without the range.
     low, high
-        The range, or None where it is open-ended.
+        Bounds of the range; None for an unbounded side.
     low_open, high_open
-        Whether the bound itself is outside.
+        Whether the range excludes the bound.
     annotation
-        The annotation's syntax tree.
+        Syntax tree of the annotation.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Parameter:  # numpydoc ignore=PR02
 
     @property
     def range(self) -> str:
-        """The range in interval notation; empty if there is none."""
+        """Range in interval notation; empty without a range."""
         if self.low is None and self.high is None:
             return ""
         low = "-inf" if self.low is None else _short(self.low)
@@ -78,16 +78,16 @@ class Parameter:  # numpydoc ignore=PR02
 
     @property
     def expected(self) -> str:
-        """What a value must be, in words."""
+        """Type and range, as used in messages."""
         return f"{self.type}{f' in {self.range}' if self.range else ''}"
 
     def check(self, value: Any, where: str) -> Any:
-        """`value` with the parameter's type, or an error that begins with `where`.
+        """Convert `value` to the parameter's type; `where` is the beginning of an error message.
 
         Raises
         ------
         BadInput
-            Wrong type, not finite, out of range, or a device that this machine lacks.
+            The value has the wrong type, is not finite, is out of range, or names a device that this machine lacks.
         """
         try:
             value = parameter_types.convert(self.annotation, value)
@@ -108,33 +108,33 @@ class Parameter:  # numpydoc ignore=PR02
 
 @dataclass(frozen=True, kw_only=True)
 class Signature:  # numpydoc ignore=PR02
-    """What a notebook can be given.
+    """Parameters of a notebook.
 
     Parameters
     ----------
     notebook
-        The file it was read from.
+        Path of the notebook.
     parameters
-        Name to :class:`Parameter`, in the cell's order.
+        Parameters by name, in the order of the cell.
     """
 
     notebook: Path
     parameters: dict[str, Parameter]
 
     def check(self, values: Mapping[str, Any], where: str = "") -> dict[str, Any]:
-        """Every parameter's value: the one given, converted to its type, or the default.
+        """Value of every parameter: the given one, converted to its type, or the default.
 
         Parameters
         ----------
         values
-            Name to value; a :class:`glmkit.studies.study.parameter_types.Text` is read as the type demands.
+            Values by name; a :class:`glmkit.studies.study.parameter_types.Text` is parsed according to the type.
         where
-            What the message calls the notebook, such as the stage's name.
+            Name of the notebook in messages, such as that of the stage.
 
         Raises
         ------
         BadInput
-            All that is wrong with `values`, one sentence a line.
+            Some of `values` are invalid; the message lists all errors, one a line.
         """
         checked, problems = self.examine(values, where)
         if problems:
@@ -142,7 +142,7 @@ class Signature:  # numpydoc ignore=PR02
         return checked
 
     def examine(self, values: Mapping[str, Any], where: str = "") -> tuple[dict[str, Any], list[str]]:
-        """As :meth:`check`, but return the problems beside the values instead of raising."""
+        """As :meth:`check`, but return the values and the list of errors instead of raising."""
         checked = {name: parameter.default for name, parameter in self.parameters.items()}
         problems: list[str] = []
         for name, value in values.items():
@@ -162,12 +162,13 @@ class Signature:  # numpydoc ignore=PR02
 
 
 def read_signature(notebook: str | Path) -> Signature:
-    """Read a notebook's parameters cell, running nothing.
+    """Read the parameters cell of a notebook without running the notebook.
 
     Raises
     ------
     BadInput
-        No notebook of format 4; no cell or more than one tagged ``parameters``; a line that is not ``name: type = literal``.
+        The file is not a notebook of format 4. Or the number of cells tagged ``parameters`` is not one, or a line is not of the
+        form ``name: type = literal``.
     """
     notebook = Path(notebook)
     content = read_notebook(notebook)
@@ -187,12 +188,19 @@ def read_signature(notebook: str | Path) -> Signature:
 
 
 def parse_parameters(source: str, where: str) -> dict[str, Parameter]:
-    """Read the lines of a parameters cell.
+    """Parse the lines of a parameters cell.
 
     Raises
     ------
     BadInput
-        A line is not ``name: type = literal``, the type is not one of the few, or a default breaks its own rule.
+        A line is not of the form ``name: type = literal``, a type is not supported, or a default is outside its own range.
+
+    Examples
+    --------
+    >>> found = parse_parameters("rate: float = 0.15  # share of masked tokens (0, 1)", "pretrain.ipynb")
+    >>> rate = found["rate"]
+    >>> (rate.default, rate.range, rate.help)
+    (0.15, '(0, 1)', 'share of masked tokens')
     """
     try:
         tree = ast.parse(source)
@@ -209,13 +217,13 @@ def parse_parameters(source: str, where: str) -> dict[str, Parameter]:
             continue
         parameter = _parameter(statement, comments.get(statement.end_lineno or 0, ""), f"{where}, line {statement.lineno}")
         if parameter.name in found:
-            raise BadInput(f"{where}, line {statement.lineno}: {parameter.name!r} is there twice.")
+            raise BadInput(f"{where}, line {statement.lineno}: {parameter.name!r} is defined twice. Remove one line.")
         found[parameter.name] = parameter
     return found
 
 
 def _is_prose(statement: ast.stmt) -> bool:
-    """A text on its own, or the import that ``Literal`` needs."""
+    """Whether the statement is a docstring or the import of ``Literal``."""
     if isinstance(statement, ast.ImportFrom):
         return statement.module == "typing"
     return (
@@ -253,7 +261,7 @@ def _parameter(statement: ast.stmt, comment: str, where: str) -> Parameter:
 
 
 def _split_range(comment: str) -> tuple[str, dict[str, Any]]:
-    """A comment's text, and the bounds that stand at its end in interval notation."""
+    """Text of a comment, and the bounds that it gives in interval notation at its end."""
     match = _RANGE.search(comment)
     if not match:
         return comment, {}

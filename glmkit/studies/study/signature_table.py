@@ -1,4 +1,4 @@
-"""A signature as a table for the terminal."""
+"""The parameters of a notebook as a table for the terminal."""
 
 import shutil
 import textwrap
@@ -9,14 +9,14 @@ from glmkit.studies.study.signature import Signature
 
 
 def signature_table(signature: Signature, given: Mapping[str, Any] | None = None) -> str:
-    """Name, type, range, value and help of each parameter, one a line.
+    """Table with the name, type, range, value and help text of each parameter.
 
     Parameters
     ----------
     signature
-        From :func:`glmkit.studies.study.signature.read_signature`.
+        Signature, as returned by :func:`glmkit.studies.study.signature.read_signature`.
     given
-        What a study gives instead of the default; marked with ``*``.
+        Values by name that a study sets instead of the defaults; marked with ``*``.
     """
     given = given or {}
     rows = [["parameter", "type", "range", "value", "help"]]
@@ -34,6 +34,6 @@ def signature_table(signature: Signature, given: Mapping[str, Any] | None = None
 
 
 def columns(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of equally many texts as aligned columns; the first row is the head."""
+    """Format rows of texts, all of the same length, as aligned columns; the first row is the header."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)

@@ -1,4 +1,4 @@
-"""A study file: a name, a kernel, and stages that are notebooks with parameters.
+"""A study file: a name, a kernel, and stages, each a notebook with parameters.
 
 ::
 
@@ -9,17 +9,17 @@
         notebook: dna/1_acquire.ipynb
       pretrain:
         notebook: dna/3_pretrain.ipynb
-        after: [acquire]          # optional: a parameter named like a stage says the same
+        after: [acquire]          # optional: a parameter named like a stage implies it
         with: {steps: 400}        # optional
-        resources: {gpu: 1}       # optional: what it needs of the machine (glmkit.studies.study.resources)
-        minutes: 120              # optional: the longest the stage may take
-        cell_minutes: 60          # optional: the longest one of its cells may take
+        resources: {gpu: 1}       # optional: requested resources (glmkit.studies.study.resources)
+        minutes: 120              # optional: time limit of the stage
+        cell_minutes: 60          # optional: time limit of each of its cells
     sweep:                        # optional: parameters that take several values (glmkit.studies.study.sweep)
       axes: {pretrain.dropout: [0.0, 0.1]}
-    bar:                          # optional: what makes its model the champion (glmkit.studies.study.acceptance)
+    acceptance:                   # optional: criterion by which the model becomes the champion (glmkit.studies.study.acceptance)
       {metric: evaluate.auroc_low, at_least: 0.9, model: finetune/models/pretrained}
 
-YAML is read strictly: no key twice, no object tags, ``no`` and ``2024-01-01`` stay texts and ``1e-3`` is a number.
+YAML is read strictly: keys are unique, object tags are refused, ``no`` and ``2024-01-01`` are texts, and ``1e-3`` is a number.
 """
 
 import importlib.util
@@ -33,11 +33,12 @@ from glmkit.errors import BadInput
 from glmkit.files import workspace
 from glmkit.studies.files.notebook_file import is_identifier, suggest
 from glmkit.studies.files.strict_yaml import read_yaml
-from glmkit.studies.study.acceptance import Bar, read_bar
+from glmkit.studies.study.acceptance import Acceptance, read_acceptance
 from glmkit.studies.study.resources import read_resources
 from glmkit.studies.study.sweep import Sweep, read_sweep
 
-_STUDY_KEYS = ("name", "kernel", "stages", "sweep", "bar")
+_STUDY_KEYS = ("name", "kernel", "stages", "sweep", "acceptance")
+_FORMER_KEYS = {"bar": "acceptance"}
 _STAGE_KEYS = ("notebook", "with", "after", "resources", "minutes", "cell_minutes")
 _NAME = re.compile(r"\w[\w .+=,'()$&-]{0,99}", re.UNICODE)
 
@@ -49,17 +50,17 @@ class Stage:  # numpydoc ignore=PR02
     Parameters
     ----------
     name
-        An identifier; the name of its folder, and of the parameter by which later notebooks are told that folder.
+        Identifier of the stage. It names the folder of the stage, and the parameter that passes this folder to later notebooks.
     notebook
-        The file, resolved.
+        Absolute path of the notebook.
     parameters
-        What the study's ``with:`` gives, unchecked.
+        Content of the study's ``with:``, not yet checked.
     after
-        Stages named by ``after:``.
+        Names of the stages listed in ``after:``.
     resources
-        What it needs of the machine, such as ``{"gpu": 1, "memory": "16G"}``; see :mod:`glmkit.studies.study.resources`.
+        Requested resources such as ``{"gpu": 1, "memory": "16G"}``; see :mod:`glmkit.studies.study.resources`.
     minutes, cell_minutes
-        The longest the stage and one cell may take; None for no limit.
+        Time limits of the stage and of one cell in minutes; None for no limit.
     """
 
     name: str
@@ -73,22 +74,22 @@ class Stage:  # numpydoc ignore=PR02
 
 @dataclass(frozen=True, kw_only=True)
 class Study:  # numpydoc ignore=PR02
-    """What a study file says.
+    """Content of a study file.
 
     Parameters
     ----------
     name
-        The default name of its run, and so of its folder under ``runs/``.
+        Default name of the run, and so of its folder below ``runs/``.
     path
-        The file it came from.
+        Absolute path of the file.
     kernel
-        Name of the kernel that runs its notebooks.
+        Name of the kernel that runs the notebooks.
     stages
-        In the file's order.
+        Stages in the order of the file.
     sweep
-        Parameters that take several values; None if there are none.
-    bar
-        What its model has to reach; None if nothing is asked.
+        Parameters that take several values; None without a sweep.
+    acceptance
+        Acceptance criterion of the model; None without one.
     """
 
     name: str
@@ -96,11 +97,11 @@ class Study:  # numpydoc ignore=PR02
     kernel: str = "python3"
     stages: tuple[Stage, ...]
     sweep: Sweep | None = None
-    bar: Bar | None = None
+    acceptance: Acceptance | None = None
 
 
 def package_notebooks() -> Path | None:
-    """The notebooks that came with glmkit: inside the installed package, or beside it in a clone."""
+    """Folder of the notebooks that are shipped with glmkit, in the installed package or in the clone; None without one."""
     spec = importlib.util.find_spec("glmkit")
     if spec is None or not spec.submodule_search_locations:
         return None
@@ -112,19 +113,19 @@ def package_notebooks() -> Path | None:
 
 
 def roots(beside: Path | None = None) -> list[Path]:
-    """Folders in which a notebook's relative path is looked up, first one first."""
+    """Folders in which the relative path of a notebook is looked up, in this order."""
     found = [beside] if beside else []
     found += [workspace() / "notebooks", workspace()]
     return found + [folder for folder in [package_notebooks()] if folder]
 
 
 def find_study(named: str | Path) -> Path:
-    """The file of a study that is named by its path, or by its bare name under ``notebooks/studies/``.
+    """Path of a study file, given by its path or by its name below ``notebooks/studies/``.
 
     Raises
     ------
     BadInput
-        There is none; the message lists those there are.
+        There is no such study; the message lists the existing ones.
     """
     path = Path(named)
     if path.suffix in {".yaml", ".yml"} or path.exists():
@@ -138,12 +139,12 @@ def find_study(named: str | Path) -> Path:
 
 
 def find_notebook(named: str | Path) -> Path:
-    """A notebook by its path, or by its path below ``notebooks/``.
+    """Path of a notebook, given by its path or by its path below ``notebooks/``.
 
     Raises
     ------
     BadInput
-        There is none.
+        There is no such notebook; the message lists the folders that were searched.
     """
     folders = [Path.cwd(), *roots()]
     for folder in folders:
@@ -153,12 +154,12 @@ def find_notebook(named: str | Path) -> Path:
 
 
 def check_name(name: Any, what: str = "The study's name") -> str:
-    """`name` if it can be one folder's name below ``runs/``.
+    """Return `name` if it can be the name of a folder below ``runs/``.
 
     Raises
     ------
     BadInput
-        Not a text, empty, with ``/`` or ``..``, beginning with a dot, or over 100 characters.
+        The name is not a text, is empty, contains ``/`` or ``..``, begins with a dot, or exceeds 100 characters.
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name) or ".." in name or name != name.strip():
         raise BadInput(
@@ -174,13 +175,13 @@ def load_study(path: str | Path) -> Study:
     Raises
     ------
     BadInput
-        All that is wrong with the file's form, one sentence a line.
+        The form of the file has errors; the message lists all of them, one a line.
     """
     path = find_study(path)
     content = read_yaml(path)
     if not isinstance(content, dict) or not isinstance(content.get("stages"), dict) or not content["stages"]:
         raise BadInput(f"{path}: a study has a 'name' and 'stages' (stage: {{notebook: FILE}}).")
-    problems = [f"{path}: {key!r} is unknown.{suggest(str(key), list(_STUDY_KEYS))}" for key in content if key not in _STUDY_KEYS]
+    problems = [_unknown_key(key, path) for key in content if key not in _STUDY_KEYS]
     try:
         name = check_name(content.get("name", path.stem))
     except BadInput as problem:
@@ -190,15 +191,23 @@ def load_study(path: str | Path) -> Study:
         problems.append(f"{path}: kernel is {kernel!r}, expected the name of a kernel.")
     stages = [_stage(key, value, path, content["stages"], problems) for key, value in content["stages"].items()]
     sweep = read_sweep(content["sweep"], path, content["stages"], problems) if "sweep" in content else None
-    bar = read_bar(content["bar"], path, content["stages"], "sweep" in content, problems) if "bar" in content else None
+    acceptance = None
+    if "acceptance" in content:
+        acceptance = read_acceptance(content["acceptance"], path, content["stages"], "sweep" in content, problems)
     if problems:
         raise BadInput("\n".join(problems))
     kept = tuple(stage for stage in stages if stage)
-    return Study(name=name, path=path.resolve(), kernel=kernel, stages=kept, sweep=sweep, bar=bar)
+    return Study(name=name, path=path.resolve(), kernel=kernel, stages=kept, sweep=sweep, acceptance=acceptance)
+
+
+def _unknown_key(key: Any, path: Path) -> str:
+    if key in _FORMER_KEYS:
+        return f"{path}: the key {key!r} is now called {_FORMER_KEYS[key]!r}. Rename it; its content stays the same."
+    return f"{path}: {key!r} is unknown.{suggest(str(key), list(_STUDY_KEYS))}"
 
 
 def _stage(name: Any, value: Any, path: Path, known: Mapping[str, Any], problems: list[str]) -> Stage | None:
-    """One entry below ``stages:``; what is wrong with it is added to `problems`."""
+    """One entry below ``stages:``; its errors are appended to `problems`."""
     before = len(problems)
     if not is_identifier(name) or name == "out":
         problems.append(f"{path}: {name!r} cannot name a stage (letters, digits and '_' only; not 'out').")

@@ -1,4 +1,4 @@
-"""The ``sweep:`` of a study file: which parameters take several values, and by which numbers the points are compared.
+"""The ``sweep:`` of a study file: parameters that take several values, and the metrics that compare the points.
 
 ::
 
@@ -6,20 +6,21 @@
       axes:                            # every combination is a point
         finetune.dropout: [0.0, 0.3]
         finetune.seeds: [[0], [1]]
-      side_by_side: 2                  # optional: points that run at once, sharing the cores; 1 unless said
-      result:                          # optional: the row of a headline table that sums a point up
+      side_by_side: 2                  # optional: number of points that run concurrently and share the cores (default: 1)
+      result:                          # optional: the row of a headline table that summarises a point
         stage: evaluate
         table: results
         row: {method: "pretrained, fine-tuned"}
-      choose:                          # optional: the validation number that marks the best setting
+      choose:                          # optional: the validation metric that selects the best setting
         stage: finetune
         table: validation
         row: {network: pretrained}
         column: validation loss
         is: lowest
 
-A grid, and nothing cleverer: every point is known before the first one runs, so all of them can be checked, resumed and put into
-one table. The price is that a wide grid is long. Axes over ``seed`` or ``seeds`` repeat a setting and do not make a new one.
+The sweep is a full grid: all points are determined before the first one runs, so that they can be checked, resumed and tabulated
+together. The cost grows with the product of the axes' lengths. Axes over ``seed`` or ``seeds`` repeat a setting and do not
+define a new one.
 """
 
 from collections.abc import Mapping
@@ -38,19 +39,19 @@ _CHOOSE = ("stage", "table", "row", "column", "is")
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:  # numpydoc ignore=PR02
-    """What ``sweep:`` says.
+    """Content of ``sweep:`` in a study file.
 
     Parameters
     ----------
     axes
-        ``stage.parameter`` to its values, in the file's order.
+        Values by ``stage.parameter``, in the order of the file.
     side_by_side
-        How many points may run at once.
+        Number of points that may run concurrently, 1 or more.
     result
-        Keys ``stage``, ``table`` and ``row`` (column to value); empty: the first row of each headline table.
+        Keys ``stage``, ``table`` and ``row`` (values by column); if empty, the first row of each headline table is used.
     choose
-        Keys ``stage``, ``table``, ``row``, ``column`` and ``is`` (``lowest`` or ``highest``); empty: the lowest
-        ``validation_loss`` that a swept stage logged last.
+        Keys ``stage``, ``table``, ``row``, ``column`` and ``is`` (``lowest`` or ``highest``). If empty, the setting with the
+        lowest final ``validation_loss`` of a swept stage is selected.
     """
 
     axes: dict[str, list[Any]]
@@ -64,23 +65,23 @@ class Sweep:  # numpydoc ignore=PR02
 
 
 def read_sweep(value: Any, path: Path, stages: Mapping[str, Any], problems: list[str]) -> Sweep | None:
-    """The ``sweep:`` of the study file `path`, its form checked; what is wrong is added to `problems`.
+    """Read the ``sweep:`` of a study file and check its form.
 
     Parameters
     ----------
     value
-        What stands below ``sweep:``.
+        Content of the key ``sweep``, as read from YAML.
     path
-        For the messages.
+        Study file, for the messages.
     stages
-        The study's stages by name.
+        Stages of the study by name.
     problems
-        Changed in place.
+        List of messages; one is appended for each error found.
 
     Returns
     -------
     Sweep or None
-        None if anything was wrong.
+        None if there was an error.
     """
     before = len(problems)
     if not isinstance(value, dict) or not isinstance(value.get("axes"), dict) or not value["axes"]:
@@ -119,7 +120,7 @@ def _axis_problems(axis: Any, values: Any, stages: Mapping[str, Any]) -> list[st
 def _row_problems(
     value: Any, known: tuple[str, ...], kind: Literal["result", "choose"] | str, stages: Mapping[str, Any]
 ) -> list[str]:
-    """What is wrong with ``result:`` or ``choose:``; nothing if it was left out."""
+    """Errors in ``result:`` or ``choose:``; none if the key is absent."""
     if value is None:
         return []
     where = f"sweep.{kind}"

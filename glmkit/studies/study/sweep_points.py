@@ -1,9 +1,9 @@
-"""The points of a sweep, and the stages that each of them needs.
+"""The points of a sweep, and the stages of each point.
 
-A stage is run once for each combination of the axes that can reach it: its own and those of the stages that it waits for. What no
-axis reaches runs once and is shared by all points; under ``pretrain.dropout`` and ``finetune.seed`` a pretraining is shared by
-all seeds. The folder of a stage at a point is named by the values alone (``sweep/dropout=0.1,seed=0/finetune``), so a point that
-is finished stays finished when values are added to an axis.
+A stage runs once for each combination of the axes that affect it: its own axes and those of the stages that it depends on. A
+stage that no axis affects runs once and is shared by all points. With axes ``pretrain.dropout`` and ``finetune.seed``, for
+example, one pretraining is shared by all seeds. The folder of a stage at a point is named after the values alone
+(``sweep/dropout=0.1,seed=0/finetune``). A finished point therefore stays finished when values are added to an axis.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from glmkit.studies.study.planned_stage import PlannedStage
 from glmkit.studies.study.signature import Signature
 from glmkit.studies.study.sweep import LARGEST, Sweep
 
-_LONGEST = 80  # characters of a point's name
+_LONGEST = 80  # maximum length of a point's name
 _ODD = re.compile(r"[^\w.-]")
 
 
@@ -34,11 +34,11 @@ class Point:  # numpydoc ignore=PR02
     Parameters
     ----------
     name
-        Such as ``dropout=0.1,seed=0``.
+        Name of the point, such as ``dropout=0.1,seed=0``.
     values
-        ``stage.parameter`` to its value.
+        Values by ``stage.parameter``.
     stages
-        Each swept stage to its folder at this point, relative to the run folder.
+        Folders at this point by swept stage, relative to the run folder.
     """
 
     name: str
@@ -53,23 +53,23 @@ class Point:  # numpydoc ignore=PR02
 def checked_axes(
     sweep: Sweep, signatures: Mapping[str, Signature], given: Mapping[str, Mapping[str, Any]], problems: list[str]
 ) -> dict[str, list[Any]]:
-    """The axes with values of the parameters' types; what is wrong with one is added to `problems`.
+    """Check the axes and convert their values to the types of the parameters.
 
     Parameters
     ----------
     sweep
-        From the study file.
+        Sweep of the study file.
     signatures
-        Of the notebooks, by stage; stages whose notebook could not be read are missing.
+        Signatures of the notebooks by stage, without the stages whose notebook could not be read.
     given
-        What the study and the command line give each stage.
+        Parameters set by the study and the command line, by stage.
     problems
-        Changed in place.
+        List of messages; one is appended for each error found.
 
     Returns
     -------
     dict
-        ``stage.parameter`` to a list of values, in the study's order.
+        Lists of values by ``stage.parameter``, in the order of the study.
     """
     axes: dict[str, list[Any]] = {}
     for axis, values in sweep.axes.items():
@@ -77,10 +77,10 @@ def checked_axes(
         if stage not in signatures:
             continue
         if is_secret(parameter):
-            problems.append(f"sweep.axes: {axis} is the name of a secret, which no folder can be called by. Take it out.")
+            problems.append(f"sweep.axes: {axis} has the name of a secret, which must not appear in a folder's name. Remove it.")
             continue
         if parameter == "out":
-            problems.append(f"sweep.axes: {axis} is decided by the point's name. Leave it out.")
+            problems.append(f"sweep.axes: {axis} follows from the point's name. Remove it.")
             continue
         if parameter in given.get(stage, {}):
             problems.append(f"sweep.axes: {axis} is swept and given a value too (with: or --set). Remove one of the two.")
@@ -95,7 +95,7 @@ def checked_axes(
                     found.append(f"{axis}: {problem}")
             problems += [f"sweep: {problem}" for problem in found]
             if found:
-                break  # the other values of an unknown parameter would say the same
+                break  # the other values of an unknown parameter would give the same message
             if checked[parameter] in axes[axis]:
                 problems.append(f"sweep.axes: {axis} holds {checked[parameter]!r} twice. Remove one.")
             axes[axis].append(checked[parameter])
@@ -103,30 +103,30 @@ def checked_axes(
     for values in axes.values():
         size *= max(1, len(values))
     if size > LARGEST:
-        problems.append(f"sweep.axes: {size:,} points, expected at most {LARGEST:,}. Take values out, or make several studies.")
+        problems.append(f"sweep.axes: {size:,} points, expected at most {LARGEST:,}. Remove values, or split the study.")
     return axes
 
 
 def fan_out(
     stages: Sequence[PlannedStage], axes: Mapping[str, Sequence[Any]], run: str
 ) -> tuple[tuple[PlannedStage, ...], tuple[Point, ...]]:
-    """The stages with every swept one repeated for each combination of the axes that reach it.
+    """Repeat every swept stage for each combination of the axes that affect it.
 
     Parameters
     ----------
     stages
-        Each once, in an order in which each comes after those it waits for.
+        Stages in topological order, each once.
     axes
-        From :func:`checked_axes`.
+        Values by axis, as returned by :func:`checked_axes`.
     run
-        The run's name, by which folders in parameters begin.
+        Name of the run, which is part of the folders in parameters.
 
     Returns
     -------
     stages : tuple of PlannedStage
-        In an order that can be run.
+        Stages in topological order.
     points : tuple of Point
-        One a combination of all axes, the last axis changing fastest.
+        One point for each combination of all axes; the last axis changes fastest.
     """
     reach: dict[str, list[str]] = {}
     for stage in stages:
@@ -135,7 +135,7 @@ def fan_out(
         reach[stage.name] = [axis for axis in axes if axis in reaching]
 
     def folder(stage: str, values: Mapping[str, Any]) -> str:
-        """Where a stage lies at a point, relative to the run folder."""
+        """Folder of a stage at a point, relative to the run folder."""
         own = {axis: values[axis] for axis in reach[stage]}
         return f"{SWEEP}/{point_name(own, list(axes))}/{stage}" if own else stage
 
@@ -172,25 +172,31 @@ def _grid(axes: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
 
 
 def axis_labels(axes: Sequence[str]) -> dict[str, str]:
-    """Each axis by its parameter's name alone, or, where two stages share it, by both names."""
+    """Short labels of the axes: the parameter's name, or ``stage.parameter`` if two stages share the name."""
     short = [axis.partition(".")[2] for axis in axes]
     return {axis: name if short.count(name) == 1 else axis for axis, name in zip(axes, short, strict=True)}
 
 
 def point_name(values: Mapping[str, Any], axes: Sequence[str]) -> str:
-    """A folder's name for a combination of values.
+    """Folder name for a combination of values.
 
     Parameters
     ----------
     values
-        ``stage.parameter`` to value.
+        Values by ``stage.parameter``.
     axes
-        All axes of the sweep, which decides how they are called.
+        All axes of the sweep, which determine the labels.
 
     Returns
     -------
     str
-        Such as ``dropout=0.1,seeds=0+1``; with the beginning of a hash where a value had to be changed or cut.
+        Name of the folder; it ends with part of a hash if a value had to be changed or cut.
+
+    Examples
+    --------
+    >>> values = {"pretrain.dropout": 0.1, "finetune.seeds": [0, 1]}
+    >>> point_name(values, list(values))
+    'dropout=0.1,seeds=0+1'
     """
     labels = axis_labels(axes)
     parts = {axis: _texts(value) for axis, value in values.items()}
@@ -202,7 +208,7 @@ def point_name(values: Mapping[str, Any], axes: Sequence[str]) -> str:
 
 
 def show_value(value: Any) -> str:
-    """A parameter's value as a person writes it; a list with ``+`` between its values."""
+    """A parameter's value as text; the values of a list are joined with ``+``."""
     return "+".join(_texts(value))
 
 

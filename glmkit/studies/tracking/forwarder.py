@@ -1,12 +1,12 @@
-"""``metrics.jsonl`` into MLflow, beside the training and never in its way.
+"""Forwarding of ``metrics.jsonl`` to MLflow in a thread, independent of the training.
 
-The training appends lines to a file; a thread follows that file and sends what is new about once a second. What was sent is
-known by the byte offset, kept next to the file, so nothing is held in memory however long the store is away: a store that is
-locked or unreachable only lets the offset lag. A stage that resumes re-logs the steps since its checkpoint; one value a step
-is kept, so a step at or below the last one sent of a metric is passed over.
+The training appends lines to a file. A thread follows this file and sends new lines about once a second. The byte offset of the
+sent part is kept in a file, so that memory use does not grow while the store is unavailable. A locked or unreachable store only
+delays the offset. A resumed stage logs the steps since its checkpoint again. MLflow keeps one value per step, so that steps up to
+the last sent step of a metric are skipped.
 
-A new MLflow run first holds back the lines that an earlier attempt left: they are the history of this run only if the
-stage goes on from them, which is known when it logs its first line (a stage that starts over sets the old file aside).
+A new MLflow run does not send the lines of an earlier attempt at first. They belong to its history only if the stage resumes,
+which is known after its first logged line; a stage that starts over renames the old file.
 """
 
 import threading
@@ -21,24 +21,24 @@ from glmkit.studies.tracking import store
 from glmkit.studies.tracking.runs import safe_name
 
 _CHUNK = 1 << 20  # bytes read at a time
-_BATCH = 1000  # metrics MLflow takes in one call
-_SAVE_EVERY = 5.0  # seconds between two notes of the offset; MLflow itself drops the exact repeats a kill can cause
+_BATCH = 1000  # maximum number of metrics in one call of MLflow
+_SAVE_EVERY = 5.0  # seconds between two writes of the offset; after a kill, MLflow drops the exact repeats
 STATE = ".forwarded.json"
 
 
 class Forwarder:
-    """Follow a stage's ``metrics.jsonl`` into an MLflow run, from ``with`` to the end of its block.
+    """Context manager that forwards the ``metrics.jsonl`` of a stage to an MLflow run.
 
     Parameters
     ----------
     stage_folder
-        The folder that holds (or will hold) ``metrics.jsonl``.
+        Folder of the stage, in which ``metrics.jsonl`` may not exist yet.
     mlflow_run_id
-        The run that takes the metrics; "" forwards nothing.
+        Id of the MLflow run; "" forwards nothing.
     interval
-        Seconds between two looks at the file.
+        Seconds between two polls of the file.
     patience
-        Seconds that a locked database is waited for at the end.
+        Longest wait for a locked database at the end, in seconds.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Forwarder:
         self.stop()
 
     def start(self) -> None:
-        """Begin to follow the file, from where an earlier forwarder of the same run stopped."""
+        """Start the thread, at the offset where an earlier forwarder of the same run stopped."""
         if not self.run_id:
             return
         state = read_json(self._state_path) if self._state_path.exists() else {}
@@ -77,7 +77,7 @@ class Forwarder:
         self._thread.start()
 
     def stop(self) -> None:
-        """Send what is left and end; a database locked by another process is waited for, up to `patience` seconds."""
+        """Send the remaining lines and end the thread; wait up to `patience` seconds for a locked database."""
         if self._thread is None:
             return
         self._stop.set()
@@ -88,7 +88,7 @@ class Forwarder:
         while not self._forward() and store.is_locked(self._error or OSError()) and time.monotonic() < deadline:
             time.sleep(0.5)
         if self._error is not None:
-            late = f"MLflow did not take the last metrics in time. They are in {self.path}, from byte {self._offset:,} on."
+            late = f"MLflow did not accept the last metrics in time. They are in {self.path}, from byte {self._offset:,} on."
             store.warn_once(late, about=str(self.path))
         self._save()
 
@@ -98,7 +98,7 @@ class Forwarder:
             pause = self.interval if self._forward() else min(2 * pause, 10.0)
 
     def _forward(self) -> bool:
-        """Send everything new; False if the store did not take it (said once)."""
+        """Send all new lines; False if the store is unavailable, with one warning."""
         try:
             while self._send_chunk():
                 if time.monotonic() - self._saved_at > _SAVE_EVERY:
@@ -106,8 +106,8 @@ class Forwarder:
         except store.store_errors() as error:
             self._error = error
             store.warn_once(
-                f"MLflow does not take metrics just now ({store.in_short(error)}). Training goes on; "
-                f"{self.path} is complete and is sent as soon as MLflow answers.",
+                f"MLflow does not accept metrics at present ({store.in_short(error)}). Training continues; "
+                f"{self.path} is complete and is sent as soon as MLflow is available.",
                 about=store.in_short(error),
             )
             return False
@@ -115,7 +115,7 @@ class Forwarder:
         return True
 
     def _send_chunk(self) -> bool:
-        """Send the next piece of the file; False if there is none."""
+        """Send the next part of the file; False if there are no new lines."""
         lines, offset = self._read()
         if not lines:
             return False
@@ -140,13 +140,13 @@ class Forwarder:
             client.log_batch(self.run_id, metrics=metrics[first : first + _BATCH])
 
     def _read(self) -> tuple[list[bytes], int]:
-        """Whole lines after the offset, about 1 MB of them, and the offset after them."""
+        """Complete lines after the offset, about 1 MB, and the offset after them."""
         found = self._stat()
         if found is None or found == self._held:
             return [], self._offset
         self._held = None
         inode, size = found
-        if inode != self._inode or size < self._offset:  # another file under this name: the stage started over
+        if inode != self._inode or size < self._offset:  # a new file with this name: the stage started over
             self._inode, self._offset = inode, 0
         with open(self.path, "rb") as file:
             file.seek(self._offset)

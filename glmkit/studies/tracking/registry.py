@@ -1,7 +1,7 @@
-"""MLflow's model registry: every finished run of a study with a bar gives a version, and one that passes is the champion.
+"""MLflow's model registry: finished runs of a study with an acceptance criterion are registered as model versions.
 
-The weights are copied into MLflow's artifacts, because the run folder belongs to the next run. The same weights are never
-registered twice. ``models:/STUDY@champion`` is what others load.
+A version that meets the criterion gets the alias ``champion`` and is loaded as ``models:/STUDY@champion``. The weights are copied
+into MLflow's artifacts, because the next run overwrites the run folder. The same weights are registered only once.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from glmkit.errors import BadInput
 from glmkit.files import inside, sha256
 from glmkit.studies.files import record
 from glmkit.studies.files.csv_format import show_number
-from glmkit.studies.study.acceptance import Bar
+from glmkit.studies.study.acceptance import Acceptance
 from glmkit.studies.tracking.runs import safe_name
 from glmkit.studies.tracking.store import attempt
 
@@ -23,44 +23,44 @@ if TYPE_CHECKING:
 CHAMPION, CANDIDATE = "champion", "candidate"
 
 
-def promote(study: str, run_folder: Path, bar: Bar) -> str:
-    """Register the model of a finished run, give it the alias that it earned, and say so in a sentence.
+def promote(study: str, run_folder: Path, acceptance: Acceptance) -> str:
+    """Register the model of a finished run and set its alias.
 
     Parameters
     ----------
     study
-        Under whose name models are registered.
+        Name of the study, which names the registered model.
     run_folder
-        Of the run.
-    bar
-        The study's.
+        Folder of the finished run.
+    acceptance
+        Acceptance criterion of the study.
 
     Returns
     -------
     str
-        What came of it; also where the store could not be used, which ends no run.
+        Message with the metric's value, the version and the alias. If the store is unavailable, the message reports it.
 
     Raises
     ------
     BadInput
-        The number or the model that the study names is not there.
+        The metric or the model named by the study does not exist.
     """
-    value = bar.value(run_folder)
-    folder = inside(run_folder, bar.model)
+    value = acceptance.value(run_folder)
+    folder = inside(run_folder, acceptance.model)
     if not folder.is_dir() or not any(folder.iterdir()):
-        raise BadInput(f"bar.model: {folder} holds no model. Name the folder that the stage writes.")
-    passed = bar.passed(value)
-    says = f"bar: {bar}: {'passed' if passed else 'not reached'} with {show_number(value)}"
+        raise BadInput(f"acceptance.model: {folder} contains no model. Give the folder that the stage writes.")
+    passed = acceptance.passed(value)
+    verdict = f"acceptance: {acceptance}: {'passed' if passed else 'not reached'} with {show_number(value)}"
     run_id = str(record.read(run_folder).get("mlflow_run") or "")
     if not run_id:
-        return f"{says}; nothing was registered, for the run is not tracked."
-    tags = {"glmkit.bar": str(bar), "glmkit.value": repr(value), "glmkit.run": run_folder.name}
+        return f"{verdict}; nothing was registered, because the run is not tracked."
+    tags = {"glmkit.acceptance": str(acceptance), "glmkit.value": repr(value), "glmkit.run": run_folder.name}
     registered = attempt("register the model", lambda client: _register(client, safe_name(study), run_id, folder, tags, passed))
     if registered is None:
-        return f"{says}; nothing was registered."
+        return f"{verdict}; nothing was registered."
     version, alias = registered
     record.update(run_folder, registered={"name": safe_name(study), "version": version, "alias": alias, "value": value})
-    return f"{says}; {bar.model} is version {version} of {safe_name(study)}, {alias}."
+    return f"{verdict}; {acceptance.model} is version {version} of {safe_name(study)}, {alias}."
 
 
 def _register(
@@ -69,7 +69,7 @@ def _register(
     digest = folder_hash(folder)
     version = _same(client, name, digest)
     if version is None:
-        place = f"models/{digest[:12]}"  # a run that is gone on with may give another model; this one stays
+        place = f"models/{digest[:12]}"  # a resumed run may produce another model; both are kept
         client.log_artifacts(run_id, str(folder), place)
         source = f"{client.get_run(run_id).info.artifact_uri}/{place}"
         version = client.create_model_version(name, source, run_id, tags={**tags, "sha256": digest})
@@ -84,7 +84,7 @@ def _register(
 
 
 def _same(client: "MlflowClient", name: str, digest: str) -> "ModelVersion | None":
-    """The version with the same weights; the registered model is made if it is new."""
+    """The version with the same weights, or None; the registered model is created if it does not exist."""
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name, tags={"glmkit": "study"})
     for version in client.search_model_versions(f"name = '{name}'", max_results=1000):
@@ -94,6 +94,6 @@ def _same(client: "MlflowClient", name: str, digest: str) -> "ModelVersion | Non
 
 
 def folder_hash(folder: Path) -> str:
-    """SHA-256 over the names and contents of a folder's files, but for hidden ones."""
+    """SHA-256 over the names and contents of a folder's files, hidden files excluded."""
     files = sorted(path for path in folder.rglob("[!.]*") if path.is_file())
     return hashlib.sha256("".join(f"{path.relative_to(folder)}\0{sha256(path)}\n" for path in files).encode()).hexdigest()

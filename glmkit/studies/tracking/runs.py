@@ -1,10 +1,10 @@
-"""MLflow, kept at arm's length: one parent run a study run, one child a stage.
+"""MLflow runs: one parent run for each run of a study, with one child run for each stage.
 
-The store is sqlite below ``runs/`` unless ``MLFLOW_TRACKING_URI`` names another. Artifacts go to a folder that is named, never
-to the current one. Everything goes through ``MlflowClient`` with run ids passed about; there is no "active run".
+The store is an SQLite database below ``runs/`` unless ``MLFLOW_TRACKING_URI`` gives another. Artifacts are written to an explicit
+folder, not to the current one. All calls use ``MlflowClient`` with explicit run ids; no "active run" is used.
 
-Tracking is an observer: it must never end a training. Where the store cannot be used, a run id is the empty string, which
-every function here takes for "not tracked". ``run.json`` and ``metrics.jsonl`` hold the truth in any case.
+A tracking error must not end a training. If the store is unavailable, the run id is the empty string, which all functions here
+treat as "not tracked". ``run.json`` and ``metrics.jsonl`` are complete in any case.
 """
 
 import subprocess
@@ -22,16 +22,16 @@ from glmkit.studies.tracking.store import artifacts_folder, attempt, store_uri
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-_LONGEST = 500  # characters of a parameter's or a tag's value
+_LONGEST = 500  # maximum length of the value of a parameter or tag
 
 
 def prepare_store() -> str:
-    """Set the store up if it is new, once however many processes ask together, and return its address.
+    """Set up a new store and return its address; concurrent processes set it up only once.
 
     Returns
     -------
     str
-        The tracking URI; the empty string if the store cannot be used, which has then been said.
+        Tracking URI; the empty string, after a warning, if the store is unavailable.
     """
     uri = store_uri()
     return (
@@ -40,12 +40,12 @@ def prepare_store() -> str:
 
 
 def open_parent(study_name: str, folder: str | Path, tags: dict[str, Any] | None = None) -> str:
-    """Open the run that stands for one run of a study and return its id ("" if not tracked)."""
+    """Open the parent run of one run of a study and return its id ("" if not tracked)."""
     return _open(study_name, study_name, {"glmkit.folder": _relative(folder)} | (tags or {}), {})
 
 
 def open_child(parent_id: str, stage: str, parameters: dict[str, Any], point: dict[str, Any] | None = None) -> str:
-    """Open the run of one stage below `parent_id` and return its id ("" if not tracked); a sweep's values become tags."""
+    """Open the child run of a stage and return its id ("" if not tracked); the values of a sweep's `point` become tags."""
     if not parent_id:
         return ""
     parent = attempt("find the study's run", lambda client: client.get_run(parent_id))
@@ -59,22 +59,22 @@ def open_child(parent_id: str, stage: str, parameters: dict[str, Any], point: di
 
 
 def open_alone(study_name: str, stage: str, parameters: dict[str, Any]) -> str:
-    """Open a run of its own for a stage that no study run started, and return its id ("" if not tracked)."""
+    """Open a run without a parent, for a stage run outside a study, and return its id ("" if not tracked)."""
     return _open(study_name, stage, {"glmkit.stage": stage, "glmkit.alone": "true"}, parameters)
 
 
 def close_run(run_id: str, status: str, artifacts_folder: str | Path | None = None) -> None:
-    """End a run: its data, its artifacts if a stage folder is given, and its status.
+    """End a run: store its data hashes and artifacts, and set its status.
 
     Parameters
     ----------
     run_id
-        As the ``open_`` functions returned it; "" does nothing.
+        Id of the run, as returned by an ``open_`` function; "" does nothing.
     status
         ``FINISHED``, ``FAILED`` or ``KILLED``.
     artifacts_folder
-        A stage's folder: the executed notebook, ``run.json``, figures and tables are copied, data hashes become tags and
-        inputs.
+        Folder of the stage. Its executed notebook, ``run.json``, figures and tables are copied. Data hashes become tags and
+        inputs. None stores no artifacts.
     """
     if not run_id:
         return
@@ -87,10 +87,10 @@ def close_run(run_id: str, status: str, artifacts_folder: str | Path | None = No
 
 
 def mark_killed(run_id: str) -> None:
-    """Mark a run that died without a word KILLED, with those of its children that still claim to be running."""
+    """Set the status of a run that ended abnormally to KILLED, and that of its children marked as running."""
 
     def mark(client: "MlflowClient") -> bool:
-        """Mark the children that still run, then the run itself."""
+        """Mark the children with status RUNNING, then the run itself."""
         run = client.get_run(run_id)
         below = f"tags.`mlflow.parentRunId` = '{run_id}' and attributes.status = 'RUNNING'"
         for child in client.search_runs([run.info.experiment_id], below, max_results=1000):
@@ -100,11 +100,11 @@ def mark_killed(run_id: str) -> None:
         return True
 
     if run_id:
-        attempt("mark the dead run KILLED", mark)
+        attempt("mark the run KILLED", mark)
 
 
 def tag_run(run_id: str, tags: dict[str, Any]) -> None:
-    """Set tags of a run, ended or not; "" does nothing."""
+    """Set tags of a run, which may have ended; "" does nothing."""
     if not run_id:
         return
     from mlflow.entities import RunTag
@@ -124,7 +124,7 @@ def _open(study: str | None, name: str, tags: dict[str, Any], parameters: dict[s
 
 
 def _experiment(client: "MlflowClient", name: str) -> str:
-    """The id of the experiment `name`, made with an explicit artifact folder if it is new."""
+    """Id of the experiment `name`, which is created with an explicit artifact folder if it does not exist."""
     from mlflow.exceptions import MlflowException
 
     found = client.get_experiment_by_name(name)
@@ -174,7 +174,7 @@ def _log_files(client: "MlflowClient", run_id: str, folder: Path) -> bool:
 
 
 def _texts(values: dict[str, Any]) -> dict[str, str]:
-    """Names and values as MLflow takes them: secrets hidden, long values cut with their length said."""
+    """Names and values in the form required by MLflow: secrets are hidden; long values are cut, and their length is given."""
     shown: dict[str, str] = {}
     for name, value in redact(values).items():
         text = str(value)
@@ -183,7 +183,7 @@ def _texts(values: dict[str, Any]) -> dict[str, str]:
 
 
 def safe_name(name: str) -> str:
-    """`name` with the characters that MLflow refuses in keys replaced by ``_``."""
+    """Replace characters that MLflow does not allow in keys by ``_``, and cut the name to 250 characters."""
     return "".join(letter if (letter.isalnum() and letter.isascii()) or letter in "_-. " else "_" for letter in name)[:250]
 
 
@@ -196,7 +196,7 @@ def _common_tags() -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def git_commit() -> dict[str, Any] | None:
-    """The workspace's git commit and whether tracked files differ from it; None outside a repository."""
+    """Git commit of the workspace, and whether tracked files differ from it; None outside a repository."""
     try:
         head, changed = (
             subprocess.run(["git", "-C", str(workspace()), *words], capture_output=True, text=True, timeout=10, check=True).stdout

@@ -1,7 +1,8 @@
-"""The MLflow store: where it is, setting it up once, and asking something of it without ever ending a training.
+"""The MLflow store: its address, its setup, and calls whose failure does not end a training.
 
-A fresh database is set up once, under a lock of ours, because processes that start together on one trip over each other's
-migrations: a lock file beside sqlite, an advisory lock inside PostgreSQL, which processes of other machines see too. A database that is merely locked is waited for; one that is corrupt or out of reach is said once, in one sentence.
+A new database is set up under a lock, because the migrations of processes that start at the same time would interfere. The lock
+is a file beside an SQLite database, or an advisory lock in PostgreSQL, which also covers other machines. Calls wait for a locked
+database. A corrupt or unreachable database gives one warning.
 """
 
 import importlib.util
@@ -23,16 +24,16 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 logger = logging.getLogger("glmkit.tracking")
-PATIENCE = 90.0  # seconds that a locked database is waited for
-_ADVISORY = 0x676C6D6B  # "glmk": the number of our lock in a PostgreSQL database
-_said: set[str] = set()
+PATIENCE = 90.0  # longest wait for a locked database in seconds
+_ADVISORY = 0x676C6D6B  # "glmk": number of glmkit's advisory lock in a PostgreSQL database
+_warned: set[str] = set()
 T = TypeVar("T")
 
 
 def store_uri() -> str:
-    """Where runs are recorded: ``MLFLOW_TRACKING_URI``, else ``runs/mlflow.db`` in the workspace.
+    """Address of the tracking store: ``MLFLOW_TRACKING_URI``, else ``runs/mlflow.db`` in the workspace.
 
-    A plain ``postgresql://`` is spoken through psycopg 3 where that is what is installed (the extra ``postgres``).
+    A plain ``postgresql://`` uses psycopg 3 (the extra ``postgres``) unless psycopg2 is installed.
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace() / 'runs' / 'mlflow.db'}"
     scheme, separator, rest = uri.partition("://")
@@ -43,7 +44,7 @@ def store_uri() -> str:
 
 
 def attempt(what: str, action: Callable[["MlflowClient"], T], patience: float = PATIENCE) -> T | None:
-    """`action(client)`, or None after saying once why not; a locked database is waited for, up to `patience` seconds."""
+    """Return `action(client)`, or None after a warning; wait up to `patience` seconds for a locked database."""
     deadline = time.monotonic() + patience
     pause = 0.1
     while True:
@@ -52,7 +53,7 @@ def attempt(what: str, action: Callable[["MlflowClient"], T], patience: float = 
         except store_errors() as error:
             if not is_locked(error) or time.monotonic() + pause > deadline:
                 warn_once(
-                    f"MLflow could not {what} ({in_short(error)}). The run goes on; run.json and metrics.jsonl are complete.",
+                    f"MLflow could not {what} ({in_short(error)}). The run continues; run.json and metrics.jsonl are complete.",
                     about=what if is_locked(error) else in_short(error),
                 )
                 return None
@@ -61,7 +62,7 @@ def attempt(what: str, action: Callable[["MlflowClient"], T], patience: float = 
 
 
 def store_errors() -> tuple[type[Exception], ...]:
-    """What a tracking store raises when it cannot be used."""
+    """Exceptions raised by an unavailable tracking store."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -69,25 +70,25 @@ def store_errors() -> tuple[type[Exception], ...]:
 
 
 def is_locked(error: Exception) -> bool:
-    """Whether `error` says that another process holds the database, which passes."""
+    """Whether `error` reports that another process has locked the database, which is temporary."""
     return "database is locked" in str(error)
 
 
 def in_short(error: Exception) -> str:
-    """The first line of an error, without what MLflow and SQLAlchemy wrap around it."""
+    """First line of an error message, without the details added by MLflow and SQLAlchemy, secrets hidden."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return str(redact(lines[0][:300]))
 
 
 def warn_once(message: str, about: str) -> None:
-    """Log `message` unless this process has said something `about` the same thing already."""
-    if about not in _said:
-        _said.add(about)
+    """Log `message` unless this process has already logged a message with the same `about`."""
+    if about not in _warned:
+        _warned.add(about)
         logger.warning(message)
 
 
 def client() -> "MlflowClient":
-    """The client of :func:`store_uri`, with the store behind it set up."""
+    """Client of the store at :func:`store_uri`, which is set up if it is new."""
     return _client(store_uri())
 
 
@@ -104,14 +105,14 @@ def _client(uri: str) -> "MlflowClient":
 
 
 def _import_mlflow() -> None:
-    """Import MLflow without telemetry and chatter; the one place where that is decided.
+    """Import MLflow without telemetry and with less logging. These settings are made only here.
 
-    Its database logger is silenced altogether because each error it logs is also raised, and reaches the reader as one
-    sentence of ours instead of a traceback.
+    Its database logger is silenced, because each error that it logs is also raised. The user then gets one short warning
+    instead of a traceback.
     """
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # its default waits minutes for a server that is gone
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # the default retries an absent server for minutes
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     import mlflow  # noqa: F401
 
@@ -120,12 +121,12 @@ def _import_mlflow() -> None:
 
 
 def sqlite_file(uri: str) -> Path | None:
-    """The database file that `uri` names, None if it is a server."""
+    """Path of the database file given by `uri`; None if `uri` is that of a server."""
     return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
 
 
 def _set_up(uri: str, database: Path) -> None:
-    """Create the tables of a new database under a lock of ours; refuse a corrupt one at once rather than after retries."""
+    """Create the tables of a new database under a lock; a corrupt database raises an error at once, without retries."""
     with record.locked(database.with_name(".mlflow.lock")):
         if _has_tables(database):
             return
@@ -136,12 +137,12 @@ def _set_up(uri: str, database: Path) -> None:
 
 
 def _set_up_server(uri: str) -> None:
-    """Create the tables of a new PostgreSQL database under its own advisory lock, which a process that dies sets free.
+    """Create the tables of a new PostgreSQL database under an advisory lock, which is released if the process ends.
 
     Raises
     ------
     ModuleNotFoundError
-        There is no driver for it; the message says what to install.
+        No driver is installed; the message names the package.
     """
     import sqlalchemy
 
@@ -170,7 +171,7 @@ def _has_tables(database: Path) -> bool:
 
 
 def artifacts_folder() -> Path | None:
-    """The folder for artifacts that is named when an experiment is made: beside a database of ours; None where a server decides."""
+    """Artifact folder of a new experiment, beside glmkit's database; None if a server chooses the folder."""
     uri = store_uri()
     if database := sqlite_file(uri):
         return artifacts_beside(database)
@@ -178,7 +179,7 @@ def artifacts_folder() -> Path | None:
 
 
 def artifacts_beside(database: Path) -> Path:
-    """The folder for artifacts of runs in `database`, made private."""
+    """Artifact folder of the runs in `database`; it is created with access for the user only."""
     folder = database.resolve().with_name("mlartifacts")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder

@@ -1,7 +1,7 @@
-"""What the machine was doing while a stage ran, as MLflow's system metrics: processor, memory, GPUs.
+"""Load of the machine during a stage, as MLflow's system metrics: processor, memory, GPUs.
 
-A thread looks every ten seconds and sends what it saw under the names that MLflow's interface draws (``system/…``). These numbers
-are a convenience: they are kept nowhere else, and what the store does not take at once is dropped.
+A thread samples the values every ten seconds and sends them under the names used by MLflow's interface (``system/…``). They are not
+stored elsewhere, and values that the store does not accept at once are dropped.
 """
 
 import contextlib
@@ -17,19 +17,19 @@ from glmkit.studies.kernels import gpus
 from glmkit.studies.tracking import store
 
 INTERVAL = 10.0  # seconds
-_FIRST = 2.0  # seconds until the first look: short stages have one too
+_FIRST = 2.0  # seconds until the first sample, so that short stages have one
 _GPU = ("--query-gpu=index,memory.used,utilization.gpu", "--format=csv,noheader,nounits")
 
 
 class SystemMetrics:
-    """Send system metrics to an MLflow run, from ``with`` to the end of its block.
+    """Context manager that sends system metrics to an MLflow run.
 
     Parameters
     ----------
     run_id
-        The run that takes them; "" sends none.
+        Id of the MLflow run; "" sends none.
     interval
-        Seconds between two looks.
+        Seconds between two samples.
     """
 
     def __init__(self, run_id: str, interval: float = INTERVAL) -> None:
@@ -38,7 +38,7 @@ class SystemMetrics:
 
     def __enter__(self) -> "SystemMetrics":
         if self.run_id:
-            psutil.cpu_percent()  # the first answer is since the call before
+            psutil.cpu_percent()  # each call measures the load since the previous call
             threading.Thread(target=self._follow, name="glmkit-system", daemon=True).start()
         return self
 
@@ -62,7 +62,7 @@ class SystemMetrics:
 
 
 def sample() -> dict[str, float]:
-    """Load and memory of the machine, memory of this process and all that it started, and of the GPUs; percent and MB."""
+    """Sample processor load, memory of the machine, of this process and its descendants, and of the GPUs; percent and MB."""
     memory = psutil.virtual_memory()
     values = {
         "cpu_utilization_percentage": psutil.cpu_percent(),
@@ -70,8 +70,8 @@ def sample() -> dict[str, float]:
         "system_memory_usage_megabytes": memory.used / 1e6,
         "stage_memory_usage_megabytes": _own_memory() / 1e6,
     }
-    said = gpus.ask(*_GPU) if shutil.which("nvidia-smi") else ""
-    for index, used, load in re.findall(r"^(\d+), (\d+), (\d+)", said, re.MULTILINE):
+    output = gpus.nvidia_smi(*_GPU) if shutil.which("nvidia-smi") else ""
+    for index, used, load in re.findall(r"^(\d+), (\d+), (\d+)", output, re.MULTILINE):
         values |= {
             f"gpu_{index}_memory_usage_megabytes": int(used) * 1.048576,
             f"gpu_{index}_utilization_percentage": float(load),

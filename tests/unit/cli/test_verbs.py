@@ -41,6 +41,23 @@ def test_an_amount_is_a_finite_number_above_zero(text: str, capsys: pytest.Captu
     assert f"expected a number above 0, got {text!r}" in capsys.readouterr().err
 
 
+def test_an_unexpected_error_is_reported_as_internal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glmkit.studies.report.status.print_status", lambda run: [][1])
+    assert main(["status"]) == 1
+    message = "glmkit: internal error: IndexError: list index out of range. Please report it; --debug shows the traceback.\n"
+    assert capsys.readouterr().err == message
+    with pytest.raises(IndexError):
+        main(["status", "--debug"])
+
+
+def test_the_help_lists_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert (
+        "exit codes: 0 ok, 1 internal error, 2 bad input, 3 network, 5 resources, 130/143 interrupted" in capsys.readouterr().out
+    )
+
+
 def test_arguments_are_numbers() -> None:
     assert (positive("12"), above_zero("0.5")) == (12, 0.5)
 

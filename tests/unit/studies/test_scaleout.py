@@ -129,10 +129,10 @@ def test_what_the_cluster_did_is_written_into_the_stages_records(plan: Plan) -> 
     log.write_text(LOG)
     for name in ("first", "second"):
         (plan.folder / name).mkdir()
-    cluster_jobs.tell_failures(plan, "2026-11-02T10:00:00")
+    cluster_jobs.record_failures(plan, "2026-11-02T10:00:00")
     first, second = record.read(plan.folder / "first"), record.read(plan.folder / "second")
     assert (first["status"], first["exit_code"]) == ("FAILED", ResourceError.exit_code)
-    assert first["error"] == "Job 41 ended as OUT_OF_MEMORY before the stage began. Raise resources.memory of the stage."
+    assert first["error"] == "Job 41 ended as OUT_OF_MEMORY before the stage started. Raise resources.memory of the stage."
     assert second["error"] == "The job was not accepted: sbatch: error: invalid partition specified: nowhere"
 
 
@@ -142,7 +142,7 @@ def test_what_a_stage_has_said_itself_stands(plan: Plan) -> None:
     log.write_text(LOG.replace("OUT_OF_MEMORY", "FAILED"))
     (plan.folder / "second").mkdir()
     record.update(plan.folder / "first", status="FAILED", error="BadInput: line 3", started="2026-11-02T10:00:30")
-    cluster_jobs.tell_failures(plan, "2026-11-02T10:00:00")
+    cluster_jobs.record_failures(plan, "2026-11-02T10:00:00")
     assert record.read(plan.folder / "first")["error"] == "BadInput: line 3"
 
 

@@ -94,7 +94,7 @@ def test_two_runs_side_by_side(untracked: Path, capsys: pytest.CaptureFixture[st
     heads, given, numbers = capsys.readouterr().out.split("\n\n")
     assert heads.splitlines()[-1].split() == ["computing", "1", "min", "05", "s", "1", "min", "05", "s"]
     assert [line.split() for line in given.splitlines()] == [
-        ["what", "went", "in", "one", "two"],
+        ["setting", "one", "two"],
         ["evaluate.dropout", "0.0", "0.3"],
         ["version", "of", "torch", "2.13", "2.14"],
     ]
@@ -102,8 +102,8 @@ def test_two_runs_side_by_side(untracked: Path, capsys: pytest.CaptureFixture[st
     assert lines[1] == "evaluate/scores model, auroc value 0.910 (0.880 to 0.930) 0.935 (0.900 to 0.950) +0.025"
     assert lines[2] == "evaluate/scores model, auroc items 120 120 0"
     assert "evaluate/scores k-mers, auroc value – 0.800 (0.700 to 0.900)" in lines
-    assert lines[-1].startswith("Intervals are those of each run's own number")
-    assert "What went in is the same" in compare(runs / "one", "one")
+    assert lines[-1].startswith("The intervals are those of each run's own value")
+    assert "The settings are the same" in compare(runs / "one", "one")
 
 
 def test_an_unknown_run_is_named(untracked: Path) -> None:

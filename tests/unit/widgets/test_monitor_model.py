@@ -73,9 +73,9 @@ def test_a_trait_refuses_after_construction_too():
 @pytest.mark.parametrize(
     ("step", "metrics", "words"),
     [
-        (-1, {"loss": 1.0}, "expected step to be a whole number from 0 on, got -1"),
-        (2.0, {"loss": 1.0}, "whole number from 0 on, got 2.0 \\(float\\)"),
-        (True, {"loss": 1.0}, "whole number from 0 on, got True"),
+        (-1, {"loss": 1.0}, "expected step to be a whole number of 0 or more, got -1"),
+        (2.0, {"loss": 1.0}, "whole number of 0 or more, got 2.0 \\(float\\)"),
+        (True, {"loss": 1.0}, "whole number of 0 or more, got True"),
         (3, {"loss": "0.5"}, "log at step 3: expected loss to be one number, got '0.5' \\(str\\)"),
         (3, {"loss": np.zeros(2)}, "log at step 3: expected loss to be one number, got array"),
         (3, {"gradient_norm": None}, "expected gradient_norm to be one number, got None"),

@@ -1,4 +1,4 @@
-"""A live view of a training loop, with a button that stops it at its next checkpoint."""
+"""A live view of a training loop, with a button that stops the loop at its next checkpoint."""
 
 from glmkit_widgets.training_monitor.model import TrainingMonitor
 

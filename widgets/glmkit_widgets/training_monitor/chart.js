@@ -1,14 +1,14 @@
-// The chart: SVG elements made once, then told their new geometry. Knows nothing of the widget's model.
+// The chart: SVG elements that are created once and then updated. Independent of the widget's model.
 
 import { linearScale, linePath, nearest, rangePath, readTable, thin, ticks, visibleRange } from "./geometry.js";
 import { formatStep, formatTick, formatValue } from "./format.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const MARGIN = { top: 10, right: 14, bottom: 24, left: 46 };
-const DOTS = 60; // validation points up to which each one is marked
-let charts = 0; // clip paths need a name of their own on the page
+const DOTS = 60; // maximum number of validation points that are marked by dots
+let charts = 0; // counter for unique names of the clip paths on a page
 
-/** Make an element with attributes and children; `svg` elements live in a namespace of their own. */
+/** Create an element with attributes and children; SVG elements get the SVG namespace. */
 export function make(name, attributes = {}, ...children) {
   const inSvg = ["svg", "g", "path", "line", "text", "circle", "rect", "clipPath", "defs"].includes(name);
   const element = inSvg ? document.createElementNS(SVG, name) : document.createElement(name);
@@ -17,7 +17,7 @@ export function make(name, attributes = {}, ...children) {
   return element;
 }
 
-/** Make a chart of `height` pixels; returns its element and `draw(train, validation, lastStep)`, where the axis ends at `lastStep` at least. */
+/** Create a chart of `height` pixels; returns its element and `draw(train, validation, lastStep)`. The axis extends at least to `lastStep`. */
 export function makeChart(height, onPoint) {
   const clip = `glmkit-monitor-clip-${++charts}`;
   const clipRect = make("rect");
@@ -72,7 +72,7 @@ export function makeChart(height, onPoint) {
     drawn = { x, plot, width, train, validation, middle };
   }
 
-  /** Show what stands at the pointer; `null` when it leaves. */
+  /** Show the values at the pointer. */
   function point(event) {
     const box = svg.getBoundingClientRect();
     const step = drawn && drawn.x.back(((event.clientX - box.left) * drawn.width) / box.width);
@@ -115,7 +115,7 @@ function axes(plot, x, y, steps, values) {
   return parts;
 }
 
-/** The mark of a loss that was not finite. */
+/** Mark of a non-finite loss. */
 function cross(x, y) {
   return make("path", { d: `M${x - 3} ${y - 3}L${x + 3} ${y + 3}M${x - 3} ${y + 3}L${x + 3} ${y - 3}` });
 }

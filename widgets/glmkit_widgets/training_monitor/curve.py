@@ -1,8 +1,8 @@
-"""A curve of any length in bounded memory, so that a million steps weigh as much as a thousand.
+"""A curve of any length in bounded memory.
 
-Points fall into buckets of equal count. When there are too many buckets, neighbours merge in pairs and the count doubles,
-so adding a point costs the same on average however long the run. What is kept are the extremes and the mean: a spike of
-one step stays visible for ever. The trade-off: after a merge a single step can no longer be told from its neighbours.
+Points are collected in buckets of equal count. When there are too many buckets, adjacent ones are merged in pairs and the count
+doubles. The average cost of adding a point is therefore constant. Each bucket keeps the extremes and the mean, so that a spike of
+one step stays visible. In exchange, single steps within a merged bucket cannot be distinguished.
 """
 
 import math
@@ -15,7 +15,7 @@ ROWS = ("step", "low", "high", "smooth", "gaps")
 
 @dataclass(slots=True)
 class _Bucket:
-    """Consecutive points: steps `first`..`last`, extremes and sum of the finite values, how many were not finite."""
+    """Consecutive points: steps `first` to `last`, extremes and sum of the finite values, number of non-finite values."""
 
     first: int
     last: int
@@ -51,14 +51,24 @@ class _Bucket:
 
 
 class Curve:
-    """Values against steps, kept in at most `capacity` buckets.
+    """Values by step, stored in at most `capacity` buckets.
 
     Parameters
     ----------
     capacity : int
-        Most buckets to keep; even.
+        Maximum number of buckets, an even number.
     smoothing : float
-        Width (standard deviation) of the smoothing window as a fraction of the curve.
+        Standard deviation of the smoothing window as a fraction of the curve's length.
+
+    Examples
+    --------
+    >>> curve = Curve(capacity=4)
+    >>> for step in range(1, 11):
+    ...     curve.add(step, 1.0 / step)
+    >>> curve.table().shape
+    (5, 3)
+    >>> curve.table()[0].tolist()
+    [4.0, 8.0, 10.0]
     """
 
     def __init__(self, capacity: int = 512, smoothing: float = 0.015) -> None:
@@ -77,9 +87,9 @@ class Curve:
         Parameters
         ----------
         step : int
-            Its step. A step at or before the last one winds the curve back first: that is what a resumed run does.
+            Step of the point. If it is at or before the last step, as in a resumed run, later points are removed first.
         value : float
-            Its value; NaN or infinite becomes a gap.
+            Value of the point; NaN and infinity become gaps.
         """
         if self._buckets and step <= self._buckets[-1].last:
             self._buckets = [bucket for bucket in self._buckets if bucket.last < step]
@@ -92,13 +102,13 @@ class Curve:
             self._stride *= 2
 
     def table(self) -> np.ndarray:
-        """Return what is drawn.
+        """Return the table from which the curve is drawn.
 
         Returns
         -------
         np.ndarray
-            float64 (5, buckets), rows as in `ROWS`: last step of the bucket, lowest, highest and smoothed value (NaN
-            where no value was finite), and how many values were not finite.
+            float64 (5, buckets), rows as in `ROWS`: last step of the bucket; lowest, highest and smoothed value (NaN if no value
+            was finite); number of non-finite values.
         """
         table = np.full((len(ROWS), len(self._buckets)), np.nan)
         means = np.full(len(self._buckets), np.nan)
@@ -112,26 +122,26 @@ class Curve:
 
 
 def smooth(values: np.ndarray, width: float) -> np.ndarray:
-    """Average each value with its neighbours under a Gaussian; centred, so that the result does not lag.
+    """Smooth values with a centred Gaussian window, so that the result does not lag.
 
     Parameters
     ----------
     values : np.ndarray
-        float (n,); NaN is left out of every average and stays NaN.
+        Values, float (n,). NaN is excluded from all averages and stays NaN.
     width : float
-        Standard deviation of the window, in values; under 0.3 nothing changes.
+        Standard deviation of the window in values; below 0.3 the values are returned unchanged.
 
     Returns
     -------
     np.ndarray
-        float (n,).
+        Smoothed values, float (n,).
     """
     if width < 0.3:
         return values.copy()
     reach = int(3 * width) + 1
     window = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
     finite = np.isfinite(values)
-    # "full" cut by hand: "same" would return the window's length where the window is the longer of the two.
+    # Cut from mode "full": mode "same" returns the length of the window if the window is longer than the values.
     total = np.convolve(np.where(finite, values, 0.0), window)[reach : reach + len(values)]
     weight = np.convolve(finite.astype(float), window)[reach : reach + len(values)]
     return np.divide(total, weight, out=np.full(len(values), np.nan), where=finite)

@@ -1,14 +1,14 @@
-// Numbers as a reader wants them. Every function takes a number, or text such as "nan", or nothing, and gives text.
+// Formatting of numbers. Each function takes a number, a text such as "nan", or a missing value, and returns text.
 
 const NOTHING = "–";
 
-/** Give `form(value)` for a finite number, text as it is, and a dash for nothing. */
+/** Return `form(value)` for a finite number, text unchanged, and a dash for a missing value. */
 function orText(value, form) {
   if (typeof value === "string") return value;
   return Number.isFinite(value) ? form(value) : NOTHING;
 }
 
-/** Four significant digits; very small and very large values by power of ten. */
+/** Four significant digits; very small and very large values in exponential notation. */
 export function formatValue(value) {
   return orText(value, (x) => {
     const size = Math.abs(x);
@@ -17,12 +17,12 @@ export function formatValue(value) {
   });
 }
 
-/** A whole number with thousands set apart. */
+/** A whole number with thousands separators. */
 export function formatStep(value) {
   return orText(value, (x) => Math.round(x).toLocaleString("en"));
 }
 
-/** A count in three digits: 950, 12.3k, 1.20M. */
+/** A count with three significant digits: 950, 12.3k, 1.20M. */
 export function formatCount(value) {
   return orText(value, (x) => {
     for (const [unit, letter] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
@@ -32,7 +32,7 @@ export function formatCount(value) {
   });
 }
 
-/** Seconds as the two largest units that matter. */
+/** A duration in seconds, shown in its two largest units. */
 export function formatDuration(value) {
   return orText(value, (x) => {
     const seconds = Math.max(0, Math.round(x));
@@ -44,7 +44,7 @@ export function formatDuration(value) {
   });
 }
 
-/** A label of an axis whose ticks are `step` apart: as many decimals as tell neighbours apart, no more. */
+/** Label of an axis with ticks `step` apart, with just enough decimals to distinguish adjacent ticks. */
 export function formatTick(value, step) {
   if (Math.abs(value) >= 1e4) return formatCount(value).replace(/\.?0+(?=[kMG]$)/, "");
   return value.toFixed(Math.max(0, Math.min(8, -Math.floor(Math.log10(step) + 1e-9))));

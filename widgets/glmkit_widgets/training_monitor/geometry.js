@@ -1,5 +1,5 @@
-// Pure geometry of the chart: numbers in, numbers and SVG path text out. No document, no widget, no state.
-// A table is an object of equally long arrays {step, low, high, smooth, gaps}, one entry a bucket of the curve.
+// Geometry of the chart as pure functions: they take numbers and return numbers and SVG path text.
+// A table is an object of arrays {step, low, high, smooth, gaps} of equal length, with one entry per bucket of the curve.
 
 const ROWS = ["step", "low", "high", "smooth", "gaps"];
 
@@ -30,18 +30,18 @@ export function ticks(low, high, count) {
   const step = [1, 2, 5, 10].find((times) => times * power >= rough * (1 - 1e-9)) * power;
   const first = Math.ceil(low / step - 1e-9);
   const last = Math.floor(high / step + 1e-9);
-  // A multiple of a step below one carries rounding noise: 3 * 0.1. As many digits as the step has are meant.
+  // Multiples of a step below one have rounding errors, such as 3 * 0.1; they are rounded to the digits of the step.
   const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   return Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * step).toFixed(Math.min(digits, 20))));
 }
 
-/** The value below which a fraction of the finite values lies; NaN if there are none. */
+/** Quantile of the finite values; NaN if there are none. */
 export function quantile(values, fraction) {
   const sorted = values.filter(Number.isFinite).sort((a, b) => a - b);
   return sorted.length ? sorted[Math.min(sorted.length - 1, Math.floor(fraction * sorted.length))] : NaN;
 }
 
-/** The values to show: everything but rare spikes of the raw curve, which would press all the rest flat. */
+/** Range of the axis: all values except rare spikes of the raw curve, which would compress the rest. */
 export function visibleRange(train, validation) {
   const lows = [quantile(train.low, 0), quantile(validation.low, 0)].filter(Number.isFinite);
   const highs = [quantile(train.high, 0.985), quantile(validation.high, 1)].filter(Number.isFinite);
@@ -52,7 +52,7 @@ export function visibleRange(train, validation) {
   return [low - margin, high + margin];
 }
 
-/** Path through the points; a value that is not finite ends one stroke, the next finite one begins another. */
+/** Path through the points; a non-finite value interrupts the line. */
 export function linePath(xs, ys) {
   let path = "";
   let drawing = false;
@@ -64,7 +64,7 @@ export function linePath(xs, ys) {
   return path;
 }
 
-/** Path through both extremes of every bucket, the nearer one first; a bucket of one value is one point. */
+/** Path through both extremes of each bucket, the nearer one first; a bucket with one value gives one point. */
 export function rangePath(xs, lows, highs) {
   const px = [];
   const py = [];
@@ -83,7 +83,7 @@ export function rangePath(xs, lows, highs) {
   return linePath(px, py);
 }
 
-/** Merge neighbouring buckets until at most `columns` are left: more cannot be told apart on so many pixels. */
+/** Merge adjacent buckets until at most `columns` are left, because more cannot be distinguished on that many pixels. */
 export function thin(table, columns) {
   const length = table.step.length;
   const size = Math.ceil(length / Math.max(1, Math.floor(columns)));
@@ -101,7 +101,7 @@ export function thin(table, columns) {
   return out;
 }
 
-/** Index of the entry of the increasing array `xs` that is nearest to `x`; -1 if it is empty. */
+/** Index of the entry nearest to `x` in the increasing array `xs`; -1 if the array is empty. */
 export function nearest(xs, x) {
   let low = 0;
   let high = xs.length - 1;
@@ -113,7 +113,7 @@ export function nearest(xs, x) {
   return low > 0 && x - xs[low - 1] <= xs[low] - x ? low - 1 : high < 0 ? -1 : low;
 }
 
-/** A tenth of a pixel is enough, and keeps paths short. */
+/** Round to a tenth of a pixel, which keeps paths short. */
 function short(value) {
   return Number(value.toFixed(1));
 }

@@ -1,14 +1,13 @@
-"""The training monitor: what the loop logs goes out to every browser that watches, one click comes back.
+"""The training monitor: it shows the metrics of a loop in the browser, and passes a stop request back to the loop.
 
-A cell that trains keeps the kernel's main thread busy, yet the click on *Stop* has to reach it. JupyterLab sends the
-messages of widgets to a *subshell* of the kernel, a thread of its own (JupyterLab 4.4 with ipykernel 7, on by
-default). That thread does one thing here: it sets a flag. Everything else happens on the thread of the loop, when it calls
-`log` or `stop_requested`, so no trait is ever written by two threads, and the button says "stopping" only once the
-loop itself has seen the request. Where a front end has no subshells, the click arrives when the cell has ended; the
-view then says that nobody answered and points to the interrupt button.
+A training cell occupies the kernel's main thread, but a click on *Stop* must reach Python. JupyterLab sends the messages of widgets
+to a *subshell*, a separate thread of the kernel (JupyterLab 4.4 with ipykernel 7, on by default). This thread only sets a flag.
+Everything else happens on the loop's thread, in calls of `log` and `stop_requested`. No trait is therefore written by two threads,
+and the button shows "stopping" only after the loop has received the request. In a front end without subshells, the click arrives
+after the end of the cell. The view then reports that there was no reply and refers to the interrupt button.
 
-Where nobody watches (papermill, nbconvert, a notebook on a web page) the same cell output holds a picture, refreshed now
-and then and at the end, so that a run that was killed still shows how far it came.
+Without a live front end (papermill, nbconvert, a static web page) the cell output is a picture. It is refreshed regularly and at the
+end, so that a killed run still shows its progress.
 """
 
 import base64
@@ -35,36 +34,42 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-# How a run can end, as `fit` names it, and the status that each one becomes.
+# Reasons for the end of a run, as in `FitResult.reason`, and the resulting status.
 ENDINGS = {"finished": "finished", "early stopping": "finished", "minutes": "finished", "stopped": "stopped", "failed": "failed"}
 RUNNING = ("training", "stopping")
-_MESSAGES_EVERY = 0.2  # seconds between two messages while somebody watches
-_UNWATCHED_EVERY = 1.0  # ... and while nobody has said so
-_PICTURE_EVERY = 30.0  # seconds between two pictures while nobody watches
+_MESSAGES_EVERY = 0.2  # seconds between two messages while a view is connected
+_UNWATCHED_EVERY = 1.0  # seconds between two messages before a view has connected
+_PICTURE_EVERY = 30.0  # seconds between two pictures without a connected view
 
 
 class TrainingMonitor(anywidget.AnyWidget):
-    """Watch a training loop and stop it at its next checkpoint.
+    """Live view of a training loop, with a button that stops the loop at its next checkpoint.
 
     Parameters
     ----------
     total_steps : int
-        Steps the run will take, for the axis and the progress bar; 0 if unknown.
+        Number of steps of the run, for the axis and the progress bar; 0 if unknown.
     title : str
-        Heading.
+        Heading of the view.
     height : int
         Height of the chart in CSS pixels, 120 to 1200.
-
-    Examples
-    --------
-    >>> with TrainingMonitor(total_steps=400) as monitor:
-    ...     result = fit(model, store, objective, config, log=monitor.log, stop=monitor.stop_requested)
-    ...     monitor.finish(result.reason)
 
     Raises
     ------
     traitlets.TraitError
-        If a parameter has a wrong type or is out of its range.
+        If a parameter has a wrong type or is out of range.
+
+    Examples
+    --------
+    >>> with TrainingMonitor(total_steps=3) as monitor:
+    ...     for step, loss in enumerate([2.0, 1.5, 1.25], start=1):
+    ...         monitor.log(step, loss=loss)
+    ...         if monitor.stop_requested():
+    ...             break
+    >>> monitor.summary()
+    'finished, step 3 of 3, loss 1.25'
+
+    `fit` calls both functions by itself: ``fit(..., log=monitor.log, stop=monitor.stop_requested)``.
     """
 
     _esm = join_modules(_HERE, "geometry.js", "format.js", "chart.js", "view.js")
@@ -74,12 +79,12 @@ class TrainingMonitor(anywidget.AnyWidget):
     total_steps = traitlets.Int(0).tag(sync=True)
     height = traitlets.Int(240).tag(sync=True)
     status = traitlets.Enum(["waiting", "training", "stopping", "stopped", "finished", "failed"], "waiting").tag(sync=True)
-    detail = traitlets.Unicode("").tag(sync=True)  # why the run ended, in words
+    detail = traitlets.Unicode("").tag(sync=True)  # reason for the end of the run
     numbers = traitlets.Dict().tag(sync=True)  # latest value of every metric; NaN and infinity as text
     train = traitlets.Bytes(b"").tag(sync=True)  # Curve.table() as little-endian float64, row after row
     validation = traitlets.Bytes(b"").tag(sync=True)
-    run = traitlets.Int(0).tag(sync=True)  # counts runs, so that a click that comes late cannot stop the next one
-    watched = traitlets.Bool(False).tag(sync=True)  # tells the view that its greeting has arrived
+    run = traitlets.Int(0).tag(sync=True)  # number of the run, so that a late click cannot stop the next run
+    watched = traitlets.Bool(False).tag(sync=True)  # confirms the view's first message
 
     def __init__(self, *, total_steps: int = 0, title: str = "Training", height: int = 240) -> None:
         super().__init__(total_steps=total_steps, title=title, height=height)
@@ -102,24 +107,24 @@ class TrainingMonitor(anywidget.AnyWidget):
             raise traitlets.TraitError(f"height: expected 120 to 1200 CSS pixels, got {proposal['value']}")
         return proposal["value"]
 
-    # --- what the loop calls -------------------------------------------------------------------------------------
+    # --- called by the loop --------------------------------------------------------------------------------------
 
     def log(self, step: int, **metrics: float) -> None:
-        """Take the metrics of one step; cheap enough for every step.
+        """Record the metrics of one step; the cost is low enough for every step.
 
         Parameters
         ----------
         step : int
-            The optimiser's step. A step at or before the last one winds the curves back, as a resumed run does.
+            Step of the optimiser. A step at or before the last one removes later points first, as in a resumed run.
         **metrics : float
-            `loss` (training) and `validation_loss` are drawn, in nats a scored position; `tokens_per_second`,
-            `memory_gb`, `eta_seconds`, `learning_rate` and `gradient_norm` are shown as numbers, and so is any other
-            name. NaN and infinity are drawn as marked gaps.
+            Metrics by name. `loss` (training) and `validation_loss`, in nats per scored position, are drawn. All others are shown
+            as numbers, such as `tokens_per_second`, `memory_gb`, `eta_seconds`, `learning_rate` and `gradient_norm`. NaN and
+            infinity are drawn as marked gaps.
 
         Raises
         ------
         BadInput
-            If `step` is not a whole number or a metric is not a number.
+            If `step` is not a whole number of 0 or more, or a metric is not a number.
         """
         values = checked(step, metrics)
         if self.status not in RUNNING:
@@ -131,34 +136,34 @@ class TrainingMonitor(anywidget.AnyWidget):
             self._publish()
 
     def tee(self, log: Callable[..., None]) -> Callable[..., None]:
-        """Make one `log` out of this monitor's and another.
+        """Combine the monitor's `log` with another function.
 
         Parameters
         ----------
         log : Callable
-            Another `log(step, **metrics)`, such as a stage's; it is called first, so that what is recorded does not
-            depend on what is shown.
+            Function `log(step, **metrics)`, such as that of a stage. It is called first, so that the record does not depend on
+            the display.
 
         Returns
         -------
         Callable
-            Calls both.
+            Function that calls both.
         """
 
         def both(step: int, **metrics: float) -> None:
-            """Record first, then show."""
+            """Call the other function, then update the display."""
             log(step, **metrics)
             self.log(step, **metrics)
 
         return both
 
     def stop_requested(self) -> bool:
-        """Say whether somebody pressed *Stop*; asked by the loop at every step.
+        """Return whether *Stop* was clicked; the loop calls it at every step.
 
         Returns
         -------
         bool
-            True from the click until the run has ended.
+            True from the click until the end of the run.
         """
         self._see_click()
         return self._clicked.is_set()
@@ -169,17 +174,17 @@ class TrainingMonitor(anywidget.AnyWidget):
         Parameters
         ----------
         reason : str
-            "finished", "early stopping", "minutes", "stopped" or "failed", as `FitResult.reason` has it.
+            "finished", "early stopping", "minutes", "stopped" or "failed", as in `FitResult.reason`.
         detail : str
-            More words, such as an error's.
+            Additional text, such as the message of an error.
 
         Raises
         ------
         BadInput
-            If the reason is another word.
+            If `reason` has another value.
         """
         if reason not in ENDINGS:
-            raise BadInput(f"finish: expected a reason in {sorted(ENDINGS)}, got {reason!r}; put other words into detail=")
+            raise BadInput(f"finish: expected a reason in {sorted(ENDINGS)}, got {reason!r}; put other text into detail=")
         self.status = ENDINGS[reason]
         self.detail = detail or {"early stopping": "no further improvement", "minutes": "time limit reached"}.get(reason, "")
         self._clicked.clear()
@@ -187,13 +192,13 @@ class TrainingMonitor(anywidget.AnyWidget):
         self._refresh_output(alone=not self._greeted.is_set())
 
     def __enter__(self) -> Self:
-        """Open a run: show the monitor here unless it is shown already; leaving the block ends it, whatever happens inside."""
+        """Show the monitor, unless it is displayed already; the end of the block ends the run."""
         if not self._displayed and get_ipython() is not None:
             display(self)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Show the end: failed with an error, stopped after an interrupt or a click, finished else."""
+        """End the run: failed after an error, stopped after an interrupt or a click, else finished."""
         if isinstance(error, KeyboardInterrupt):
             self.finish("stopped", "interrupted")
         elif kind is not None:
@@ -201,51 +206,51 @@ class TrainingMonitor(anywidget.AnyWidget):
         elif self.status in ("waiting", *RUNNING):
             self.finish("stopped" if self._clicked.is_set() else "finished")
 
-    # --- what others see -----------------------------------------------------------------------------------------
+    # --- output --------------------------------------------------------------------------------------------------
 
     def picture(self) -> "Figure":
-        """Draw the curves as they stand.
+        """Draw the present curves.
 
         Returns
         -------
         matplotlib.figure.Figure
-            For a report or a file; takes no part in pyplot's state.
+            Figure for a report or a file; it is not registered in pyplot.
         """
-        from glmkit_widgets.training_monitor.picture import draw  # matplotlib takes its time: only when a picture is wanted
+        from glmkit_widgets.training_monitor.picture import draw  # here, because matplotlib is slow to import
 
         last = self.total_steps if self.status in ("waiting", *RUNNING) else 0
         tables = self._progress.train.table(), self._progress.validation.table()
         return draw(*tables, title=self.title, subtitle=self.summary(), last_step=last)
 
     def summary(self) -> str:
-        """Say in one line where the run stands.
+        """Return the state of the run as one line.
 
         Returns
         -------
         str
-            Status, step, last and best losses.
+            Status, step, last loss and best validation loss.
         """
         words = f"{self.status}, {self._progress.words(self.total_steps)}"
         return words + (f" ({self.detail})" if self.detail else "")
 
     def __repr__(self) -> str:
-        """Return the summary between brackets."""
+        """Return the class name and the summary."""
         return f"TrainingMonitor({self.summary()})"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
-        """Hold the live view, and the picture and the summary for front ends that have no widgets."""
+        """Return the live view, and the picture and the summary for front ends without widgets."""
         data, metadata = self._still()
         data[_WIDGET_VIEW] = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         return data, metadata
 
     def _ipython_display_(self, **kwargs: Any) -> None:
-        """Display under one id, so that the end of the run can put its picture into every output that shows it."""
+        """Display under a fixed id, so that the end of the run can update every output that shows the monitor."""
         self._displayed = True
         data, metadata = self._repr_mimebundle_()
         display(data, metadata=metadata, raw=True, display_id=self._display_id)
 
     def _still(self) -> tuple[dict, dict]:
-        """The picture and the summary as a MIME bundle and its metadata; before the first step only the summary."""
+        """Return the picture and the summary as a MIME bundle with metadata; before the first step only the summary."""
         if not len(self._progress.train) and not len(self._progress.validation):
             return {"text/plain": repr(self)}, {}
         from glmkit_widgets.training_monitor.picture import png
@@ -255,20 +260,20 @@ class TrainingMonitor(anywidget.AnyWidget):
         return data, {"image/png": {"width": width, "height": height}}
 
     def _refresh_output(self, *, alone: bool) -> None:
-        """Put the present picture into the outputs that show this monitor, if there are any: `alone` or beside the live view.
+        """Write the present picture into the outputs that show this monitor, `alone` or with the live view.
 
-        A run that has ended unwatched leaves the picture alone: nbconvert prefers a widget whose state it finds to any
-        picture, and shows nothing if it is offline. Before the end the live view stays, because a front end without
-        subshells cannot say that it watches.
+        After a run without a connected view, only the picture is kept. nbconvert would prefer a widget with a saved state to the
+        picture, and would show nothing offline. Before the end the live view is kept, because a front end without subshells
+        cannot report that it is connected.
         """
         if self._displayed:
             data, metadata = self._still() if alone else self._repr_mimebundle_()
             update_display(data, metadata=metadata, raw=True, display_id=self._display_id)
 
-    # --- inside --------------------------------------------------------------------------------------------------
+    # --- internal ------------------------------------------------------------------------------------------------
 
     def _start_afresh(self) -> None:
-        """Forget the run before."""
+        """Reset the state for a new run."""
         self._progress = Progress()
         self.run += 1
         self._clicked.clear()
@@ -277,7 +282,7 @@ class TrainingMonitor(anywidget.AnyWidget):
         self.detail = ""
 
     def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
-        """Take a message of the view; runs on a subshell's thread, so it sets flags and nothing else."""
+        """Handle a message of the view; it runs on a subshell's thread and therefore only sets flags."""
         kind = content.get("type") if isinstance(content, dict) else None
         if kind == "stop" and content.get("run") == self.run and self.status in RUNNING:
             self._clicked.set()
@@ -285,7 +290,7 @@ class TrainingMonitor(anywidget.AnyWidget):
             self._greeted.set()
 
     def _see_click(self) -> None:
-        """On the loop's thread: turn a click into the status that confirms it."""
+        """Set the status that confirms a click; it runs on the loop's thread."""
         if self._clicked.is_set() and self.status == "training":
             self.status = "stopping"
 

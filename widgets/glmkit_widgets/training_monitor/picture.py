@@ -1,4 +1,4 @@
-"""The monitor as a still picture, drawn from the same tables as the live view."""
+"""The monitor as a static picture, drawn from the same tables as the live view."""
 
 import io
 
@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-_WIDTH, _HEIGHT, _DPI = 720, 300, 100  # CSS pixels, and how many of them make an inch
+_WIDTH, _HEIGHT, _DPI = 720, 300, 100  # width and height in CSS pixels, and pixels per inch
 _INK, _FAINT, _TRAIN, _VALIDATION, _GAP = "#2b2b2b", "#8a8a8a", "#1976d2", "#d9730d", "#c62828"
 
 
@@ -16,16 +16,16 @@ def draw(train: np.ndarray, validation: np.ndarray, *, title: str, subtitle: str
     Parameters
     ----------
     train, validation : np.ndarray
-        Tables as `Curve.table` gives them, float64 (5, buckets).
+        Tables of `Curve.table`, float64 (5, buckets).
     title, subtitle : str
-        Two lines above the chart.
+        Two lines of text above the chart.
     last_step : int
-        Where the axis ends at least: the end of a run that is still going.
+        Minimum end of the axis, such as the last step of an unfinished run.
 
     Returns
     -------
     Figure
-        7.2 by 3 inches.
+        Figure of 7.2 by 3 inches.
     """
     figure = Figure(figsize=(_WIDTH / _DPI, _HEIGHT / _DPI), dpi=_DPI, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
@@ -59,17 +59,17 @@ def draw(train: np.ndarray, validation: np.ndarray, *, title: str, subtitle: str
 
 
 def visible_range(train: np.ndarray, validation: np.ndarray) -> tuple[float, float]:
-    """Say which values to show: everything but rare spikes of the raw curve, as `visibleRange` in geometry.js.
+    """Return the range of the axis: all values except rare spikes of the raw curve, as in `visibleRange` of geometry.js.
 
     Parameters
     ----------
     train, validation : np.ndarray
-        Tables as `Curve.table` gives them.
+        Tables of `Curve.table`, float64 (5, buckets).
 
     Returns
     -------
     tuple
-        Lower and upper end of the axis.
+        Lower and upper limit of the axis.
     """
     tops = np.sort(train[2][np.isfinite(train[2])])
     values = np.concatenate([train[1], validation[1], validation[2], tops[: 1 + int(0.985 * len(tops))][-1:]])
@@ -87,12 +87,12 @@ def png(figure: Figure) -> tuple[bytes, int, int]:
     Parameters
     ----------
     figure : Figure
-        What to encode.
+        Figure to encode.
 
     Returns
     -------
     tuple
-        The PNG's bytes, and the width and height to show it at, in CSS pixels.
+        PNG as bytes, and the display width and height in CSS pixels.
     """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=2 * figure.dpi)

@@ -1,4 +1,4 @@
-"""What is known of one run: its curves, the latest value of every metric, the best validation, the time."""
+"""State of one run: curves, latest value of each metric, best validation loss, elapsed time."""
 
 import math
 from numbers import Integral
@@ -9,20 +9,20 @@ from glmkit_widgets.training_monitor.curve import Curve
 
 
 class Progress:
-    """The record of one run that the monitor shows; it knows nothing of widgets.
+    """State of one run, independent of the widget.
 
     Attributes
     ----------
     train, validation : Curve
-        The two losses against the step.
+        Training and validation loss by step.
     step : int
-        The last step.
+        Last step.
     latest : dict
-        The last value of every metric.
+        Last value of each metric.
     best : tuple or None
         Lowest validation loss and its step.
     nonfinite_step : int or None
-        The last step whose loss was NaN or infinite.
+        Last step with a training loss of NaN or infinity.
     """
 
     def __init__(self) -> None:
@@ -34,14 +34,14 @@ class Progress:
         self._started = monotonic()
 
     def add(self, step: int, values: dict[str, float]) -> None:
-        """Take the metrics of one step.
+        """Add the metrics of one step.
 
         Parameters
         ----------
         step : int
-            The optimiser's step.
+            Step of the optimiser.
         values : dict
-            What `checked` has let through.
+            Metrics by name, as returned by `checked`.
         """
         self.step = int(step)
         self.latest.update(values)
@@ -56,13 +56,13 @@ class Progress:
                 self.best = (loss, self.step)
 
     def numbers(self) -> dict[str, float | str | None]:
-        """Return the latest values in a form that JSON can hold.
+        """Return the latest values in a form that JSON can represent.
 
         Returns
         -------
         dict
-            Every metric, NaN and infinity as text, and `step`, `elapsed_seconds`, `best_validation`, `best_step`,
-            `nonfinite_step` (None where there is none).
+            All metrics, with NaN and infinity as text, and `step`, `elapsed_seconds`, `best_validation`, `best_step` and
+            `nonfinite_step` (None if there is none).
         """
         shown: dict[str, float | str | None] = {
             name: value if math.isfinite(value) else str(value) for name, value in self.latest.items()
@@ -77,17 +77,17 @@ class Progress:
         }
 
     def words(self, total_steps: int) -> str:
-        """Say in one line where the run stands.
+        """Return the state of the run as one line.
 
         Parameters
         ----------
         total_steps : int
-            Steps the run will take; 0 if unknown.
+            Number of steps of the run; 0 if unknown.
 
         Returns
         -------
         str
-            Step, last loss, best validation.
+            Step, last loss and best validation loss.
         """
         words = [f"step {self.step:,}" + (f" of {total_steps:,}" if total_steps else "")]
         if "loss" in self.latest:
@@ -98,27 +98,27 @@ class Progress:
 
 
 def checked(step: int, metrics: dict[str, float]) -> dict[str, float]:
-    """Return the metrics as floats; scalars of numpy and torch are welcome.
+    """Check a step and its metrics; scalars of numpy and torch are converted to floats.
 
     Parameters
     ----------
     step : int
-        The step, 0 or more.
+        Step, 0 or more.
     metrics : dict
-        A number for each name.
+        Numbers by name.
 
     Returns
     -------
     dict
-        The same names, plain floats.
+        Floats by name.
 
     Raises
     ------
     BadInput
-        If the step is not a whole number from 0 on or a metric is not one number.
+        If `step` is not a whole number of 0 or more, or a metric is not a single number.
     """
     if isinstance(step, bool) or not isinstance(step, Integral) or step < 0:
-        raise BadInput(f"log: expected step to be a whole number from 0 on, got {step!r} ({type(step).__name__})")
+        raise BadInput(f"log: expected step to be a whole number of 0 or more, got {step!r} ({type(step).__name__})")
     values = {}
     for name, value in metrics.items():
         try:

@@ -1,14 +1,14 @@
 // The view: a heading with the status and the stop button, the chart, and the numbers.
-// All text goes through textContent, so whatever a caller logs stays text.
+// All text is set by textContent, so that markup in logged values stays text.
 
 import { formatCount, formatDuration, formatStep, formatValue } from "./format.js";
 import { make, makeChart } from "./chart.js";
 
-const AGAIN = 1500; // milliseconds until an unanswered message is sent again
-const PATIENCE = 4; // so many times; then an unanswered click is explained
+const AGAIN = 1500; // milliseconds until a message without a reply is sent again
+const PATIENCE = 4; // number of attempts, after which an explanation is shown
 const UNANSWERED =
-  "The kernel has not answered yet. A click reaches a busy kernel through a subshell (JupyterLab 4.4 or later with " +
-  "ipykernel 7 or later); elsewhere, interrupt the kernel to stop.";
+  "The kernel has not replied yet. A click reaches a busy kernel only through a subshell (JupyterLab 4.4 or later with " +
+  "ipykernel 7 or later). In other front ends, interrupt the kernel to stop.";
 const STATUS = { waiting: "waiting for the first step", training: "training", stopping: "stopping", stopped: "stopped", finished: "finished", failed: "failed" };
 const TILES = [
   ["loss", "loss", formatValue],
@@ -22,11 +22,11 @@ const TILES = [
   ["eta_seconds", "time left", formatDuration],
 ];
 const NOT_TILES = new Set([...TILES.map(([name]) => name), "step", "best_step", "nonfinite_step"]);
-const OTHERS = 6; // metrics without a tile of their own that are shown as well
+const OTHERS = 6; // maximum number of other metrics that are shown
 
-/** Send a message until `answered()`, a few times at most; then call `giveUp`. Returns what ends it.
+/** Send a message until `answered()` is true, at most `PATIENCE` times; then call `giveUp`. Returns a function that stops sending.
  *
- * The first message of a view may leave before JupyterLab has its subshell, and then waits for the end of the cell. */
+ * The first message of a view may be sent before JupyterLab has opened its subshell; it then waits for the end of the cell. */
 function insist(model, message, answered, giveUp = () => {}) {
   let sent = 0;
   let timer = 0;
@@ -41,44 +41,44 @@ function insist(model, message, answered, giveUp = () => {}) {
   return () => clearTimeout(timer);
 }
 
-/** Button and its words: idle, asked (clicked, the loop has not seen it), stopping, over. */
+/** Stop button and its text: idle, clicked (not yet received by the loop), stopping, ended. */
 function makeStop(model) {
   const button = make("button", { class: "stop", type: "button" });
   const hint = make("div", { class: "hint", role: "status" });
-  let asked = false;
+  let clicked = false;
   let end = () => {};
   button.addEventListener("click", () => {
-    asked = true;
-    end = insist(model, { type: "stop", run: model.get("run") }, () => !asked, () => (hint.textContent = UNANSWERED));
+    clicked = true;
+    end = insist(model, { type: "stop", run: model.get("run") }, () => !clicked, () => (hint.textContent = UNANSWERED));
     show();
   });
   function show() {
     const status = model.get("status");
     if (status !== "training") {
-      asked = false;
+      clicked = false;
       end();
       hint.textContent = "";
     }
-    button.disabled = asked || status !== "training";
+    button.disabled = clicked || status !== "training";
     button.hidden = !["training", "stopping"].includes(status);
-    button.textContent = status === "stopping" ? "Stopping at the next checkpoint…" : asked ? "Asking the loop…" : "Stop at the next checkpoint";
+    button.textContent = status === "stopping" ? "Stopping at the next checkpoint…" : clicked ? "Waiting for the loop…" : "Stop at the next checkpoint";
   }
   return { button, hint, show, dispose: () => end() };
 }
 
-/** The words beside the status dot. */
+/** Text next to the status dot. */
 function headline(status, step, total, detail) {
   const where = status === "stopped" || status === "failed" ? ` at step ${formatStep(step)}` : "";
   const count = where || status === "waiting" ? "" : `  ·  step ${formatStep(step)}${total ? ` of ${formatStep(total)}` : ""}`;
   return `${STATUS[status]}${where}${count}${detail ? `  ·  ${detail}` : ""}`;
 }
 
-/** One number with its name. */
+/** Tile with a number and its label. */
 function tile(name, label, value) {
   return make("div", { class: "tile", "data-name": name }, make("span", { class: "label" }, label), make("span", { class: "value" }, value));
 }
 
-/** All numbers that there are; once a run is over, nothing is left of its time. */
+/** Tiles of all available numbers; the remaining time is shown only while the run is active. */
 function tiles(numbers, running) {
   const known = TILES.filter(([name]) => (numbers[name] ?? null) !== null && (running || name !== "eta_seconds"));
   const others = Object.keys(numbers).filter((name) => !NOT_TILES.has(name)).slice(0, OTHERS);
@@ -129,7 +129,7 @@ function render({ model, el }) {
     stop.show();
     chart.draw(model.get("train"), model.get("validation"), running ? total : 0);
   }
-  // Many traits change in one message: draw them once, at the next frame.
+  // Several traits change in one message; they are drawn once, at the next frame.
   const later = () => (frame ||= requestAnimationFrame(draw));
   const names = ["title", "total_steps", "status", "detail", "numbers", "train", "validation"].map((name) => `change:${name}`);
   names.forEach((name) => model.on(name, later));

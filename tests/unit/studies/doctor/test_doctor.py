@@ -49,7 +49,7 @@ def test_arithmetic_of_weights_and_activations_is_that_of_a_real_training() -> N
 def test_what_fits_grows_with_memory_and_shrinks_with_work() -> None:
     assert memory_fit.largest(GIB, "inference") is None
     assert memory_fit.fits(24 * GIB) == (
-        "inference up to 3B, LoRA up to 150M, training up to 150M, training with recomputation up to 650M; 8,192 tokens a pass"
+        "inference up to 3B, LoRA up to 150M, training up to 150M, training with recomputation up to 650M; 8,192 tokens per pass"
     )
     largest = memory_fit.largest(80 * GIB, "training", tokens=1024)
     assert largest
@@ -57,14 +57,14 @@ def test_what_fits_grows_with_memory_and_shrinks_with_work() -> None:
 
 
 def test_the_list_says_what_to_do_and_the_exit_code_what_it_means() -> None:
-    found = [Finding(about="disk", says="9 GiB"), Finding(about="GPUs", state="warn", says="idle", remedy="Do this.")]
+    found = [Finding(about="disk", text="9 GiB"), Finding(about="GPUs", state="warn", text="idle", remedy="Do this.")]
     assert findings.show(found) == (
-        "ok    disk  9 GiB\nwarn  GPUs  idle\n            → Do this.\n\nglmkit can work here. 1 could be better."
+        "ok    disk  9 GiB\nwarn  GPUs  idle\n            → Do this.\n\nglmkit can work here. Warnings: 1."
     )
     assert doctor.exit_code(found) == 0
-    found.append(Finding(about="memory", state="fail", says="none", remedy="Buy some."))
+    found.append(Finding(about="memory", state="fail", text="none", remedy="Buy some."))
     assert doctor.exit_code(found) == 5
-    assert "1 of these must be mended" in findings.show(found)
+    assert "1 of these must be fixed" in findings.show(found)
 
 
 def test_this_machine_is_looked_at(monkeypatch: pytest.MonkeyPatch, workspace: Path) -> None:
@@ -72,12 +72,12 @@ def test_this_machine_is_looked_at(monkeypatch: pytest.MonkeyPatch, workspace: P
     found = {finding.about: finding for finding in doctor.examine()}
     assert {"processor", "memory", "disk", "GPUs", "sizes: CPU", "Python", "libraries", "mafft", "MLflow"} <= set(found)
     assert [name for name in ("Python", "libraries") if found[name].state != "ok"] == []
-    assert "not there yet" in found["MLflow"].says
+    assert "does not exist yet" in found["MLflow"].text
 
 
 def test_a_library_that_is_missing_or_too_old() -> None:
     finding = software.libraries(["no-such-thing>=2", "numpy>=999", "pytest", 'scvi-tools; extra == "cells"'])
-    assert (finding.state, finding.says) == (
+    assert (finding.state, finding.text) == (
         "fail",
         f"no-such-thing is missing, needs >=2; numpy {_version('numpy')}, needs >=999",
     )
@@ -99,7 +99,7 @@ def test_a_program_that_is_absent_or_broken(monkeypatch: pytest.MonkeyPatch, tmp
     assert "mmseqs version ended with status 3: no GLIBC" in software.program("mmseqs").remedy
     (tmp_path / "mafft").write_text("#!/bin/sh\necho 'v7.505 (2022/Apr/10)' >&2\n")
     (tmp_path / "mafft").chmod(0o755)
-    assert software.program("mafft").says == f"MAFFT 7.505, {tmp_path / 'mafft'}"
+    assert software.program("mafft").text == f"MAFFT 7.505, {tmp_path / 'mafft'}"
 
 
 def test_stores_that_can_and_cannot_be_reached(tmp_path: Path) -> None:
@@ -112,11 +112,11 @@ def test_stores_that_can_and_cannot_be_reached(tmp_path: Path) -> None:
         connection.execute("CREATE TABLE runs (name)")
         connection.execute("INSERT INTO runs VALUES ('a')")
     connection.close()
-    assert software.tracking(f"sqlite:///{path}").says.endswith(": 1 runs")
+    assert software.tracking(f"sqlite:///{path}").text.endswith(": 1 runs")
     absent = software.tracking("postgresql://ada:hunter22hunter@127.0.0.1:9/runs")
     assert absent.state == "warn"
-    assert "refused" in absent.says
-    assert "hunter22" not in absent.says
+    assert "refused" in absent.text
+    assert "hunter22" not in absent.text
     assert software.tracking("http://127.0.0.1:9").state == "warn"
 
 
@@ -136,7 +136,7 @@ def test_a_disk_that_is_full_or_cannot_be_written(tmp_path: Path, monkeypatch: p
     assert machine.disk(tmp_path / "runs").state == "fail"
     monkeypatch.setattr(machine.os, "access", lambda path, mode: False)
     finding = machine.disk(tmp_path / "runs")
-    assert "cannot be written" in finding.says
+    assert "cannot be written" in finding.text
     assert "GLMKIT_WORKSPACE" in finding.remedy
 
 
@@ -148,8 +148,8 @@ def test_gpus_their_driver_and_a_torch_that_cannot_use_them(monkeypatch: pytest.
     asked = "GPU-1, 81559, 580.159.04\nGPU-9, 40960, 580.159.04\n"
     monkeypatch.setattr(machine, "torch_build", lambda: "cpu")
     first, second = machine.graphics(gpus, asked)
-    assert first.says == "GPU 0 (NVIDIA H100 80GB HBM3); GPU 1-mig2 (NVIDIA A100, slice 1g.5gb); driver 580.159.04"
-    assert (second.state, second.says) == ("warn", "built without CUDA: the GPUs stay idle")
+    assert first.text == "GPU 0 (NVIDIA H100 80GB HBM3); GPU 1-mig2 (NVIDIA A100, slice 1g.5gb); driver 580.159.04"
+    assert (second.state, second.text) == ("warn", "built without CUDA: the GPUs stay idle")
     assert [machine.gpu_memory(gpu, asked) for gpu in gpus] == [81559 * 1024**2, 5 * GIB]
     monkeypatch.setattr(devices, "cuda_count", lambda: 2)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
@@ -164,7 +164,7 @@ def test_kernels_that_do_not_suit_the_gpus(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share/jupyter"))
     before = {line.about: line for line in software.kernels(tmp_path)}["GPU kernels"]
-    assert (before.says, before.remedy) == ("2 GPUs, 0 of them with a kernel", "Run: glmkit kernels install")
+    assert (before.text, before.remedy) == ("2 GPUs, 0 of them with a kernel", "Run: glmkit kernels install")
     assert kernelspecs.install(prefix=tmp_path) == ["glmkit-cpu", "glmkit-gpu", "glmkit-gpu0", "glmkit-gpu1"]
     assert [line.state for line in software.kernels(tmp_path)] == ["ok"]
     monkeypatch.setenv("GLMKIT_FAKE_GPUS", "1")
@@ -172,9 +172,9 @@ def test_kernels_that_do_not_suit_the_gpus(monkeypatch: pytest.MonkeyPatch, tmp_
     path = kernelspecs.kernels_folder(tmp_path) / "glmkit-cpu/kernel.json"
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o644, 0o755)
     path.write_text(path.read_text().replace(software.sys.executable, "/gone/python"))
-    assert "glmkit-cpu: the interpreter is gone" in [line.says for line in software.kernels(tmp_path)]
+    assert "glmkit-cpu: the interpreter no longer exists" in [line.text for line in software.kernels(tmp_path)]
     with pytest.raises(BadInput, match=r"'python3' is no kernel of glmkit in .* There are: glmkit-cpu, glmkit-gpu, glmkit-gpu0"):
         kernelspecs.remove(["python3"], tmp_path)
     assert kernelspecs.remove(["glmkit-cpu"], tmp_path) == ["glmkit-cpu"]
     assert kernelspecs.remove(prefix=tmp_path) == ["glmkit-gpu", "glmkit-gpu0"]
-    assert "Make them with: glmkit kernels install" in kernelspecs.describe(tmp_path)
+    assert "Install them with: glmkit kernels install" in kernelspecs.describe(tmp_path)

@@ -105,9 +105,7 @@ def test_it_asks_nothing_of_a_network(run: Path) -> None:
 def test_the_headline_comes_first_with_its_verdict_and_intervals_drawn(run: Path) -> None:
     html = write_report(run).read_text()
     text = Page(html).text
-    places = [
-        text.index(words) for words in ("Bacterial genes", "AUROC with 95%", "Ours is better", "Reads >x", "How this was made")
-    ]
+    places = [text.index(words) for words in ("Bacterial genes", "AUROC with 95%", "Ours is better", "Reads >x", "Provenance")]
     assert places == sorted(places)
     assert text.count("Ours is better") == 1
     assert "0.850–0.950" in text
@@ -149,7 +147,7 @@ def test_the_figure_inside_is_the_file(run: Path) -> None:
 
 def test_a_run_in_which_nothing_has_begun_has_a_report_too(untracked: Path) -> None:
     record.update(untracked / "runs/empty", status="FAILED", error="x")
-    assert "No stage of this run has begun." in Page(write_report(untracked / "runs/empty").read_text()).text
+    assert "No stage of this run has started." in Page(write_report(untracked / "runs/empty").read_text()).text
 
 
 def test_a_table_keeps_text_as_text_and_numbers_readable(tmp_path: Path) -> None:

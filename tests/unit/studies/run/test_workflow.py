@@ -96,7 +96,7 @@ def test_success_is_decided_by_the_record_not_by_the_mark(plan: Plan) -> None:
     for name, status in (("first", "FINISHED"), ("second", "KILLED")):
         write_json(plan.folder / name / run_folder.DONE, {})
         record.update(plan.folder / name, status=status)
-    workflow._forget_untrue(plan)
+    workflow._remove_invalid_marks(plan)
     assert list(workflow._done(plan)) == ["first"]
 
 

@@ -50,13 +50,13 @@ def test_systemd_reads_the_same_moments(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("61 * * * *", "'61' is no minute. Expected 0 to 59"),
+        ("61 * * * *", "'61' is not a valid minute. Expected 0 to 59"),
         ("* * * *", "has 4 fields, expected five"),
-        ("0 0 30 2 *", "names a day that never comes"),
-        ("0 0 * * 5-1", "'5-1' is no day of the week. Expected 0 to 7"),
-        ("0 noon * * *", "'noon' is no hour"),
-        ("*/0 * * * *", "is no minute"),
-        ("0 0 1,,2 * *", "'1,,2' is no day of the month"),
+        ("0 0 30 2 *", "names a date that never occurs"),
+        ("0 0 * * 5-1", "'5-1' is not a valid day of the week. Expected 0 to 7"),
+        ("0 noon * * *", "'noon' is not a valid hour"),
+        ("*/0 * * * *", "is not a valid minute"),
+        ("0 0 1,,2 * *", "'1,,2' is not a valid day of the month"),
     ],
 )
 def test_what_cron_would_not_understand(text: str, says: str) -> None:
@@ -67,5 +67,5 @@ def test_what_cron_would_not_understand(text: str, says: str) -> None:
 def test_a_time_of_day() -> None:
     assert daily("02:30").text == "30 2 * * *"
     for wrong in ("24:00", "2:3", "noon", "-1:30"):
-        with pytest.raises(BadInput, match=r"is no time of day\. Expected hours and minutes from 00:00 to 23:59"):
+        with pytest.raises(BadInput, match=r"is not a time of day\. Expected hours and minutes from 00:00 to 23:59"):
             daily(wrong)

@@ -34,7 +34,7 @@ def test_cron_lines_are_written_beside_others_listed_and_taken_away(clocks: Path
     (clocks / "crontab.txt").write_text("MAILTO=me\n0 5 * * * backup\n")
     assert main(["schedule", "toy", "--cron", "30 2 * * 1-5", "--backend", "cron", "--set", "first.steps=9"]) == 0
     head, shown = capsys.readouterr().out.splitlines()
-    assert head.split() == ["run", "when", "by", "next", "last", "what", "came", "of", "it"]
+    assert head.split() == ["run", "times", "backend", "next", "last", "outcome"]
     assert re.fullmatch(r"toy +30 2 \* \* 1-5 +cron +20\d\d-\d\d-\d\d 02:30", shown)
     lines = fake_clocks.crontab(clocks)
     assert lines[:2] == ["MAILTO=me", "0 5 * * * backup"]
@@ -49,7 +49,7 @@ def test_cron_lines_are_written_beside_others_listed_and_taken_away(clocks: Path
     assert main(["schedule", "toy", "--at", "03:00", "--backend", "cron"]) == 0  # another time takes the place of the first
     assert [line[:9] for line in fake_clocks.crontab(clocks)[2:]] == ["0 3 * * *", "7,37 * * "]
     assert main(["schedule", "remove", "tooy"]) == 2
-    assert "'tooy' is no schedule" in capsys.readouterr().err
+    assert "'tooy' is not a schedule" in capsys.readouterr().err
     assert main(["schedule", "remove", "toy"]) == 0
     assert fake_clocks.crontab(clocks) == lines[:2]
     capsys.readouterr()
@@ -72,7 +72,7 @@ def test_systemd_units_catch_up_and_quote_what_systemd_would_read(clocks: Path, 
     assert not backends.there("systemd", kept.timer())
     assert len(fake_clocks.crontab(clocks)) == 2
     (clocks / "crontab.txt").write_text("")
-    assert "never: its timer is gone" in schedule.show()
+    assert "never: the timer is missing" in schedule.show()
 
 
 def test_without_systemd_it_is_cron_and_without_either_a_sentence(clocks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,9 +87,9 @@ def test_without_systemd_it_is_cron_and_without_either_a_sentence(clocks: Path, 
     ("words", "says"),
     [
         (["toy"], "Expected: glmkit schedule STUDY --at HH:MM"),
-        (["toy", "--at", "25:00"], "is no time of day"),
+        (["toy", "--at", "25:00"], "is not a time of day"),
         (["toy", "--at", "02:00", "--set", "first.step=1"], "first.step is unknown to first.ipynb"),
-        (["toy", "--at", "02:00", "--on-failure", "mail 'me"], "cannot be split in words"),
+        (["toy", "--at", "02:00", "--on-failure", "mail 'me"], "cannot be split into words"),
     ],
 )
 def test_what_is_wrong_is_said_now_and_not_at_night(

@@ -111,7 +111,7 @@ def test_check_lists_all_problems_together(signature) -> None:
         ("steps = 3", "line 1: expected one line 'name: type = value  # help', got 'steps = 3'"),
         ("\nimport os", "line 2: expected one line"),
         ("steps: int", "expected one line"),
-        ("a: int = 1; a: int = 2", "'a' is there twice"),
+        ("a: int = 1; a: int = 2", "'a' is defined twice"),
         ("a: int = int(3)", "the default of a must be a plain value, got 'int(3)'"),
         ("a: dict = {}", "a has the type dict; a parameter may have str, int"),
         ("a: int = 'x'", "the default of a expects int, got 'x' (str)"),

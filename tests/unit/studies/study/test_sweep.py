@@ -98,7 +98,7 @@ def test_names_are_plain_and_stay_apart() -> None:
         ("second.dropout", "second.dropuot", "sweep: second.dropuot is unknown to second.ipynb. Did you mean 'dropout'?"),
         ("second.dropout", "secnd.dropout", "second.dropout names".replace("second", "secnd") + " 'secnd', which is no stage."),
         ("second.dropout", "dropout", "'dropout' is no axis, expected stage.parameter"),
-        ("second.dropout", "second.out", "second.out is decided by the point's name"),
+        ("second.dropout", "second.out", "second.out follows from the point's name"),
         ("[0, 0.1, 0.3]", "[0, 1.5]", "sweep: second.dropout expects float in [0, 0.9], got 1.5"),
         ("[0, 0.1, 0.3]", "[0, none]", "sweep: second.dropout expects float in [0, 0.9], got"),
         ("[0, 0.1, 0.3]", "[0, 0.0]", "second.dropout holds 0.0 twice"),
@@ -195,7 +195,7 @@ def test_the_table_has_a_row_a_point_and_marks_the_best_setting_on_validation(ru
     assert table[1]["auroc"] == ""
     assert notes == [
         "Best of 3 settings on validation (lowest validation loss of second, mean of 2 points): dropout=0.1 with 0.800; "
-        "the other end is dropout=0.0 with 1. The other columns took no part in this choice.",
+        "the worst is dropout=0.0 with 1. The result columns were not used for this choice.",
         "1 of 6 points failed: dropout=0.0,seeds=1+2.",
         "1 of 6 points did not run: dropout=0.3,seeds=0.",
     ]
@@ -239,7 +239,7 @@ def test_settling_looks_at_the_points_too(run: Plan, capsys: pytest.CaptureFixtu
     )
     write_json(place / ".done", {})
     workflow.settle(run.folder)
-    workflow._forget_untrue(run)
+    workflow._remove_invalid_marks(run)
     assert record.read(place)["status"] == "KILLED"
     assert capsys.readouterr().err == "sweep/dropout=0.3,seeds=0/second: its last run was killed.\n"
     assert not (place / ".done").exists()

@@ -176,14 +176,14 @@ def test_a_store_that_comes_back_gets_everything(child: tuple[Path, str], monkey
         log(self, values)
 
     monkeypatch.setattr(Forwarder, "_log", fail_three_times)
-    monkeypatch.setattr(store, "_said", set())
+    monkeypatch.setattr(store, "_warned", set())
     with caplog.at_level(logging.WARNING, logger="glmkit.tracking"), Forwarder(folder, run, interval=0.05):
         write(folder, range(1, 5))
     assert sorted(metrics(run, "loss")) == [1, 2, 3, 4]
     said = [entry.message for entry in caplog.records if entry.name == "glmkit.tracking"]
     assert len(said) == 1
     assert "database is locked" in said[0]
-    assert "Training goes on" in said[0]
+    assert "Training continues" in said[0]
 
 
 def test_alone_a_stage_has_a_run_of_its_own_with_everything(tracked: Path) -> None:
