@@ -30,7 +30,7 @@ class Program(NamedTuple):  # numpydoc ignore=PR02
         Name of the program in messages.
     apt, conda, brew
         Names of its packages on Debian and Ubuntu, on bioconda, and in Homebrew; "" where there is none.
-    asks
+    version_argument
         Argument that prints the version; "" if there is none.
     """
 
@@ -38,7 +38,7 @@ class Program(NamedTuple):  # numpydoc ignore=PR02
     apt: str
     conda: str
     brew: str
-    asks: str = "--version"
+    version_argument: str = "--version"
 
 
 _BLAST = ("ncbi-blast+", "blast", "blast", "-version")
