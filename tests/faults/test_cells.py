@@ -104,9 +104,7 @@ def test_NaN(tmp_path: Path, kind: int, value: float) -> None:
 def test_duplicate_var_names(save: Callable[..., Path]) -> None:
     names = ["TP53", "CD3E", "TP53", "MS4A1", "CD3E", "LYZ", "TP53"]
     path = save(make(names=names))
-    message = (
-        "2 names of genes (var names) occur more than once, first 'TP53', 'CD3E'. Sum their counts with sum_duplicates=True"
-    )
+    message = "2 names of genes (var names) occur more than once, first 'TP53', 'CD3E'. Sum their counts with sum_duplicates=True"
     refused(path, message)
     refused(path, "2 names of features occur more than once, first 'TP53', 'CD3E'", genes="as_is")
     report = DataReport()
