@@ -14,7 +14,8 @@ letters   letters of an alphabet
 classes   classes of a label
 ========= ==========================================================
 
-Local variables may carry their axes as a suffix: ``_T`` tokens, ``_S`` sequences, ``_D`` width, ``_V`` vocab, ``_N`` n, ``_L`` length.
+Local variables may carry their axes as a suffix: ``_T`` tokens, ``_S`` sequences, ``_D`` width, ``_V`` vocab, ``_N`` n,
+``_L`` length.
 """
 
 from typing import TYPE_CHECKING, TypeAlias

@@ -145,8 +145,8 @@ def _trusted(fetch: Callable[[Job], Fetched], job: Job, expected: str, where: st
         shutil.rmtree(job.folder)
         job.folder.mkdir()
         fault = NetworkError(
-            f"{job.name} is not as expected: SHA-256 {expected} {where}, got {got}, twice. The file received is in {moved}. If the "
-            "source has changed on purpose, fetch it with renew=True (or another hash), which records the new one."
+            f"{job.name} is not as expected: SHA-256 {expected} {where}, got {got}, twice. The file received is in {moved}. If "
+            "the source has changed on purpose, fetch it with renew=True (or another hash), which records the new one."
         )
     raise fault
 

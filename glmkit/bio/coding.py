@@ -1,8 +1,8 @@
 """Translation of a coding feature by the rules of INSDC for CDS.
 
-The rules are ``/codon_start``, ``/transl_table``, methionine for any start codon of the table if the 5' end is complete,
-``/transl_except`` (such as selenocysteine), and removal of a stop as last codon. RNA editing is not visible in the sequence;
-it is applied only where the record lists it as ``/transl_except``.
+The qualifiers ``/codon_start``, ``/transl_table`` and ``/transl_except`` (such as selenocysteine) are applied. If the 5' end
+is complete, any start codon of the table gives methionine. A stop as last codon is removed. RNA editing is not visible in the
+sequence; it is applied only where the record lists it as ``/transl_except``.
 """
 
 import re

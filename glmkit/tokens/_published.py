@@ -1,6 +1,6 @@
 """Tokenizers of published models, from the vocabulary file published with their weights.
 
-The order of lines is the order of ids, so that lines are never sorted or dropped: a blank line or a repeated entry is an
+The order of lines is the order of ids. Lines are therefore never sorted or dropped, and a blank line or a repeated entry is an
 error. The tokens that a family adds around a sequence are not in the file but in this table.
 
 ======== =============================================== ================ ===========================================
@@ -11,9 +11,8 @@ bert     AntiBERTy, ProtBert                             ``vocab.txt``    ``[CLS
 roberta  Sapiens and other models of fairseq             ``dict.txt``     ``<s>`` … ``</s>``
 ======== =============================================== ================ ===========================================
 
-Geneformer is a BERT without such a file. Its tokenizer is read from its dictionaries (``token_dictionary*.pkl`` and
-``gene_median_dictionary*.pkl``, published in another folder) or from a table of them (``geneformer*.tsv``), if these are copied
-to the folder of the weights.
+Geneformer is a BERT without such a file. Its dictionaries (``token_dictionary*.pkl`` and ``gene_median_dictionary*.pkl``) are
+published in another folder. Copy them, or a table of them (``geneformer*.tsv``), to the folder of the weights.
 """
 
 import re
@@ -98,8 +97,8 @@ def _find(source: Path) -> Path:
         f"it has {', '.join(sorted(path.name for path in source.iterdir())[:8])}" if source.is_dir() else "it does not exist"
     )
     raise BadInput(
-        f"{source}: expected a folder with {' or '.join(FILES)}, or such a file; {found_text}. For Geneformer, copy its dictionaries "
-        "to the folder of the weights, or use load(..., tokenizer=rank_tokenizer_from(path))."
+        f"{source}: expected a folder with {' or '.join(FILES)}, or such a file; {found_text}. For Geneformer, copy its "
+        "dictionaries to the folder of the weights, or use load(..., tokenizer=rank_tokenizer_from(path))."
     )
 
 

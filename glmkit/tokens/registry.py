@@ -54,7 +54,8 @@ def make_tokenizer(name: str) -> Tokenizer:
     if found := re.fullmatch(r"kmer([1-8])(_apart)?", name):
         return KmerTokenizer(int(found[1]), overlapping=found[2] is None)
     raise BadInput(
-        f"Unknown tokenizer {name!r}. Expected 'base', 'kmer1' to 'kmer8', 'kmer1_apart' to 'kmer8_apart', 'protein' or 'nucleotide'."
+        f"Unknown tokenizer {name!r}. Expected 'base', 'kmer1' to 'kmer8', 'kmer1_apart' to 'kmer8_apart', 'protein' or "
+        "'nucleotide'."
     )
 
 

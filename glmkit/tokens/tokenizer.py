@@ -2,7 +2,7 @@
 
 A tokenizer is a vocabulary and a rule. Both are written to ``tokenizer.json``, with the SHA-256 of their canonical JSON. The
 weights of a model are valid for one order of ids only. The hash is therefore checked on load and recorded in every token
-store and model card, so that a permuted vocabulary is an error instead of silently wrong embeddings.
+store and model card. A permuted vocabulary is then an error instead of silently wrong embeddings.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from glmkit.files import read_json, write_json
 FILE = "tokenizer.json"
 FORMAT = "glmkit tokenizer"
 VERSION = 1
-FIRST = ("<cls>", "<pad>", "<eos>", "<unk>")  # ids 0 to 3 of the DNA tokenizers of glmkit
+FIRST = ("<cls>", "<pad>", "<eos>", "<unk>")  # ids 0 to 3 of the base, k-mer and BPE tokenizers
 LAST = "<mask>"  # their last id
 
 

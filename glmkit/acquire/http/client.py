@@ -138,8 +138,8 @@ class Client:
                 number = 0 if fault.gained else number + 1
                 if number >= self.patience.tries or time.monotonic() >= ends:
                     raise NetworkError(
-                        f"{self.service} ({host}) {fault.reason}, {max(1, number)} times. Check the network and the service's status "
-                        "page, then run this again; complete parts are kept."
+                        f"{self.service} ({host}) {fault.reason}, {max(1, number)} times. Check the network and the service's "
+                        "status page, then run this again; complete parts are kept."
                     ) from fault
                 if fault.pause is not None and fault.pause > self.patience.longest:
                     raise NetworkError(

@@ -1,8 +1,8 @@
 """Time limits and retry policy of requests to a service.
 
 All durations are measured with the monotonic clock, which is unaffected by changes of the wall clock. A pause named by the
-server is respected. Otherwise pauses double from attempt to attempt (exponential back-off), with a random factor, so that
-clients that failed at the same time do not retry at the same time.
+server is respected. Otherwise pauses double from attempt to attempt (exponential back-off). A random factor prevents that
+clients which failed at the same time retry at the same time.
 """
 
 import secrets

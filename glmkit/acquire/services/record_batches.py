@@ -125,8 +125,8 @@ def complete(
             records = again(missing)
     few = ", ".join(missing[:5]) + (" …" if len(missing) > 5 else "")
     raise NetworkError(
-        f"{service} did not send {len(missing)} of {len(ids)} records completely, in {patience.tries} attempts: {few}. Look up one "
-        "of them on its web site: it may be withdrawn. Complete batches are kept; renew=True starts again."
+        f"{service} did not send {len(missing)} of {len(ids)} records completely, in {patience.tries} attempts: {few}. Look up "
+        "one of them on its web site: it may be withdrawn. Complete batches are kept; renew=True starts again."
     )
 
 

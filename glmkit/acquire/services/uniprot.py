@@ -131,8 +131,8 @@ class _Pages:
         if different != state["records"] or state["records"] != state["total"]:
             self.begin_again()
             raise NetworkError(
-                f"UniProt has {state['total']:,} results but its pages had {state['records']:,}, {different:,} of them different. "
-                "Run this again."
+                f"UniProt has {state['total']:,} results but its pages had {state['records']:,}, {different:,} of them "
+                "different. Run this again."
             )
         return state
 

@@ -117,8 +117,8 @@ def _refuse_unknown(place: str, names: pd.Series, mapped: GeneMap, naming: Namin
     if fits[best] > max(share, 0.2):
         raise BadInput(
             f"{place}: {share:.0%} of the {len(names):,} genes are {naming.species} genes, {fits[best]:.0%} are {best} genes "
-            f"(such as {names.iloc[0]!r}). A {naming.species} model cannot use them: give species={best!r} for a model of {best}, "
-            "or convert them to orthologues."
+            f"(such as {names.iloc[0]!r}). A {naming.species} model cannot use them: give species={best!r} for a model of "
+            f"{best}, or convert them to orthologues."
         )
     first = ", ".join(map(repr, mapped.report["first_unknown"]))
     raise BadInput(

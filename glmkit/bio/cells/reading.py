@@ -1,8 +1,8 @@
 """Readers of raw counts of cells, with mapped gene names, validation and a read report.
 
-The result is the same for all formats: one AnnData per modality with counts as float32 CSR, unique names of cells and
-features, and a report in ``uns["glmkit"]["read"]``. Layers, ``raw`` and graphs of the file are not read, because they would
-not match the renamed genes and the remaining cells.
+The result is the same for all formats: one AnnData per modality, with counts as float32 CSR and unique names of cells and
+features. A report is stored in ``uns["glmkit"]["read"]``. Layers, ``raw`` and graphs of the file are not read, because they
+would not match the renamed genes and the remaining cells.
 """
 
 from collections.abc import Iterator, Sequence
@@ -158,7 +158,8 @@ def read_modalities(
     >>> from anndata import AnnData
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "cite.h5ad")
-    ...     var = pd.DataFrame({"feature_types": ["Gene Expression"] * 2 + ["Antibody Capture"]}, index=["TP53", "LYZ", "CD3_tag"])
+    ...     kinds = ["Gene Expression", "Gene Expression", "Antibody Capture"]
+    ...     var = pd.DataFrame({"feature_types": kinds}, index=["TP53", "LYZ", "CD3_tag"])
     ...     AnnData(np.array([[3, 0, 9], [0, 2, 4]], dtype=np.float32), var=var).write_h5ad(path)
     ...     cells = read_modalities(path)
     >>> {name: adata.shape for name, adata in cells.items()}

@@ -37,7 +37,8 @@ def open_mtx(path: Path) -> Source:
     if matrix.shape != (len(barcodes), len(features)):
         raise BadInput(
             f"{path}: the matrix has {matrix.shape[1]:,} features and {matrix.shape[0]:,} barcodes, the tables list "
-            f"{len(features):,} and {len(barcodes):,}. The files are not of one sample, or one is truncated. Copy all three again."
+            f"{len(features):,} and {len(barcodes):,}. The files are not of one sample, or one is truncated. Copy all three "
+            "again."
         )
     symbols = features[1] if features.shape[1] > 1 else features[0]
     var = pd.DataFrame({"gene_ids": features[0].to_numpy()}, index=pd.Index(symbols.astype(str)))

@@ -1,8 +1,9 @@
 """A strict, streaming FASTA reader.
 
-The text is processed in blocks of 64 KiB with operations on whole blocks (``bytes.translate``, ``find``) instead of a loop
-over letters, so that validation is cheap. Memory is bounded by about twice the longest record, not by the file. The
-trade-off of streaming: an error near the end of a file appears late. :func:`check_fasta` reads the whole file beforehand.
+The text is processed in blocks of 64 KiB. Validation is cheap, because it uses operations on whole blocks
+(``bytes.translate``, ``find``) instead of a loop over letters. Memory is bounded by about twice the longest record, not by
+the file. The trade-off of streaming: an error near the end of a file appears late. :func:`check_fasta` reads the whole file
+beforehand.
 """
 
 from collections.abc import Iterator
@@ -35,11 +36,12 @@ class Checked(NamedTuple):
 def read_fasta(path: str | Path, alphabet: str = "dna", report: DataReport | None = None, minimum: int = 1) -> Iterator[Record]:
     """Read the records of a FASTA file, strictly, one at a time.
 
-    Lower case is recorded as soft mask and converted to upper case. Counted in `report` and accepted: ambiguity codes
-    (``iupac_codes``, with their fraction), unknown letters (``unknown_letters``), blanks inside a sequence
-    (``blanks_stripped``), a stop at the end of a protein (``trailing_stop``, removed), and records entirely in lower case
-    (``all_lower_case``, soft-masked over their whole length). Counted and excluded: records of unknown letters only
-    (``all_unknown``) and records shorter than `minimum` (``too_short``).
+    Lower case is recorded as soft mask and converted to upper case. Irregularities are counted in `report` under these codes:
+
+    - accepted: ``iupac_codes`` (ambiguity codes, with their fraction), ``unknown_letters``, ``blanks_stripped`` (blanks inside
+      a sequence), ``trailing_stop`` (a stop at the end of a protein, removed), ``all_lower_case`` (a record that is soft-masked
+      over its whole length)
+    - excluded: ``all_unknown`` (a record of unknown letters only), ``too_short`` (a record shorter than `minimum`)
 
     Parameters
     ----------

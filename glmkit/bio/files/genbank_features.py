@@ -109,7 +109,8 @@ def _qualifiers(chunks: list[str], place: object) -> dict[str, list[str]]:
                 more = next(waiting, None)
                 if more is None:
                     raise BadInput(
-                        f"{place}: the value of /{name} is not closed by a quotation mark. Correct it; the record may be truncated."
+                        f"{place}: the value of /{name} is not closed by a quotation mark. Correct it; the record may be "
+                        "truncated."
                     )
                 value = f"{value}\n{_MARGIN}/{more}"
         if "\n" in value:

@@ -1,7 +1,7 @@
 """Cells as blocks of canonical CSR rows, from any storage.
 
-X may be dense or sparse, in memory or in a file. CSR and dense matrices in a file are read block by block. In a CSC matrix
-every block of rows would require a read of the whole file, so it is read once and converted to CSR in memory.
+X may be dense or sparse, in memory or in a file. CSR and dense matrices in a file are read block by block. A CSC matrix is read
+once and converted to CSR in memory, because every block of its rows would require a read of the whole file.
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -112,7 +112,8 @@ def assemble(tokens: Mapping[str, int], medians: Mapping[str, float], symbols: M
     if wrong is not None or tuple(entries[: len(special)]) != special:
         place = wrong or 0
         raise BadInput(
-            f"{path}: expected ids from 0 without a gap, special tokens first; {entries[place]!r} has {tokens[entries[place]]}, not {place}."
+            f"{path}: expected ids from 0 without a gap, special tokens first; {entries[place]!r} has "
+            f"{tokens[entries[place]]}, not {place}."
         )
     genes = entries[len(special) :]
     absent = [gene for gene in genes if not math.isfinite(medians.get(gene, math.nan))]
@@ -137,7 +138,8 @@ def _from_folder(folder: Path) -> RankTokenizer:
     for part in ("token", "median"):
         if part not in found:
             raise BadInput(
-                f"{folder} has no file like {_PARTS[part].replace('.*', '*').replace(chr(92), '')}. Copy it from Geneformer's publisher."
+                f"{folder} has no file like {_PARTS[part].replace('.*', '*').replace(chr(92), '')}. Copy it from Geneformer's "
+                "publisher."
             )
     tokens = {gene: _whole(found["token"], gene, value) for gene, value in read_plain_pickle(found["token"]).items()}
     medians = {gene: _number(found["median"], gene, value) for gene, value in read_plain_pickle(found["median"]).items()}

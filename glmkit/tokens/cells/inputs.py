@@ -87,7 +87,7 @@ def cell_ids(tokenizer: Any, cells: Any) -> Ragged:
     if len(empty):
         first = ", ".join(repr(names[i]) for i in empty[:3])
         raise BadInput(
-            f"{len(empty)} of {len(names)} cells have no token, the first {first}: none of the genes of the model's vocabulary was "
-            "counted in them. Leave these cells out, or check that the gene names are those that the model was trained on."
+            f"{len(empty)} of {len(names)} cells have no token, the first {first}: none of the genes of the model's vocabulary "
+            "was counted in them. Leave these cells out, or check that the gene names are those that the model was trained on."
         )
     return ragged

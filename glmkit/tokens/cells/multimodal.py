@@ -1,9 +1,10 @@
 """Cells of several modalities as one sequence: binned values of each panel, then genes in the order of their ranks.
 
-Ids are ordered by modality: special tokens and genes first, then each panel. The id of a token therefore determines three
-things. The segment of a Transformer (`CellTokenizer.segment_starts`). The token that replaces it when masked (`hidden_by`: the
-mask for a gene, the unknown token of its feature for a value). The tokens that may replace it at random (`kin`: any gene for
-a gene, any bin of the same feature for a value).
+Ids are ordered by modality: special tokens and genes first, then each panel. The id of a token therefore determines:
+
+- its segment in a Transformer (`CellTokenizer.segment_starts`)
+- the token that replaces it when masked (`hidden_by`): the mask for a gene, the unknown token of its feature for a value
+- the tokens that may replace it at random (`kin`): any gene for a gene, any bin of the same feature for a value
 
 In a cell without a panel, all features of the panel have their unknown token. A cell without RNA has no ranked genes.
 """
@@ -249,8 +250,8 @@ class CellTokenizer:
         for name, adata in found.items():
             if not adata.obs_names.equals(names):
                 raise BadInput(
-                    f"cells: the modality {name!r} has {adata.n_obs} cells, which are not the {len(names)} of {next(iter(found))!r} in the same "
-                    "order. Index every modality by the cells that all of them have."
+                    f"cells: the modality {name!r} has {adata.n_obs} cells, which are not the {len(names)} of "
+                    f"{next(iter(found))!r} in the same order. Index every modality by the cells that all of them have."
                 )
         return found
 

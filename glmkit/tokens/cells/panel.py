@@ -5,8 +5,8 @@ A Transformer over tokens takes no real numbers. A value therefore becomes one o
 bins recovers. In return, values can be masked, predicted as a distribution, and missing, like other tokens.
 
 Edges are quantiles of the training cells, per feature. They are observed values, so that no bin is empty. Many features are
-zero in most cells: if the cells tied at the minimum would fill a bin or more, the minimum is a separate bin, and the other bins
-divide the remaining cells. A constant feature has a single bin.
+zero in most cells. If the cells tied at the minimum would fill a bin or more, the minimum is a separate bin. The other bins
+then divide the remaining cells. A constant feature has a single bin.
 
 Counts are first normalised between cells: ``clr``, the centred log-ratio over the panel's features of a cell, for surface
 proteins (Stoeckius et al. 2017, doi:10.1038/nmeth.4380); ``binary``, open or closed, for peaks; ``log1p`` of counts per 10,000
@@ -86,7 +86,8 @@ class Panel:
         sizes = [len(values) for values in self.centres]
         if [len(values) + 1 for values in self.edges] != sizes or len(sizes) != len(self.features):
             raise BadInput(
-                f"Panel {name!r}: expected edges and centres for each of {len(self.features)} features, one centre more than edges."
+                f"Panel {name!r}: expected edges and centres for each of {len(self.features)} features, one centre more than "
+                "edges."
             )
         if any((np.diff(values) <= 0).any() for values in self.edges):
             raise BadInput(f"Panel {name!r}: the edges of a feature must be increasing. Sort them and remove repeats.")
@@ -138,8 +139,8 @@ class Panel:
         present = set(map(str, adata.var_names))
         if unknown := [feature for feature in names if feature not in present]:
             raise BadInput(
-                f"Panel {name!r}: {len(unknown)} features are not among the {adata.n_vars} of the training cells, the first {unknown[0]!r}. "
-                "Expected names as in var_names."
+                f"Panel {name!r}: {len(unknown)} features are not among the {adata.n_vars} of the training cells, the first "
+                f"{unknown[0]!r}. Expected names as in var_names."
             )
         bare = cls(name, names, normalise, [[]] * len(names), [[0.0]] * len(names))
         values = bare.values(adata)
@@ -281,8 +282,8 @@ class Panel:
         if (columns < 0).all():
             shown = ", ".join(map(str, adata.var_names[:3]))
             raise BadInput(
-                f"Panel {self.name!r}: the cells have none of its {len(self.features)} features ({self.features[0]}, …); they have {shown}, …. "
-                "Check that this is the right modality."
+                f"Panel {self.name!r}: the cells have none of its {len(self.features)} features ({self.features[0]}, …); they "
+                f"have {shown}, …. Check that this is the right modality."
             )
         return columns
 

@@ -180,8 +180,8 @@ class _Machine:
 
     def _refuse(self, what: str, position: int) -> BadInput:
         return BadInput(
-            f"{self.path}, byte {position}: the instruction {what} does not belong to a dictionary of names to numbers. Nothing in "
-            "this file was executed. It may contain code, or is another kind of file; get the dictionary from its publisher "
+            f"{self.path}, byte {position}: the instruction {what} does not belong to a dictionary of names to numbers. Nothing "
+            "in this file was executed. It may contain code, or is another kind of file; get the dictionary from its publisher "
             "again, or as a text table."
         )
 

@@ -224,7 +224,8 @@ class RankTokenizer:
         if not (found >= 0).any():
             raise BadInput(
                 f"None of the {len(found):,} var_names ({', '.join(map(str, names[:3]))}, …) is a gene of this tokenizer "
-                f"({', '.join(self.genes[:3])}, …). Read the file with glmkit.bio.read_cells, which maps symbols and drops versions."
+                f"({', '.join(self.genes[:3])}, …). Read the file with glmkit.bio.read_cells, which maps symbols and drops "
+                "versions."
             )
         times = np.bincount(found[found >= 0])
         if times.max() > 1:

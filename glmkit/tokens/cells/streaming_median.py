@@ -1,8 +1,8 @@
 """Streaming medians of many genes in constant memory.
 
 DDSketch (Masson, Rim and Lee, PVLDB 2019): values are counted in bins whose edges grow by a constant factor. Every value of a
-bin is then within a given relative error of the centre of the bin, and the sum of two sketches is the sketch of all values.
-Here each gene has a row of bins; 25,000 genes at an error of 1% take about 90 MB for any number of cells.
+bin is then within a given relative error of the centre of the bin. The sum of two sketches is the sketch of all values. Here
+each gene has a row of bins; 25,000 genes at an error of 1% take about 90 MB for any number of cells.
 """
 
 import math
@@ -73,7 +73,8 @@ class MedianSketch:
         """
         if other.error != self.error or other.counts.shape != self.counts.shape:
             raise BadInput(
-                f"Sketches of {len(self.counts)} genes at {self.error} and of {len(other.counts)} at {other.error} cannot be merged."
+                f"Sketches of {len(self.counts)} genes at {self.error} and of {len(other.counts)} at {other.error} cannot be "
+                "merged."
             )
         self.counts += other.counts
 

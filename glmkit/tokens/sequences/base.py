@@ -1,9 +1,9 @@
 """Single-base tokenization: one token per base.
 
-A table has the id of each of the 256 byte values, so that encoding is one pass of ``bytes.translate`` over slices that fit
-the cache. Memory is one byte per base for the ids, plus one slice. Lower case is encoded like upper case (the soft mask is
-stored separately, see ``glmkit.bio``), and IUPAC ambiguity codes become N. Any other character is an error with its position
-rather than ``<unk>``, because a gap or a protein letter in DNA indicates an error in the data.
+A table has the id of each of the 256 byte values. Encoding is one pass of ``bytes.translate`` over slices that fit the cache.
+Memory is one byte per base for the ids, plus one slice. Lower case is encoded like upper case (the soft mask is stored
+separately, see ``glmkit.bio``), and IUPAC ambiguity codes become N. Any other character is an error with its position. It does
+not become ``<unk>``, because a gap or a protein letter in DNA indicates an error in the data.
 """
 
 from pathlib import Path

@@ -28,9 +28,9 @@ _CODES = byte_table({letter: code for code, letter in enumerate("ACGT")} | dict.
 class KmerTokenizer:
     """DNA as k-mers: ``<cls> <pad> <eos> <unk>``, the 4^k k-mers in alphabetical order, ``<mask>``.
 
-    A k-mer with an N or another ambiguity code becomes ``<unk>``. A sequence of L bases gives L - k + 1 overlapping tokens (token
-    `i` starts at base `i`; none if L < k), or L // k non-overlapping ones (token `i` starts at base `i`·k; the last L % k bases
-    have no token).
+    A k-mer with an N or another ambiguity code becomes ``<unk>``. A sequence of L bases gives L - k + 1 overlapping tokens, none
+    if L < k; token `i` starts at base `i`. Without overlap it gives L // k tokens; token `i` starts at base `i`·k, and the last
+    L % k bases have no token.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ class KmerTokenizer:
     def decode(self, ids: np.ndarray) -> str:
         """The bases of `ids` (length,), upper case.
 
-        ``<cls>``, ``<pad>`` and ``<eos>`` are omitted. A base for which all covering k-mers are ``<unk>`` or ``<mask>`` becomes N.
+        ``<cls>``, ``<pad>`` and ``<eos>`` are omitted. A base becomes N if all k-mers that cover it are ``<unk>`` or ``<mask>``.
         If overlapping k-mers disagree, the first one that covers a base decides.
 
         Raises
