@@ -138,7 +138,7 @@ def load_array(path: Path) -> np.ndarray:
 
 
 def map_array(path: Path, dtype: np.dtype) -> np.ndarray:
-    """Map a binary file of numbers as a read-only array (numbers,)."""
+    """A file of numbers as a read-only array that is mapped, not read; (numbers,)."""
     if path.stat().st_size == 0:
         return np.empty(0, dtype)
     return np.asarray(np.memmap(path, dtype, mode="r"))
