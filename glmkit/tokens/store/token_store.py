@@ -34,7 +34,7 @@ from glmkit.tokens.tokenizer import Tokenizer, as_ids
 
 FORMAT = "glmkit token store"
 VERSION = 1
-SOFT_MASK_WEIGHT = np.float32(0.1)  # weight of repeats in the loss
+SOFT_MASK_WEIGHT = np.float32(0.1)  # repeats count less in the loss
 _FILES = {"tokens.bin", "soft_mask.bin", "names.json", "offsets.npy", "soft_mask_offsets.npy", "tokenizer.json"}
 _DTYPES = {"uint8", "uint16", "uint32"}
 
@@ -94,7 +94,9 @@ class TokenStore:
         return names
 
     def _contradiction(self) -> BadInput:
-        return BadInput(f"{self.folder} is inconsistent: names, offsets and tokens disagree in number. Write the store again.")
+        return BadInput(
+            f"{self.folder} contradicts itself: names, offsets and tokens do not fit together. Write the store again."
+        )
 
     @classmethod
     def write(
