@@ -1,20 +1,21 @@
-"""The legend of axis names, and the array types that signatures use.
+"""Names of array axes, and the array types of function signatures.
 
 ========= ==========================================================
 axis      meaning
 ========= ==========================================================
 tokens    all tokens of a batch, packed one sequence after another
-sequences sequences in a batch; boundaries have ``sequences + 1``
-scored    the positions of a batch at which something is predicted
+sequences sequences of a batch; boundaries have ``sequences + 1`` entries
+scored    positions of a batch at which a token is predicted
 width     features of a token
 vocab     entries of a vocabulary
-n         items given to a verb (sequences, cells, windows)
+n         items given to a function (sequences, cells, windows)
 length    positions of one sequence
 letters   letters of an alphabet
 classes   classes of a label
 ========= ==========================================================
 
-Local variables may carry the axes as a suffix: ``_T`` tokens, ``_S`` sequences, ``_D`` width, ``_V`` vocab, ``_N`` n, ``_L`` length.
+Local variables may carry their axes as a suffix: ``_T`` tokens, ``_S`` sequences, ``_D`` width, ``_V`` vocab, ``_N`` n,
+``_L`` length.
 """
 
 from typing import TYPE_CHECKING, TypeAlias
@@ -32,5 +33,5 @@ Scores: TypeAlias = Float64[np.ndarray, " n"]
 Attributions: TypeAlias = Float32[np.ndarray, "n length letters"]
 
 TokensT: TypeAlias = "torch.Tensor"  # int64 (tokens,)
-BoundariesT: TypeAlias = "torch.Tensor"  # int64 (sequences + 1,), starts at 0, ends at tokens
+BoundariesT: TypeAlias = "torch.Tensor"  # int64 (sequences + 1,); first entry 0, last entry the number of tokens
 HiddenT: TypeAlias = "torch.Tensor"  # float (tokens, width)

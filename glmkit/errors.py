@@ -1,34 +1,34 @@
-"""One small exception tree. Each class carries the exit code that the command line returns for it.
+"""The exception hierarchy. Each class carries the exit code that the command line returns for it.
 
-An error's text says what was expected, what came, where (file, record, line) and what to do about it. Context is added on
-the way up with ``add_note``, never by wrapping one error in another.
+The text of an error names the expected value, the value found, its place (file, record, line) and the remedy. Callers add
+context with ``add_note``; they do not wrap one error in another.
 """
 
 
 class GlmkitError(Exception):
-    """Base of every error that glmkit raises on purpose; on its own it means a bug of ours."""
+    """Base class of all errors that glmkit raises; raised directly, it marks an internal error."""
 
     exit_code = 1
 
 
 class BadInput(GlmkitError, ValueError):
-    """Something the user gave cannot be used as it is: a file, a label, a parameter, a checkpoint."""
+    """Input that cannot be used as given: a file, a label, a parameter, a checkpoint."""
 
     exit_code = 2
 
 
 class InUse(BadInput):
-    """Another live process is at work where this one was to write."""
+    """Another live process holds the lock on a path that this process needs to write."""
 
 
 class NetworkError(GlmkitError):
-    """A service could not be reached, or what it sent cannot be trusted."""
+    """A service could not be reached, or its response failed verification."""
 
     exit_code = 3
 
 
 class ResourceError(GlmkitError):
-    """The machine lacks something: disk, memory, a device, a program, the right to write."""
+    """A resource of the machine is missing: disk space, memory, a device, a program, write permission."""
 
     exit_code = 5
 

@@ -1,4 +1,4 @@
-"""Packages of the optional extra ``cells``: imported when asked for, with an error that names the extra where they are absent."""
+"""Lazy imports of the optional extra ``cells``; the error of a missing package names the extra."""
 
 import importlib
 from types import ModuleType
@@ -12,23 +12,23 @@ def need(module: str, package: str) -> ModuleType:
     Parameters
     ----------
     module
-        To import.
+        Import name of the module.
     package
-        That holds it, for the message.
+        Name of the package that contains it, for the error message.
 
     Returns
     -------
     module
-        Imported.
+        The imported module.
 
     Raises
     ------
     ResourceError
-        It is not installed.
+        The package is not installed.
     """
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise ResourceError(
-            f"{package} is not installed, and this needs it ({error}). Run: pip install 'glmkit[cells]'"
+            f"{package} is required here but not installed ({error}). Run: pip install 'glmkit[cells]'"
         ) from error

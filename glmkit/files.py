@@ -1,7 +1,7 @@
-"""Files that are whole or absent: atomic writes, hashes, locks, and paths that stay inside their root.
+"""Atomic writes, hashes, file locks, and paths confined to a root folder.
 
-Everything glmkit leaves on disk goes through :func:`atomic_path`: a temporary file in the same folder, fsync, rename. A
-reader never sees half a file under its final name, and a failed write leaves the previous one byte for byte as it was.
+All files that glmkit writes go through :func:`atomic_path`: a temporary file in the same folder, fsync, rename. A partial
+file never appears under the final name. A failed write leaves the previous file unchanged.
 """
 
 import errno
@@ -25,13 +25,15 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 @contextmanager
 def disk_errors(path: Path, needed: int | None = None) -> Iterator[None]:
-    """Turn a full disk or a read-only target at `path` into a :class:`ResourceError` that names it."""
+    """Convert the OSError of a full disk or a read-only target into a :class:`ResourceError` that names `path`."""
     try:
         yield
     except OSError as error:
         size = f" ({needed:,} bytes needed)" if needed else ""
         if error.errno in _FULL:
-            raise ResourceError(f"No space left to write {path}{size}. Free some, or choose another folder with out=.") from error
+            raise ResourceError(
+                f"No space left to write {path}{size}. Free disk space, or choose another folder with out=."
+            ) from error
         if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:
             raise ResourceError(
                 f"{path} cannot be written ({error.strerror}). Choose a folder you may write to with out=."
@@ -41,19 +43,32 @@ def disk_errors(path: Path, needed: int | None = None) -> Iterator[None]:
 
 @contextmanager
 def atomic_path(path: str | Path, needed: int | None = None) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it is flushed to disk and renamed to `path`.
+    """Yield a temporary path in the folder of `path`; on success it is flushed to disk and renamed to `path`.
 
     Parameters
     ----------
     path
-        The final name. Its folder is made if missing.
+        Final path of the file; its folder is created if missing.
     needed
-        Bytes the file will take, if known, for the message when the disk is full.
+        Expected size of the file in bytes, for the error message of a full disk; None if unknown.
 
     Raises
     ------
     ResourceError
-        The disk is full or the target cannot be written; nothing is left behind and an older `path` is untouched.
+        The disk is full or the target cannot be written. The temporary file is removed and an older `path` is unchanged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> target = Path(folder.name) / "scores.txt"
+    >>> with atomic_path(target) as temporary:
+    ...     _ = temporary.write_text("0.5")
+    ...     print(target.exists())
+    False
+    >>> target.read_text()
+    '0.5'
+    >>> folder.cleanup()
     """
     path = Path(path)
     temporary: Path | None = None
@@ -76,15 +91,15 @@ def atomic_path(path: str | Path, needed: int | None = None) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: str | Path, needed: int | None = None) -> Iterator[Path]:
-    """Yield a temporary folder beside `path`; on success its files are flushed and it takes the place of `path` whole.
+    """Yield a temporary folder next to `path`; on success its files are flushed to disk and it replaces `path`.
 
-    A folder cannot be renamed over one that holds files, so an older `path` steps aside to ``.NAME.previous`` for the moment
-    between two renames; :func:`recover_folder` puts it back if the process died exactly there.
+    A folder cannot be renamed over a folder that holds files. An older `path` is therefore renamed to ``.NAME.previous``
+    first. If the process dies between the two renames, :func:`recover_folder` restores it.
 
     Raises
     ------
     ResourceError
-        The disk is full or the target cannot be written; nothing is left behind and an older `path` is untouched.
+        The disk is full or the target cannot be written. The temporary folder is removed and an older `path` is unchanged.
     """
     path = Path(path)
     temporary: Path | None = None
@@ -113,12 +128,12 @@ def atomic_folder(path: str | Path, needed: int | None = None) -> Iterator[Path]
 
 
 def _beside(path: Path) -> Path:
-    """A new name in the folder of `path`; what is made there has the user's usual permissions, unlike a private temporary file."""
+    """A unique temporary path in the folder of `path`; unlike `tempfile`, files there get the permissions of the umask."""
     return path.with_name(f".{path.name}.{secrets.token_hex(6)}.partial")
 
 
 def recover_folder(path: str | Path) -> None:
-    """Put back the folder that a process which died inside :func:`atomic_folder` had moved aside; else do nothing."""
+    """Restore the folder that an interrupted :func:`atomic_folder` had renamed; without one, do nothing."""
     path = Path(path)
     previous = path.with_name(f".{path.name}.previous")
     if previous.exists():
@@ -129,13 +144,13 @@ def recover_folder(path: str | Path) -> None:
 
 
 def fault_point(name: str) -> None:
-    """Send this process the signal that ``GLMKIT_FAULT=point:n:SIGNAL`` asks for at the n-th pass of `name`; tests only.
+    """Fault injection for tests: at the n-th pass of `name`, send this process the signal of ``GLMKIT_FAULT=name:n:SIGNAL``.
 
-    Nothing happens unless ``GLMKIT_TESTING=1`` is set too.
+    Without ``GLMKIT_TESTING=1`` the variable has no effect.
     """
-    if os.environ.get("GLMKIT_TESTING") != "1" or not (asked := os.environ.get("GLMKIT_FAULT")):
+    if os.environ.get("GLMKIT_TESTING") != "1" or not (setting := os.environ.get("GLMKIT_FAULT")):
         return
-    point, number, name_of_signal = asked.split(":")
+    point, number, name_of_signal = setting.split(":")
     if point == name:
         _passed[name] = _passed.get(name, 0) + 1
         if _passed[name] == int(number):
@@ -155,18 +170,18 @@ def sync(path: Path) -> None:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write `text` as UTF-8, whole or not at all."""
+    """Write `text` as UTF-8, atomically."""
     with atomic_path(path, len(text)) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Write `value` as readable JSON, whole or not at all; NaN is written as NaN."""
+    """Write `value` as indented JSON, atomically; NaN is written as NaN."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
 
 
 def read_json(path: str | Path) -> Any:
-    """Read JSON, or say which file and line is broken."""
+    """Read a JSON file; the error of a broken one names file and line."""
     path = Path(path)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -183,7 +198,7 @@ def sha256(path: str | Path) -> str:
 
 
 def inside(root: str | Path, path: str | Path) -> Path:
-    """`path` resolved below `root`, or an error if it points out of it (``..``, an absolute path, a link)."""
+    """`path` resolved below `root`; an error if it leaves `root` (``..``, an absolute path, a symbolic link)."""
     base = Path(root).resolve()
     full = (base / path).resolve()
     if full != base and base not in full.parents:
@@ -192,11 +207,18 @@ def inside(root: str | Path, path: str | Path) -> Path:
 
 
 def workspace() -> Path:
-    """The folder that relative paths of parameters start from.
+    """The base folder of relative paths in parameters.
 
-    ``GLMKIT_WORKSPACE`` if it is set; else the nearest folder, from the current one upwards, that holds both ``notebooks`` and
-    one of ``pyproject.toml``, ``glmkit.toml``; else the current folder. A notebook opened in JupyterLab (whose kernel starts
-    in the notebook's own folder) therefore reads and writes the same ``runs/`` as ``glmkit run`` does.
+    The first that applies: ``GLMKIT_WORKSPACE``; the nearest folder, from the current one upwards, that contains
+    ``notebooks`` and one of ``pyproject.toml``, ``glmkit.toml``; the current folder. The kernel of a notebook in JupyterLab
+    starts in the folder of the notebook. With this rule it uses the same ``runs/`` as ``glmkit run``.
+
+    Examples
+    --------
+    >>> from unittest import mock
+    >>> with mock.patch.dict(os.environ, GLMKIT_WORKSPACE="/data/project"):
+    ...     print(workspace())
+    /data/project
     """
     if named := os.environ.get("GLMKIT_WORKSPACE"):
         return Path(named).resolve()
@@ -209,9 +231,9 @@ def workspace() -> Path:
 
 @contextmanager
 def exclusive(path: str | Path) -> Iterator[None]:
-    """Hold the lock file `path`; whoever else holds it is named in the error.
+    """Hold an exclusive lock on the file `path`; if it is taken, the error names the process that holds it.
 
-    The lock is the kernel's (``flock``), so one left by a dead process is free at once; the file only says who holds it.
+    The lock is the kernel's (``flock``), which ends with the process. The content of the file only identifies the holder.
 
     Raises
     ------
@@ -236,4 +258,4 @@ def exclusive(path: str | Path) -> Iterator[None]:
         try:
             yield
         finally:
-            file.truncate(0)  # a name found in a free lock is that of a process which died
+            file.truncate(0)  # so that a process id in an unlocked file identifies a process that died

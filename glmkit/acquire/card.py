@@ -1,4 +1,4 @@
-"""The card of a file: what it is, where it comes from, under which licence, and the hash that identifies it."""
+"""The card of a file: content, provenance, licence and SHA-256."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,21 +13,21 @@ class Card:
     Attributes
     ----------
     name
-        A short name.
+        Short name.
     path
-        Where the file lies.
+        Path of the file.
     source
-        Database, accession and package, or the path it was copied from.
+        Database, accession and package, or the path of the original.
     licence
-        The terms of use.
+        Terms of use.
     sha256
-        Hash of the file's bytes.
+        SHA-256 of the file, hexadecimal.
     date
-        When the file was made or acquired, ISO 8601.
+        Date of creation or acquisition, ISO 8601.
     organism
-        Species and strain, if known.
+        Species and strain; empty if unknown.
     description
-        What the file holds.
+        Content of the file.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Card:
     description: str = ""
 
     def write(self) -> Path:
-        """Write the card beside its file, as ``<file>.card.json``, and return its path."""
+        """Write the card next to its file, as ``<file>.card.json``, and return its path."""
         path = self.path.with_name(f"{self.path.name}.card.json")
         write_json(path, {**asdict(self), "path": self.path.name})
         return path

@@ -1,4 +1,4 @@
-"""What a service's module is given, and what it gives back."""
+"""Input and result of the fetch function of a service, and parsing of its options."""
 
 import difflib
 import hashlib
@@ -11,7 +11,7 @@ from glmkit.acquire.http.progress import Watcher
 from glmkit.acquire.http.retry_policy import Patience
 from glmkit.errors import BadInput
 
-LONGEST_NAME = 60  # letters of a file name that is made from a query
+LONGEST_NAME = 60  # maximum characters of a file name made from a query
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,19 +21,19 @@ class Job:
     Attributes
     ----------
     name
-        The source as it was asked for, without secrets.
+        Requested source, without secrets.
     query
-        What stands behind the service's prefix, without options.
+        Text after the prefix of the service, without options.
     options
-        ``#name=value`` behind it.
+        Options ``#name=value`` at the end of the source, as a map of name to value.
     folder
-        Work folder of this source, which outlives a failed attempt.
+        Work folder of this source; it persists after a failed attempt, for resumption.
     address
-        Base address that takes the place of the service's own, if any.
+        Base URL that replaces that of the service; empty for the default.
     patience
-        Limits on time.
+        Limits on time and number of attempts.
     watcher
-        Called with the progress.
+        Function called with the progress; None for none.
     """
 
     name: str
@@ -47,20 +47,20 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Fetched:
-    """One file that a service gave.
+    """One file fetched from a service.
 
     Attributes
     ----------
     path
-        In the job's folder, under its final name.
+        Path in the folder of the job, under the final name.
     source
-        Database, release and address, without secrets.
+        Database, release and URL, without secrets.
     licence
         Terms of use.
     description
-        What the file holds.
+        Content of the file.
     organism
-        Species, if the service says so.
+        Species; empty if the service does not state it.
     """
 
     path: Path
@@ -71,24 +71,24 @@ class Fetched:
 
 
 def split_options(text: str, allowed: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    """Take the options off a query.
+    """Split a source into its query and its options.
 
     Parameters
     ----------
     text
-        ``QUERY`` or ``QUERY#name=value&name=value``.
+        Text of the form ``QUERY`` or ``QUERY#name=value&name=value``.
     allowed
-        Options of the service, each with what it means.
+        Options of the service, as a map of name to meaning.
 
     Returns
     -------
     tuple
-        The query and its options.
+        Query, and map of option name to value.
 
     Raises
     ------
     BadInput
-        An option is unknown, malformed or there twice.
+        An option is unknown, malformed or repeated.
     """
     query, _, words = text.partition("#")
     options: dict[str, str] = {}
@@ -99,27 +99,27 @@ def split_options(text: str, allowed: Mapping[str, str]) -> tuple[str, dict[str,
             hint = f" Did you mean {near[0]!r}?" if near and name not in allowed else ""
             known = "; ".join(f"{key}= {meaning}" for key, meaning in allowed.items())
             raise BadInput(
-                f"{word!r} after # is not understood.{hint} Options here, as #name=value&name=value: {known or 'none'}."
+                f"{word!r} after # is not an option.{hint} Options here, as #name=value&name=value: {known or 'none'}."
             )
         options[name] = value
     if not query.strip():
-        raise BadInput("The source has no name behind its prefix, such as 'ncbi:NC_000913.3'.")
+        raise BadInput("The source has no name after its prefix. Give one, such as 'ncbi:NC_000913.3'.")
     return query.strip(), options
 
 
 def one_of(options: Mapping[str, str], name: str, choices: Mapping[str, str], default: str) -> str:
-    """The value of an option with few choices.
+    """The value of an option with a fixed set of choices.
 
     Parameters
     ----------
     options
-        Of the job.
+        Options of the job.
     name
-        Of the option.
+        Name of the option.
     choices
-        The values it may have, each with what it means.
+        Allowed values, as a map of value to meaning.
     default
-        The value if it is not given.
+        Value of an absent option.
 
     Returns
     -------
@@ -129,7 +129,7 @@ def one_of(options: Mapping[str, str], name: str, choices: Mapping[str, str], de
     Raises
     ------
     BadInput
-        Another value was given.
+        The value is not among `choices`.
     """
     value = options.get(name, default)
     if value not in choices:
@@ -138,7 +138,7 @@ def one_of(options: Mapping[str, str], name: str, choices: Mapping[str, str], de
 
 
 def file_name(text: str, ending: str) -> str:
-    """A plain file name that begins like `text`; where that is too long or too odd to be one itself, a few letters of its hash follow."""
+    """A portable file name made from `text`; a name over `LONGEST_NAME` is cut, and digits of the hash of `text` are added."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._-")
     if len(plain) > LONGEST_NAME:
         plain = f"{plain[:LONGEST_NAME]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -1,8 +1,8 @@
-"""The services behind one door: a name with a prefix becomes a verified file in the cache.
+"""The registry of services: a name with a prefix is resolved to a verified file in the cache.
 
-A file that is in the cache with the recorded hash is never fetched again. One that comes with another hash than stated or recorded
-steps aside into quarantine and is fetched once more; twice is an error. ``GLMKIT_OFFLINE=1`` forbids the network and says what is
-missing. One process at a time fetches a source; the others then find it.
+A file in the cache with the recorded hash is never fetched again. A fetched file whose hash differs from the stated or
+recorded one is moved to quarantine and fetched once more; a second mismatch is an error. With ``GLMKIT_OFFLINE=1`` nothing
+is fetched, and a file missing from the cache is an error. One process at a time fetches a source; others wait and use its file.
 """
 
 import importlib
@@ -25,7 +25,7 @@ from glmkit.errors import BadInput, NetworkError
 from glmkit.files import read_json
 from glmkit.files import sha256 as hash_of
 
-# Prefix: the module, its function, and an example for messages.
+# Prefix: module, fetch function, and an example for messages.
 SERVICES = {
     "ncbi": ("ncbi", "fetch_ncbi", "ncbi:NC_000913.3"),
     "ensembl": ("ensembl", "fetch_ensembl", "ensembl:homo_sapiens/115/pep"),
@@ -38,32 +38,32 @@ SERVICES = {
 def fetch_service(
     source: str, *, renew: bool = False, watcher: Watcher | None = None, patience: Patience | None = None, address: str = ""
 ) -> Card:
-    """The file behind a service's name, in the cache, fetched if it is not there.
+    """The cached file of a source, fetched from its service if absent.
 
     Parameters
     ----------
     source
-        ``PREFIX:NAME``, with options behind ``#``.
+        Source of the form ``PREFIX:NAME``, with options after ``#``.
     renew
-        Fetch it afresh and record what comes now.
+        Whether to fetch the source again and to replace its recorded hash.
     watcher
-        Called with a :class:`glmkit.acquire.Progress` as it comes.
+        Function called with a :class:`glmkit.acquire.http.Progress` during the download.
     patience
-        Limits on time.
+        Limits on time and number of attempts.
     address
-        Base address that takes the place of the service's own.
+        Base URL that replaces that of the service.
 
     Returns
     -------
     Card
-        Of the file in the cache.
+        Card of the file in the cache.
 
     Raises
     ------
     BadInput
-        The name is malformed or means nothing to the service.
+        The name is malformed or unknown to the service.
     NetworkError
-        It could not be fetched, is not as stated or recorded, or the network is forbidden.
+        The source could not be fetched, its hash is not the stated or recorded one, or the network is disabled.
     ResourceError
         The disk is full, or the cache cannot be written.
     """
@@ -79,15 +79,15 @@ def fetch_service(
         stated = options.get("sha256", "").lower()
         if stated and known and stated != known:
             raise BadInput(
-                f"{name} has SHA-256 {known} recorded in {lock_path()}, but {stated} stands behind #sha256=. Correct the one that "
-                "is wrong; renew=True fetches the source afresh and records what comes."
+                f"{name} has SHA-256 {known} recorded in {lock_path()}, but {stated} is given after #sha256=. Correct the wrong "
+                "one; renew=True fetches the source again and records its new hash."
             )
         if not renew and (card := _kept(folder, stated or known)):
             return card
         if offline():
             raise NetworkError(
-                f"GLMKIT_OFFLINE is set and {name} is not in the cache: {folder} holds no such file with the recorded hash. "
-                "Unset it, or fetch this on a machine with a network and copy its cache here."
+                f"GLMKIT_OFFLINE is set and {name} is not in the cache: {folder} has no such file with the recorded hash. "
+                "Unset it, or fetch the source on a machine with a network and copy its cache here."
             )
         work = folder / "work"
         if renew:
@@ -102,12 +102,12 @@ def fetch_service(
             patience=patience or Patience(),
             watcher=watcher,
         )
-        expected = (stated, "stated behind #sha256=") if stated else (known, f"recorded in {lock_path()}")
+        expected = (stated, "given after #sha256=") if stated else (known, f"recorded in {lock_path()}")
         return _keep(name, folder, _trusted(fetch, job, *expected), record_it=not known)
 
 
 def _public(prefix: str, query: str, options: dict[str, str]) -> str:
-    """The source's name as it may be written down; addresses that differ only in what is hidden stay apart."""
+    """The name of a source for files and messages; a hash distinguishes URLs that differ in hidden parts only."""
     if prefix == "url" and (shown := hide_parts(query)) != query:
         query = f"{shown} ({hash_text(urlsplit(query).query.encode()).hexdigest()[:12]})"
     words = "&".join(f"{key}={value}" for key, value in sorted(options.items()))
@@ -115,7 +115,7 @@ def _public(prefix: str, query: str, options: dict[str, str]) -> str:
 
 
 def _kept(folder: Path, expected: str) -> Card | None:
-    """The card of what the cache holds, if its bytes are as recorded; bytes that are not step aside."""
+    """The card of the cached file if its hash is as recorded; a file with another hash is moved to quarantine."""
     cards = sorted(folder.glob("*.card.json"))
     if len(cards) != 1:
         return None
@@ -130,7 +130,7 @@ def _kept(folder: Path, expected: str) -> Card | None:
 
 
 def _trusted(fetch: Callable[[Job], Fetched], job: Job, expected: str, where: str) -> Fetched:
-    """Fetch, and once more if what came is not what it should be."""
+    """Fetch a source, and once more if its hash is not the expected one."""
     fault = NetworkError(f"{job.name} could not be fetched.")
     for _ in range(2):
         try:
@@ -141,18 +141,18 @@ def _trusted(fetch: Callable[[Job], Fetched], job: Job, expected: str, where: st
         got = hash_of(fetched.path)
         if not expected or got == expected:
             return fetched
-        lies = quarantine(fetched.path)
+        moved = quarantine(fetched.path)
         shutil.rmtree(job.folder)
         job.folder.mkdir()
         fault = NetworkError(
-            f"{job.name} is not what it should be: SHA-256 {expected} {where}, got {got}, twice. What came lies in {lies}. If the "
-            "source has changed on purpose, fetch it with renew=True (or another hash), which records the new one."
+            f"{job.name} is not as expected: SHA-256 {expected} {where}, got {got}, twice. The file received is in {moved}. If "
+            "the source has changed on purpose, fetch it with renew=True (or another hash), which records the new one."
         )
     raise fault
 
 
 def _keep(name: str, folder: Path, fetched: Fetched, *, record_it: bool) -> Card:
-    """Move a fetched file to its place, write its card, and record its hash if it is the first."""
+    """Move a fetched file to its place in the cache, write its card, and record its hash if none is recorded."""
     for old in folder.iterdir():
         if old.is_file():
             old.unlink()
@@ -177,19 +177,21 @@ def _keep(name: str, folder: Path, fetched: Fetched, *, record_it: bool) -> Card
 
 
 def check_prefix(text: str) -> None:
-    """Refuse a name that begins like a service's but names none.
+    """Reject a name that has the form of a prefixed source with an unknown prefix.
 
     Parameters
     ----------
     text
-        What is no file.
+        Name that is not the path of a file.
 
     Raises
     ------
     BadInput
-        It has a prefix that is not known.
+        The name has an unknown prefix.
     """
     prefix, mark, _ = text.partition(":")
     if mark and prefix.replace("-", "").isalnum() and len(prefix) > 1:
         examples = ", ".join(example for _, _, example in SERVICES.values())
-        raise BadInput(f"{text[:120]!r} is no file, and {prefix!r} no source. Sources: sample:NAME, package:NAME, {examples}.")
+        raise BadInput(
+            f"{text[:120]!r} is not a file, and {prefix!r} is not a source. Sources: sample:NAME, package:NAME, {examples}."
+        )

@@ -1,4 +1,4 @@
-"""Biological records before any model: alphabets, intervals, mutations, and strict readers of sequence and cell files."""
+"""Biological data types (alphabets, intervals, records, mutations) and strict readers of sequence and single-cell files."""
 
 import lazy_loader as _lazy
 

@@ -1,4 +1,4 @@
-"""The letters of a sequence: which are certain, which are ambiguity codes, which one means unknown.
+"""Sequence alphabets: unambiguous letters, ambiguity codes, and the letter for an unknown residue.
 
 Nomenclature: NC-IUB (1985), Nucleic Acids Res. 13, 3021; IUPAC-IUB (1984), Eur. J. Biochem. 138, 9.
 """
@@ -10,18 +10,18 @@ from glmkit.errors import BadInput
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alphabet:
-    """Upper-case letters that a sequence may hold.
+    """Upper-case letters allowed in a sequence.
 
     Attributes
     ----------
     name
         ``"dna"``, ``"rna"`` or ``"protein"``.
     letters
-        The certain letters, in the order that tables use.
+        Unambiguous letters, in the order of the columns of one-hot arrays and tables.
     codes
-        Ambiguity codes and rare letters, without `unknown`.
+        Ambiguity codes and rare residues, without `unknown`.
     unknown
-        The letter for anything at all.
+        Letter for an unknown base or residue.
     """
 
     name: str
@@ -35,7 +35,7 @@ RNA = Alphabet(name="rna", letters="ACGU", codes="RYSWKMBDHV", unknown="N")
 PROTEIN = Alphabet(name="protein", letters="ACDEFGHIKLMNPQRSTVWY", codes="BJOUZ", unknown="X")
 ALPHABETS = {known.name: known for known in (DNA, RNA, PROTEIN)}
 
-# What a nucleotide code stands for, in DNA letters.
+# Nucleotide code to the DNA bases that it includes.
 MEANING = {
     "A": "A", "C": "C", "G": "G", "T": "T", "U": "T", "R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC",
     "B": "CGT", "D": "AGT", "H": "ACT", "V": "ACG", "N": "ACGT",
@@ -43,7 +43,7 @@ MEANING = {
 
 
 def alphabet(name: str) -> Alphabet:
-    """The alphabet called `name`.
+    """The alphabet with a given name.
 
     Parameters
     ----------
@@ -53,13 +53,20 @@ def alphabet(name: str) -> Alphabet:
     Returns
     -------
     Alphabet
-        Its letters.
+        Letters of that kind of sequence.
 
     Raises
     ------
     BadInput
         There is no alphabet of that name.
+
+    Examples
+    --------
+    >>> alphabet("dna").letters
+    'ACGT'
+    >>> alphabet("protein").unknown
+    'X'
     """
     if name not in ALPHABETS:
-        raise BadInput(f"alphabet={name!r} is not known. Choose one of {', '.join(map(repr, ALPHABETS))}.")
+        raise BadInput(f"alphabet={name!r} is unknown. Choose one of {', '.join(map(repr, ALPHABETS))}.")
     return ALPHABETS[name]

@@ -1,8 +1,8 @@
-"""The protein of a coding feature, by INSDC's rules for CDS.
+"""Translation of a coding feature by the rules of INSDC for CDS.
 
-Applied are: ``/codon_start``, ``/transl_table``, methionine for any start codon of the table when the 5' end is complete,
-``/transl_except`` (such as selenocysteine), and the end at the last codon if it is a stop. RNA editing is not in the sequence
-and so cannot be applied unless the record lists it as ``/transl_except``.
+The qualifiers ``/codon_start``, ``/transl_table`` and ``/transl_except`` (such as selenocysteine) are applied. If the 5' end
+is complete, any start codon of the table gives methionine. A stop as last codon is removed. RNA editing is not visible in the
+sequence; it is applied only where the record lists it as ``/transl_except``.
 """
 
 import re
@@ -25,19 +25,26 @@ def protein_of(feature: Feature, sequence: str) -> str:
     Parameters
     ----------
     feature
-        A coding feature.
+        Coding feature.
     sequence
-        The whole sequence of its record.
+        Complete sequence of the record that carries the feature, upper case.
 
     Returns
     -------
     str
-        Amino acids without the final stop; stops inside stay as ``*``.
+        Amino acids without the final stop; internal stops are ``*``.
 
     Raises
     ------
     BadInput
-        The location is remote or beyond the end, the genetic code is not known, or ``/transl_except`` cannot be read.
+        The location is remote or beyond the end, the genetic code is unknown, or ``/transl_except`` is malformed.
+
+    Examples
+    --------
+    >>> from glmkit.bio import Interval, Location
+    >>> location = Location((Interval("chr", 2, 11, 1),), "chr")
+    >>> protein_of(Feature("CDS", location, {"transl_table": ["11"]}), "CCTTGGCATAACC")
+    'MA'
     """
     offset, table = feature.codon_start - 1, feature.translation_table
     coding = feature.location.extract(sequence)[offset:]
@@ -52,7 +59,7 @@ def protein_of(feature: Feature, sequence: str) -> str:
 
 
 def _except(feature: Feature, text: str, offset: int, letters: list[str]) -> None:
-    """Put the amino acid of one ``/transl_except`` into `letters`."""
+    """Apply one ``/transl_except`` to the amino acids in `letters`, in place."""
     found = _EXCEPTION.fullmatch(re.sub(r"\s", "", text))
     if not found or found[3] not in _THREE:
         raise BadInput(

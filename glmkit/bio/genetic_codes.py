@@ -1,7 +1,7 @@
 """Genetic codes and translation.
 
-The tables are NCBI's (https://www.ncbi.nlm.nih.gov/Taxonomy/Utils/wprintgc.cgi). Tables 27, 28 and 31 are left out: there one
-codon is a stop or an amino acid by its place, which no table of codons can say.
+The tables are NCBI's (https://www.ncbi.nlm.nih.gov/Taxonomy/Utils/wprintgc.cgi). Tables 27, 28 and 31 are omitted. In these,
+one codon is a stop or an amino acid depending on its context, which a table of codons cannot represent.
 """
 
 from functools import cache
@@ -40,14 +40,13 @@ _TABLES: dict[int, tuple[str, str]] = {
 
 
 class _Codons(dict[str, str]):
-    """Codon to amino acid; a codon with ambiguity codes is worked out when first met."""
+    """Codon to amino acid; codons with ambiguity codes are resolved at first use and cached."""
 
     def __missing__(self, codon: str) -> str:
         if unknown := set(codon) - set(MEANING):
             raise BadInput(
                 f"The codon {codon!r} holds {', '.join(sorted(unknown))}: expected upper-case IUPAC nucleotide codes. "
-                "Remove gaps, or check "
-                "that this is not a protein."
+                "Remove gaps, or check that this is not a protein."
             )
         found = {self["".join(bases)] for bases in product(*(MEANING[letter] for letter in codon))}
         self[codon] = found.pop() if len(found) == 1 else "X"
@@ -57,32 +56,39 @@ class _Codons(dict[str, str]):
 @cache
 def _codons(table: int) -> _Codons:
     if table not in _TABLES:
-        raise BadInput(f"Genetic code {table} is not known here. Known: {', '.join(map(str, _TABLES))} (NCBI's numbers).")
+        raise BadInput(f"Genetic code {table} is not supported. Choose one of {', '.join(map(str, _TABLES))} (NCBI's numbers).")
     return _Codons(zip(map("".join, product("TCAG", repeat=3)), _TABLES[table][0], strict=True))
 
 
 def translate(sequence: str, table: int = 11) -> str:
     """Translate codon by codon from the first base.
 
-    Every codon is read as it stands: a start codon other than ATG gives its own amino acid, and stops give ``*`` without
-    ending the protein. :func:`glmkit.bio.coding.protein_of` applies the rules of a whole coding sequence.
+    Each codon is translated independently of its position. A start codon other than ATG gives its own amino acid, and a
+    stop gives ``*`` without ending the protein. :func:`glmkit.bio.coding.protein_of` applies the rules of a coding sequence.
 
     Parameters
     ----------
     sequence
-        Upper-case DNA or RNA; one or two bases beyond the last whole codon are left out.
+        Upper-case DNA or RNA; one or two bases after the last complete codon are ignored.
     table
         NCBI's number of the genetic code.
 
     Returns
     -------
     str
-        One letter a codon. A codon with ambiguity codes gives an amino acid if all its readings agree on it, else ``X``.
+        One letter per codon. A codon with ambiguity codes gives an amino acid if all its readings agree, else ``X``.
 
     Raises
     ------
     BadInput
-        The table is not known, or a letter is no nucleotide code.
+        The table is not supported, or a letter is not a nucleotide code.
+
+    Examples
+    --------
+    >>> translate("ATGGCNRAYTAA")
+    'MAX*'
+    >>> translate("TGA", table=4)
+    'W'
     """
     codons = _codons(table)
     return "".join([codons[sequence[at : at + 3]] for at in range(0, len(sequence) - 2, 3)])
@@ -99,12 +105,12 @@ def start_codons(table: int = 11) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        In DNA letters.
+        Codons in DNA letters.
 
     Raises
     ------
     BadInput
-        The table is not known.
+        The table is not supported.
     """
     _codons(table)
     return tuple(_TABLES[table][1].split())
@@ -121,12 +127,12 @@ def stop_codons(table: int = 11) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        In DNA letters.
+        Codons in DNA letters.
 
     Raises
     ------
     BadInput
-        The table is not known.
+        The table is not supported.
     """
     codons = map("".join, product("TCAG", repeat=3))
     return tuple(codon for codon in codons if _codons(table)[codon] == "*")

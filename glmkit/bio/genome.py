@@ -1,4 +1,4 @@
-"""A genome from one file, whichever of FASTA and GenBank it is, and gene predictions put onto it as features."""
+"""Genomes from FASTA or GenBank files, and the addition of predicted genes as features."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -14,24 +14,34 @@ from glmkit.errors import BadInput
 
 
 def read_genome(path: str | Path, report: DataReport | None = None) -> list[Record]:
-    """Read all records of a DNA FASTA or GenBank file, told apart by its first word.
+    """Read all records of a DNA FASTA or GenBank file; the format is detected from the first word.
 
     Parameters
     ----------
     path
-        Plain, gzip or BGZF text.
+        Path of plain, gzip or BGZF text.
     report
-        Counts what is accepted with a remark.
+        Report to which accepted irregularities are added; None discards them.
 
     Returns
     -------
     list of Record
-        In file order. For genomes that outgrow memory, iterate over :func:`read_fasta` instead.
+        Records in file order. For genomes larger than memory, iterate over :func:`read_fasta` instead.
 
     Raises
     ------
     BadInput
-        The file is neither, or its reader refuses it.
+        The file is in neither format, or violates its format.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "genome.fasta")
+    ...     _ = path.write_text(">plasmid1 a made-up plasmid\\nACGTTGCA\\nNNacgt\\n")
+    ...     records = read_genome(path)
+    >>> [(record.id, len(record)) for record in records]
+    [('plasmid1', 14)]
     """
     head = next(iter(read_blocks(path, 4096))).lstrip()
     if head.startswith(b"LOCUS"):
@@ -43,25 +53,34 @@ def read_genome(path: str | Path, report: DataReport | None = None) -> list[Reco
 
 
 def with_genes(records: Sequence[Record], genes: Iterable[GffFeature]) -> list[Record]:
-    """The same records with the coding sequences of a GFF3 file added as features.
+    """Add the coding sequences of a GFF3 file to records as features.
 
     Parameters
     ----------
     records
-        The genome.
+        Records of the genome; they are not modified.
     genes
-        From :func:`read_gff`; lines that are not ``CDS`` are passed over. Prodigal's ``partial=10`` (the left, then the right
-        edge is missing) becomes the feature's biological 5' and 3' ends.
+        Features from :func:`read_gff`; kinds other than ``CDS`` are ignored. Prodigal's ``partial=10`` (flags of a missing
+        left and right edge) is converted to the biological 5' and 3' ends.
 
     Returns
     -------
     list of Record
-        In the order of `records`.
+        Copies of `records`, in their order, with the added features.
 
     Raises
     ------
     BadInput
-        A gene lies on a record that is not there, or beyond its end: the file belongs to another genome.
+        A gene lies on a record that is absent or beyond its end: the file belongs to another genome.
+
+    Examples
+    --------
+    >>> from glmkit.bio import Interval
+    >>> gene = GffFeature(Interval("plasmid1", 2, 11, 1), "Prodigal_v2.6.3", "CDS", phase=0)
+    >>> record, = with_genes([Record("plasmid1", "CCATGGCATAACC")], [gene])
+    >>> feature, = record.of_kind("CDS")
+    >>> feature.location.extract(record.sequence)
+    'ATGGCATAA'
     """
     sizes = {record.id: len(record) for record in records}
     added: dict[str, list[Feature]] = {record.id: [] for record in records}

@@ -1,22 +1,23 @@
-"""Mutations of a protein, as people write them.
+"""Mutations of a protein in one-letter notation.
 
-In text, residues count from 1 and the wild-type letter is said: ``A123V`` turns the alanine that is residue 123 into valine. In
-attributes they count from 0, half-open, as everywhere here: that alanine is ``[122, 123)``. Writing the wild type down is what
-makes a numbering error visible, so it is compared with the sequence before a mutation is used.
+In text, residues count from 1 and the wild-type letter is given: ``A123V`` replaces the alanine at residue 123 by valine.
+Attributes count from 0, half-open, as in all of glmkit: that alanine is ``[122, 123)``. The wild-type letter reveals errors
+of numbering. It is therefore compared with the sequence before a mutation is used.
 
-============================== =============================================
+============================== ====================================================
 text                           meaning
-============================== =============================================
+============================== ====================================================
 ``A123V``                      substitution
-``A123*``                      stop: residue 123 and all after it are gone
+``A123*``                      stop: residue 123 and all later residues are removed
 ``A123del`` or ``A123-``       deletion of one residue
 ``A123_G125del``               deletion of residues 123 to 125
 ``A123_G124insKL``             insertion of KL between two neighbours
 ``A123delinsKL``               one residue replaced by KL
 ``A123_G125delinsKL``          residues 123 to 125 replaced by KL
-============================== =============================================
+============================== ====================================================
 
-This is the one-letter form of HGVS (den Dunnen et al. 2016, doi:10.1002/humu.22981) and of ProteinGym; a leading ``p.`` is read.
+This is the one-letter form of HGVS (den Dunnen et al. 2016, doi:10.1002/humu.22981) and of ProteinGym. A leading ``p.`` is
+accepted.
 """
 
 import re
@@ -33,21 +34,29 @@ _FORM = re.compile(
     rf"(?:p\.)?({_ONE})([0-9]+)(?:_({_ONE})([0-9]+))?(?:({_ONE}|\*|-)|(del)?(?:ins({_MANY}))?)", re.IGNORECASE | re.ASCII
 )
 _FORMS = "'A123V', 'A123del', 'A123_G125del', 'A123_G124insKL', 'A123delinsKL' or 'A123*'"
-_SURE = 3  # letters that must agree before a shift other than by one is proposed
+_SURE = 3  # wild-type letters required before a message proposes a shift of the numbering other than by one
 
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """Residues ``[start, end)`` of a protein become `new`.
+    """Replacement of residues ``[start, end)`` of a protein by `new`.
 
     Attributes
     ----------
     start, end
-        From 0, half-open. An insertion has ``start == end``: the place before residue `start`.
+        Replaced residues, 0-based, half-open. For an insertion ``start == end``: the position before residue `start`.
     new
-        The letters that come in; empty for a deletion, ``*`` for a stop.
+        Inserted letters; empty for a deletion, ``*`` for a stop.
     named
-        The wild-type letters that the text names: pairs of a residue (from 0) and its letter.
+        Wild-type letters given in the text, as pairs of residue (0-based) and letter.
+
+    Examples
+    --------
+    >>> mutation = Mutation.parse("A3V")
+    >>> mutation.start, mutation.end, mutation.new
+    (2, 3, 'V')
+    >>> apply("MKAL", [mutation])
+    'MKVL'
     """
 
     start: int
@@ -57,28 +66,28 @@ class Mutation:
 
     @property
     def position(self) -> int:
-        """The first residue concerned, from 0: one less than the number in the text."""
+        """First affected residue, 0-based: one less than the number in the text."""
         return self.start
 
     @property
     def is_substitution(self) -> bool:
-        """One residue for one residue; neither an indel nor a stop."""
+        """Whether one residue replaces one residue; false for indels and stops."""
         return self.end - self.start == 1 == len(self.new) and self.new != STOP
 
     @classmethod
     def parse(cls, text: str) -> "Mutation":
-        """Read one mutation; letters may be in either case.
+        """Parse one mutation; letters may be in either case.
 
         Parameters
         ----------
         text
-            Such as ``A123V``; the forms are in the module's table.
+            Mutation such as ``A123V``, in one of the forms of the module's table.
 
         Raises
         ------
         BadInput
-            Not one of these forms, a residue 0, a range that does not ascend, or an insertion between residues that are no
-            neighbours.
+            The text has none of these forms, or names residue 0, a range that does not ascend, or an insertion between
+            residues that are not neighbours.
         """
         found = _FORM.fullmatch(text.strip())
         if found is None or not (found[5] or found[6] or found[7]) or (found[3] and found[5]):
@@ -106,12 +115,12 @@ class Mutation:
         Parameters
         ----------
         sequence
-            The wild-type protein, upper case.
+            Wild-type protein, upper case.
 
         Raises
         ------
         BadInput
-            A residue beyond the end, or another letter than the text says; both are named.
+            A residue lies beyond the end, or its letter differs from the text; the message gives both.
         """
         check_mutations(sequence, [self])
 
@@ -125,7 +134,7 @@ class Mutation:
 
 
 def parse_mutations(text: str) -> list[Mutation]:
-    """Read mutations that stand together in one protein.
+    """Parse the mutations of one mutant protein.
 
     Parameters
     ----------
@@ -135,30 +144,43 @@ def parse_mutations(text: str) -> list[Mutation]:
     Returns
     -------
     list of Mutation
-        In the order of the text.
+        Mutations in the order of the text.
 
     Raises
     ------
     BadInput
-        One of them cannot be read.
+        A mutation is malformed.
+
+    Examples
+    --------
+    >>> [str(mutation) for mutation in parse_mutations("A3V:K2del")]
+    ['A3V', 'K2del']
     """
     return [Mutation.parse(part) for part in text.split(":")]
 
 
 def check_mutations(sequence: str, mutations: Sequence[Mutation]) -> None:
-    """Compare the wild-type letters of mutations with a sequence; a numbering that is shifted as a whole is recognised.
+    """Compare the wild-type letters of mutations with a sequence; a constant shift of the numbering is reported.
 
     Parameters
     ----------
     sequence
-        The wild-type protein, upper case.
+        Wild-type protein, upper case.
     mutations
-        Mutations of this protein, together or apart.
+        Mutations of this protein, of one or of several mutants.
 
     Raises
     ------
     BadInput
-        A letter that differs or lies beyond the end. The first is named, and the shift at which all letters would fit.
+        A letter differs or lies beyond the end. The message gives the first, and the shift at which all letters would fit.
+
+    Examples
+    --------
+    >>> check_mutations("MKAL", parse_mutations("K2R:A3V"))
+    >>> check_mutations("MKAL", parse_mutations("K1R"))
+    Traceback (most recent call last):
+    ...
+    glmkit.errors.BadInput: K1R: expected 'K' at residue 1, but residue 1 of the sequence is 'M'. Numbered from 0? ...
     """
     named = {place for mutation in mutations for place in mutation.named}
     for mutation in mutations:
@@ -173,24 +195,24 @@ def check_mutations(sequence: str, mutations: Sequence[Mutation]) -> None:
 
 
 def apply(sequence: str, mutations: Sequence[Mutation]) -> str:
-    """Make the mutant.
+    """Apply mutations to a protein.
 
     Parameters
     ----------
     sequence
-        The wild-type protein, upper case.
+        Wild-type protein, upper case.
     mutations
-        All numbered on the wild type; they must not overlap. Their order does not matter.
+        Mutations numbered on the wild type, without overlap, in any order.
 
     Returns
     -------
     str
-        The mutant's sequence; a stop ends it.
+        Sequence of the mutant, which ends before a stop.
 
     Raises
     ------
     BadInput
-        A wild-type letter that differs, or two mutations at one place.
+        A wild-type letter differs, or two mutations change the same residue.
     """
     check_mutations(sequence, mutations)
     ranges = [(m.start, len(sequence) if m.new == STOP else m.end, m) for m in mutations]
@@ -206,7 +228,7 @@ def apply(sequence: str, mutations: Sequence[Mutation]) -> str:
 
 
 def _shift(sequence: str, named: set[tuple[int, str]]) -> str:
-    """Where the letters would fit, in words."""
+    """A sentence on the shift of the numbering at which all letters would fit."""
 
     def fits(by: int) -> bool:
         return all(0 <= residue + by < len(sequence) and sequence[residue + by] == letter for residue, letter in named)

@@ -1,7 +1,7 @@
 """Intervals, locations, features and records.
 
-Coordinates are 0-based and half-open everywhere in glmkit: the first ten bases are ``[0, 10)``. Files that count otherwise
-(GenBank, GFF: 1-based, closed) are converted once, in their reader. A strand is 1, -1, or 0 where none is meant.
+Coordinates are 0-based and half-open everywhere in glmkit: the first ten bases are ``[0, 10)``. Readers convert other
+conventions (GenBank, GFF: 1-based, closed). A strand is 1, -1, or 0 for none.
 """
 
 from collections.abc import Iterator
@@ -18,16 +18,24 @@ NO_RUNS.flags.writeable = False
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A stretch of one reference sequence.
+    """A contiguous range of one reference sequence.
 
     Attributes
     ----------
     reference
-        The id of the sequence.
+        Id of the sequence.
     start, end
-        0-based, half-open; an empty interval (``start == end``) is a site between two bases.
+        Coordinates, 0-based, half-open; an empty interval (``start == end``) is a site between two bases.
     strand
         1, -1, or 0 for none.
+
+    Examples
+    --------
+    >>> interval = Interval("chr1", 2, 6, strand=-1)
+    >>> len(interval)
+    4
+    >>> interval.extract("CCATGGCC")
+    'CCAT'
     """
 
     reference: str
@@ -45,17 +53,17 @@ class Interval:
         return self.end - self.start
 
     def extract(self, sequence: str) -> str:
-        """The letters of this interval on its strand.
+        """The sequence of this interval on its strand.
 
         Parameters
         ----------
         sequence
-            The whole reference.
+            Complete reference sequence.
 
         Returns
         -------
         str
-            As long as the interval; turned over on strand -1.
+            Sequence of the interval's length, reverse-complemented on strand -1.
 
         Raises
         ------
@@ -70,20 +78,20 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where a feature lies: one or more intervals in biological order, 5' to 3' of the feature.
+    """Location of a feature: one or more intervals, ordered 5' to 3' of the feature.
 
     Attributes
     ----------
     parts
-        The intervals; the first holds the feature's 5' end, whichever strand that is on.
+        Intervals; the first contains the 5' end of the feature, on either strand.
     reference
-        The id of the record that carries the feature; parts elsewhere are remote.
+        Id of the record that carries the feature; parts on other records are remote.
     partial_5, partial_3
-        The feature goes on beyond its 5' or 3' end as given (``<`` and ``>`` in GenBank, turned into biological ends).
+        Whether the feature extends beyond its given 5' or 3' end (``<`` and ``>`` in GenBank, as biological ends).
     crosses_origin
-        The feature runs over the end of a circular record and goes on at its start.
+        Whether the feature runs across the end of a circular record and continues at its start.
     ordered
-        The parts were given as ``order(...)``: in this order, but not known to be joined.
+        Whether the parts were given as ``order(...)``: in this order, but not necessarily joined.
     """
 
     parts: tuple[Interval, ...]
@@ -95,22 +103,22 @@ class Location:
 
     @property
     def remote(self) -> bool:
-        """Whether a part lies on another record."""
+        """Whether any part lies on another record."""
         return any(part.reference != self.reference for part in self.parts)
 
     @property
     def start(self) -> int:
-        """The lowest coordinate on the own record."""
+        """Lowest coordinate on the feature's own record."""
         return min(part.start for part in self._local())
 
     @property
     def end(self) -> int:
-        """The highest coordinate on the own record, exclusive."""
+        """Highest coordinate on the feature's own record, exclusive."""
         return max(part.end for part in self._local())
 
     @property
     def strand(self) -> int:
-        """The strand that all parts share, or 0 if they do not."""
+        """Strand of all parts, or 0 if they differ."""
         strands = {part.strand for part in self.parts}
         return strands.pop() if len(strands) == 1 else 0
 
@@ -121,22 +129,22 @@ class Location:
         local = [part for part in self.parts if part.reference == self.reference]
         if not local:
             raise BadInput(
-                f"This location lies wholly on {self.parts[0].reference!r}, not on {self.reference!r}. Check `.remote` first."
+                f"This location lies entirely on {self.parts[0].reference!r}, not on {self.reference!r}. Check `.remote` first."
             )
         return local
 
     def extract(self, sequence: str) -> str:
-        """The letters of the feature, 5' to 3'.
+        """The sequence of the feature, 5' to 3'.
 
         Parameters
         ----------
         sequence
-            The whole sequence of the record that carries the feature.
+            Complete sequence of the record that carries the feature.
 
         Returns
         -------
         str
-            The parts one after another, each on its strand.
+            Concatenated sequences of the parts, each on its strand.
 
         Raises
         ------
@@ -147,8 +155,7 @@ class Location:
             if part.reference != self.reference:
                 raise BadInput(
                     f"A part of this location lies on {part.reference!r}, not on {self.reference!r}, so it cannot be "
-                    "cut from one sequence. "
-                    "Skip features whose `location.remote` is true, or read that record too."
+                    "cut from one sequence. Skip features whose `location.remote` is true, or read that record too."
                 )
         return "".join(part.extract(sequence) for part in self.parts)
 
@@ -160,11 +167,11 @@ class Feature:
     Attributes
     ----------
     kind
-        The feature key, such as ``"CDS"``.
+        Feature key, such as ``"CDS"``.
     location
-        Where it lies.
+        Intervals of the feature on its record.
     qualifiers
-        Name to values, in file order; a qualifier without a value (``/pseudo``) has one empty string.
+        Map of qualifier name to values, in file order; a qualifier without a value (``/pseudo``) has one empty string.
     """
 
     kind: str
@@ -173,38 +180,44 @@ class Feature:
 
     @property
     def codon_start(self) -> int:
-        """The base of the feature (1, 2 or 3) at which its first whole codon starts; 1 if not given."""
+        """Base of the feature (1, 2 or 3) at which its first complete codon starts; 1 if not given."""
         return int(self.qualifiers.get("codon_start", ["1"])[0])
 
     @property
     def translation_table(self) -> int:
-        """NCBI's number of the genetic code; 1 if not given, which is INSDC's rule."""
+        """NCBI's number of the genetic code; 1 if not given, by the rule of INSDC."""
         return int(self.qualifiers.get("transl_table", ["1"])[0])
 
     @property
     def pseudo(self) -> bool:
-        """Whether the feature is marked as a pseudogene or otherwise not functional."""
+        """Whether the feature is marked as a pseudogene or as non-functional."""
         return "pseudo" in self.qualifiers or "pseudogene" in self.qualifiers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
-    """A named sequence with what its file says about it.
+    """A named sequence with its annotation.
 
     Attributes
     ----------
     id
-        The first word of a FASTA header, or a GenBank record's accession with version. It is data: never a path.
+        First word of a FASTA header, or accession with version of a GenBank record. Untrusted text: never use it as a path.
     sequence
         Upper-case letters.
     description
-        The rest of the header, or the definition.
+        Rest of the FASTA header, or the GenBank definition.
     soft_masked
-        int64 ``(runs, 2)``: half-open runs that were lower-case in a FASTA file.
+        Half-open ranges that were lower-case in a FASTA file, int64 ``(runs, 2)``.
     features
-        The feature table, in file order.
+        Feature table, in file order.
     topology
         ``"linear"`` or ``"circular"``.
+
+    Examples
+    --------
+    >>> record = Record("plasmid1", "ACGTTGCA", topology="circular")
+    >>> record.id, len(record), record.soft_masked.shape
+    ('plasmid1', 8, (0, 2))
     """
 
     id: str
@@ -223,11 +236,11 @@ class Record:
         Parameters
         ----------
         kind
-            A feature key, such as ``"CDS"``.
+            Feature key, such as ``"CDS"``.
 
         Returns
         -------
         iterator of Feature
-            In file order.
+            Features in file order.
         """
         return (feature for feature in self.features if feature.kind == kind)

@@ -1,4 +1,4 @@
-"""What was accepted with a remark: each kind of remark, how often, and the first places."""
+"""Counts of irregularities in accepted data, with the places of the first occurrences."""
 
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,19 @@ FILE = "data_report.json"
 
 
 class DataReport:
-    """Counts of the remarks that readers and splitters make about data they accept.
+    """Counts of irregularities (remarks) in data that readers and splitters accept.
 
-    An error stops the work; a remark does not, but it must not be lost either. A reader given a report counts here, and the
-    stage writes it beside its results.
+    An error stops the work; a remark does not, but it must be recorded. Readers add their remarks to the report they are
+    given, and a stage writes the report to the folder of its results.
+
+    Examples
+    --------
+    >>> report = DataReport()
+    >>> report.count("unknown_letters", 3, "genome.fasta, line 2", of=1000)
+    >>> report["unknown_letters"]
+    3
+    >>> print(report)
+    unknown_letters: 3 (0.30%), first at genome.fasta, line 2
     """
 
     def __init__(self) -> None:
@@ -27,13 +36,13 @@ class DataReport:
         Parameters
         ----------
         code
-            The kind of remark, such as ``"iupac_codes"``.
+            Kind of remark, such as ``"iupac_codes"``.
         n
-            How many more; with 0 only `of` is added.
+            Number of occurrences to add; with 0 only `of` is added.
         where
-            File, record or line; the first five are kept.
+            File, record or line of the occurrence; the first five are kept.
         of
-            How many there could have been, which gives a fraction.
+            Number of items examined, the denominator of the fraction.
         """
         self._counts[code] = self._counts.get(code, 0) + n
         self._totals[code] = self._totals.get(code, 0) + of
@@ -42,7 +51,7 @@ class DataReport:
             places.append(where)
 
     def __getitem__(self, code: str) -> int:
-        """How often `code` was counted."""
+        """Total count of `code`."""
         return self._counts.get(code, 0)
 
     def __str__(self) -> str:
@@ -55,7 +64,7 @@ class DataReport:
         return "\n".join(lines) or "no remarks"
 
     def as_dict(self) -> dict[str, dict[str, Any]]:
-        """Each code that occurred with its ``count``, its first ``places`` and, where a total is known, its ``fraction``."""
+        """Codes that occurred, each with ``count``, first ``places`` and, where the total is known, ``of`` and ``fraction``."""
         return {
             code: {"count": n, "places": list(self._places[code])}
             | ({"of": self._totals[code], "fraction": n / self._totals[code]} if self._totals[code] else {})
@@ -69,12 +78,12 @@ class DataReport:
         Parameters
         ----------
         folder
-            Where to; made if missing.
+            Target folder, created if missing.
 
         Returns
         -------
         Path
-            The file.
+            Path of the written file.
         """
         path = Path(folder) / FILE
         write_json(path, self.as_dict())

@@ -1,4 +1,4 @@
-"""Tokenizers, and the memory-mapped store of token ids."""
+"""Tokenizers of sequences and cells, and the memory-mapped store of token ids."""
 
 import lazy_loader as _lazy
 

@@ -1,18 +1,18 @@
-"""Tokenizers of published models, from the vocabulary file that lies beside their weights.
+"""Tokenizers of published models, from the vocabulary file published with their weights.
 
-The order of lines is the order of ids, so nothing is sorted, dropped or guessed: a blank line or an entry that stands twice is
-refused. What a family puts around a sequence is not in the file; it is in the table here.
+The order of lines is the order of ids. Lines are therefore never sorted or dropped, and a blank line or a repeated entry is an
+error. The tokens that a family adds around a sequence are not in the file but in this table.
 
 ======== =============================================== ================ ===========================================
 family   models                                          file             around a sequence
 ======== =============================================== ================ ===========================================
 esm      ESM-2, ESM-1b; Nucleotide Transformer           ``vocab.txt``    ``<cls>`` … ``<eos>``; ``<cls>`` … for DNA
 bert     AntiBERTy, ProtBert                             ``vocab.txt``    ``[CLS]`` … ``[SEP]``
-roberta  Sapiens and others that fairseq trained         ``dict.txt``     ``<s>`` … ``</s>``
+roberta  Sapiens and other models of fairseq             ``dict.txt``     ``<s>`` … ``</s>``
 ======== =============================================== ================ ===========================================
 
-Geneformer is a BERT without such a file. If the dictionaries that it publishes in another folder (``token_dictionary*.pkl`` and
-``gene_median_dictionary*.pkl``), or a table of them (``geneformer*.tsv``), are put beside the weights, they are its tokenizer.
+Geneformer is a BERT without such a file. Its dictionaries (``token_dictionary*.pkl`` and ``gene_median_dictionary*.pkl``) are
+published in another folder. Copy them, or a table of them (``geneformer*.tsv``), to the folder of the weights.
 """
 
 import re
@@ -42,20 +42,20 @@ def published(source: str | Path, family: Family) -> Tokenizer:
     Parameters
     ----------
     source
-        A folder with ``vocab.txt``, ``dict.txt`` or Geneformer's dictionaries, or such a file.
+        Folder with ``vocab.txt``, ``dict.txt`` or Geneformer's dictionaries, or the path of such a file.
     family
-        ``"esm"``, ``"bert"`` or ``"roberta"``. An ESM vocabulary that holds 6-mers is the Nucleotide Transformer's.
+        ``"esm"``, ``"bert"`` or ``"roberta"``. An ESM vocabulary with 6-mers is that of the Nucleotide Transformer.
 
     Returns
     -------
     Tokenizer
-        A LetterTokenizer or a NucleotideTokenizer, its prefix and suffix those of the family; a RankTokenizer for Geneformer.
+        LetterTokenizer or NucleotideTokenizer with the prefix and suffix of the family; RankTokenizer for Geneformer.
 
     Raises
     ------
     BadInput
-        No such file, an unknown family, a blank line, an entry twice, or an entry that the family needs and the file lacks; the
-        file is named.
+        The file is missing, has a blank line or a repeated entry, or lacks an entry that the family needs; or the family is
+        unknown. The message names the file.
     """
     if family not in get_args(Family):
         raise BadInput(f"family: expected one of {', '.join(get_args(Family))}, got {family!r}.")
@@ -75,13 +75,13 @@ def published(source: str | Path, family: Family) -> Tokenizer:
 
 
 def _genes(source: Path) -> Path | None:
-    """What lies in a folder that `rank_tokenizer_from` reads: a table, or the folder itself for the dictionaries in it."""
+    """The input of `rank_tokenizer_from` in a folder: a table, or the folder itself if it has dictionaries; else None."""
     if not source.is_dir():
         return source if re.fullmatch(GENES, source.name) else None
     tables = sorted(path for path in source.iterdir() if re.fullmatch(GENES, path.name))
     if len(tables) > 1:
         raise BadInput(
-            f"{source} has {len(tables)} tables of genes: {', '.join(path.name for path in tables)}. Keep the model's own."
+            f"{source} has {len(tables)} tables of genes: {', '.join(path.name for path in tables)}. Keep that of the model."
         )
     if tables:
         return tables[0]
@@ -93,23 +93,23 @@ def _find(source: Path) -> Path:
         return source
     if found := [source / name for name in FILES if (source / name).is_file()]:
         return found[0]
-    there = (
-        f"it holds {', '.join(sorted(path.name for path in source.iterdir())[:8])}" if source.is_dir() else "it does not exist"
+    found_text = (
+        f"it has {', '.join(sorted(path.name for path in source.iterdir())[:8])}" if source.is_dir() else "it does not exist"
     )
     raise BadInput(
-        f"{source}: expected a folder with {' or '.join(FILES)}, or such a file; {there}. A Geneformer's dictionaries go beside its "
-        "weights, or as load(..., tokenizer=rank_tokenizer_from(path))."
+        f"{source}: expected a folder with {' or '.join(FILES)}, or such a file; {found_text}. For Geneformer, copy its "
+        "dictionaries to the folder of the weights, or use load(..., tokenizer=rank_tokenizer_from(path))."
     )
 
 
 def _lines(path: Path) -> list[str]:
-    """The entries of a file, one a line."""
+    """The entries of a file, one per line."""
     if path.stat().st_size > _MOST_BYTES:
-        raise BadInput(f"{path} has {path.stat().st_size:,} bytes, which is no vocabulary. Expected one entry a line.")
+        raise BadInput(f"{path} has {path.stat().st_size:,} bytes, too many for a vocabulary. Expected one entry per line.")
     try:
         entries = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     except UnicodeDecodeError as error:
-        raise BadInput(f"{path}, byte {error.start}: not UTF-8 text. Expected a vocabulary, one entry a line.") from None
+        raise BadInput(f"{path}, byte {error.start}: not UTF-8 text. Expected a vocabulary, one entry per line.") from None
     if "" in entries:
         raise BadInput(
             f"{path}, line {entries.index('') + 1} is blank. Each line is the entry of an id; restore the original file."
@@ -118,13 +118,13 @@ def _lines(path: Path) -> list[str]:
 
 
 def _dictionary(path: Path) -> list[str]:
-    """The entries of fairseq's ``dict.txt``: letter and count a line; the special tokens are not in it but have fixed ids."""
+    """The entries of a ``dict.txt`` of fairseq: letter and count per line; special tokens are absent and have fixed ids."""
     entries = []
     for place, line in enumerate(_lines(path), 1):
         words = line.split()
         if len(words) != 2 or not words[1].isdigit():
             raise BadInput(
-                f"{path}, line {place}: expected an entry and its count, got {line[:40]!r}. Is this a fairseq dict.txt?"
+                f"{path}, line {place}: expected an entry and its count, got {line[:40]!r}. Give a dict.txt of fairseq."
             )
         entries.append(words[0])
     special = SPECIAL_OF["roberta"]

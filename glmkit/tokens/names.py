@@ -1,7 +1,7 @@
-"""Unique names written as a JSON list while they come, without keeping them.
+"""A JSON list of unique names, written as a stream.
 
-A million names in a dictionary take 150 MB. Kept instead is a 64-bit number of each, 8 bytes: names that have equal numbers are
-looked for once, at the end, and only those are compared letter by letter.
+A dictionary of a million names takes 150 MB. Here only a 64-bit hash of each name (8 bytes) is kept in memory. At the end,
+names with equal hashes are read from the file again and compared.
 """
 
 import json
@@ -17,19 +17,19 @@ from glmkit.files import read_json
 
 
 class NamesFile:
-    """A JSON list of unique names, one a line; the block it is opened in writes it, and its end checks it.
+    """Context manager that writes a JSON list of names, one per line, and checks at its end that they are unique.
 
     Parameters
     ----------
     path
-        The file, to be written.
+        Path of the file to write.
     what
-        What has the names, in the plural, for messages.
+        Plural noun for the named items, for messages.
 
     Raises
     ------
     BadInput
-        At the end of the block: a name was added twice.
+        A name was added twice; raised at the end of the context.
     """
 
     def __init__(self, path: Path, what: str = "sequences of the store") -> None:
@@ -41,7 +41,7 @@ class NamesFile:
         return self
 
     def add(self, name: str) -> None:
-        """Write one more name."""
+        """Append a name."""
         self._file.write((",\n" if self._numbers else "[\n") + json.dumps(name, ensure_ascii=False))
         self._numbers.append(hash(name))
 
@@ -59,4 +59,4 @@ class NamesFile:
         times = Counter(name for name in read_json(self.path) if hash(name) in twice)
         for name, number in times.items():
             if number > 1:
-                raise BadInput(f"The name {name!r} stands for two {self.what}. Give each its own.")
+                raise BadInput(f"The name {name!r} is used for two {self.what}. Give each a unique name.")

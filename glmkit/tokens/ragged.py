@@ -1,4 +1,4 @@
-"""Rows of different lengths as two arrays: all ids one after another, and where each row starts."""
+"""Ragged arrays: rows of different lengths as one concatenated array and the offsets of the rows."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -12,9 +12,15 @@ class Ragged(NamedTuple):
     Attributes
     ----------
     ids
-        (tokens,): all items, one after another.
+        Concatenated ids of all items (tokens,).
     offsets
-        int64 (items + 1,): item `i` is ``ids[offsets[i]:offsets[i + 1]]``; an item may be empty.
+        Boundaries of the items, int64 (items + 1,): item `i` is ``ids[offsets[i]:offsets[i + 1]]``; an item may be empty.
+
+    Examples
+    --------
+    >>> ragged = Ragged(np.array([4, 5, 6, 7, 7]), np.array([0, 3, 5]))
+    >>> ragged.lengths.tolist(), ragged.item(1).tolist()
+    ([3, 2], [7, 7])
     """
 
     ids: np.ndarray
@@ -22,7 +28,7 @@ class Ragged(NamedTuple):
 
     @property
     def lengths(self) -> np.ndarray:
-        """Tokens of each item, int64 (items,)."""
+        """Number of tokens of each item, int64 (items,)."""
         return np.diff(self.offsets)
 
     def item(self, index: int) -> np.ndarray:
@@ -31,14 +37,14 @@ class Ragged(NamedTuple):
 
     @classmethod
     def join(cls, parts: Iterable["Ragged"], dtype: np.dtype) -> "Ragged":
-        """Put ragged arrays one after another.
+        """Concatenate ragged arrays.
 
         Parameters
         ----------
         parts
-            Any number, also none.
+            Ragged arrays in order; may be empty.
         dtype
-            Of the ids.
+            Type of the ids of the result.
         """
         every = list(parts)
         if len(every) == 1 and every[0].ids.dtype == dtype:

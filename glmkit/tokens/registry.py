@@ -1,7 +1,7 @@
-"""Tokenizers by name and from files.
+"""Construction of tokenizers by name, and loading from files.
 
-Two doors: one for a parameter of a notebook (a short name), one for a folder that was written before. Neither guesses: an
-unknown name or kind lists the known ones.
+:func:`make_tokenizer` accepts a short name, such as a parameter of a notebook. :func:`load_tokenizer` reads a saved folder. An
+unknown name or kind is an error that lists the known ones.
 """
 
 import re
@@ -25,31 +25,67 @@ def make_tokenizer(name: str) -> Tokenizer:
     Parameters
     ----------
     name
-        ``base`` (one base, one token), ``kmer6`` (overlapping 6-mers; any k from 1 to 8), ``kmer6_apart`` (6-mers that do not
-        overlap), ``protein`` (one residue, one token, ESM-2's vocabulary) or ``nucleotide`` (the Nucleotide Transformer's).
+        ``base`` (single bases), ``kmer6`` (overlapping 6-mers; any k from 1 to 8), ``kmer6_apart`` (non-overlapping 6-mers),
+        ``protein`` (single residues, vocabulary of ESM-2) or ``nucleotide`` (vocabulary of the Nucleotide Transformer).
+
+    Returns
+    -------
+    Tokenizer
+        New tokenizer of that name.
 
     Raises
     ------
     BadInput
-        An unknown name.
+        The name is unknown.
+
+    Examples
+    --------
+    >>> tokenizer = make_tokenizer("kmer3")
+    >>> ids = tokenizer.encode("ACGTA")
+    >>> [tokenizer.vocabulary[i] for i in ids]
+    ['ACG', 'CGT', 'GTA']
+    >>> tokenizer.decode(ids)
+    'ACGTA'
+    >>> len(make_tokenizer("protein").vocabulary)
+    33
     """
     if name in _NAMED:
         return _NAMED[name]()
     if found := re.fullmatch(r"kmer([1-8])(_apart)?", name):
         return KmerTokenizer(int(found[1]), overlapping=found[2] is None)
     raise BadInput(
-        f"Unknown tokenizer {name!r}. Expected 'base', 'kmer1' to 'kmer8', 'kmer1_apart' to 'kmer8_apart', 'protein' or 'nucleotide'."
+        f"Unknown tokenizer {name!r}. Expected 'base', 'kmer1' to 'kmer8', 'kmer1_apart' to 'kmer8_apart', 'protein' or "
+        "'nucleotide'."
     )
 
 
 def load_tokenizer(folder: str | Path) -> Tokenizer:
-    """The tokenizer saved in `folder` (or in the ``tokenizer.json`` given itself).
+    """Load the tokenizer saved in `folder`.
+
+    Parameters
+    ----------
+    folder
+        Folder with a ``tokenizer.json``, or the path of that file.
+
+    Returns
+    -------
+    Tokenizer
+        Tokenizer equal to the saved one.
 
     Raises
     ------
     BadInput
-        No such file, not a tokenizer, a future format version, an unknown kind, or a file changed since it was written
-        (its hash does not match: ids may be permuted).
+        The file is missing, not a tokenizer, of a future format version, of an unknown kind, or was changed after it was
+        written (its hash does not match, so that ids may be permuted).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = make_tokenizer("base").save(folder)
+    ...     tokenizer = load_tokenizer(folder)
+    >>> tokenizer.encode("ACGT").tolist()
+    [4, 5, 6, 7]
     """
     description = read_description(folder)
     make = _KINDS.get(str(description.get("kind")))
@@ -62,12 +98,12 @@ def load_tokenizer(folder: str | Path) -> Tokenizer:
         raise
     except (KeyError, TypeError, ValueError) as error:
         raise BadInput(
-            f"{folder}: the description of this tokenizer lacks something ({error!r}). Restore the original file."
+            f"{folder}: the description of this tokenizer is incomplete ({error!r}). Restore the original file."
         ) from error
 
 
 def _bpe(description: dict[str, Any]) -> Tokenizer:
-    from glmkit.tokens.sequences.bpe import BpeTokenizer  # here, so that the library is loaded only where it is used
+    from glmkit.tokens.sequences.bpe import BpeTokenizer  # local, because it imports the library `tokenizers`
 
     return BpeTokenizer.from_description(description)
 

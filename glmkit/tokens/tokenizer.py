@@ -1,8 +1,8 @@
-"""What every tokenizer is, and the file it becomes.
+"""The protocol of tokenizers, and their file format.
 
-A tokenizer is a vocabulary and a rule; both go into ``tokenizer.json`` in full, with the SHA-256 of their canonical JSON
-beside them. A model's weights mean nothing under another order of ids, so the hash is checked on load and is written into
-every token store and model card: a permuted vocabulary is refused instead of silently scrambling the embeddings.
+A tokenizer is a vocabulary and a rule. Both are written to ``tokenizer.json``, with the SHA-256 of their canonical JSON. The
+weights of a model are valid for one order of ids only. The hash is therefore checked on load and recorded in every token
+store and model card. A permuted vocabulary is then an error instead of silently wrong embeddings.
 """
 
 import hashlib
@@ -19,13 +19,13 @@ from glmkit.files import read_json, write_json
 FILE = "tokenizer.json"
 FORMAT = "glmkit tokenizer"
 VERSION = 1
-FIRST = ("<cls>", "<pad>", "<eos>", "<unk>")  # ids 0 to 3 of every tokenizer here
-LAST = "<mask>"  # the last id of every tokenizer here
+FIRST = ("<cls>", "<pad>", "<eos>", "<unk>")  # ids 0 to 3 of the base, k-mer and BPE tokenizers
+LAST = "<mask>"  # their last id
 
 
 @runtime_checkable
 class Tokenizer(Protocol):
-    """Strings to ids and back; for cells, counts to ids.
+    """Conversion of strings to ids and back; for cells, of counts to ids.
 
     Attributes
     ----------
@@ -38,15 +38,14 @@ class Tokenizer(Protocol):
     mask_id, pad_id, bos_id, eos_id, unk_id
         Ids of the special tokens; `bos_id` is ``<cls>``.
     bases_per_token
-        Bases that one token stands for, or None where that varies.
+        Bases per token, or None if that number varies.
     dtype
-        Smallest of uint8, uint16, uint32 that holds every id.
+        Smallest of uint8, uint16, uint32 that represents every id.
     maskable
-        bool (vocab,): ids that masking may hide and that may replace a hidden token. Special tokens, N and rare residues are
-        not among them.
+        Whether an id may be masked and may replace a masked token, bool (vocab,); false for special tokens, N and rare residues.
     prefix, suffix
-        Ids that the model family puts before and after every sequence, such as ``<cls>`` and ``<eos>``; often empty. `encode` never
-        adds them: :func:`surround` does, where a batch is made.
+        Ids that the model family adds before and after every sequence, such as ``<cls>`` and ``<eos>``; often empty. `encode`
+        does not add them; :func:`surround` does when a batch is made.
     """
 
     kind: str
@@ -67,26 +66,31 @@ class Tokenizer(Protocol):
         """Ids (length,) of a sequence, or of a cell's counts; no special tokens are added."""
 
     def decode(self, ids: np.ndarray) -> str:
-        """The sequence of ids; ``<cls>``, ``<pad>`` and ``<eos>`` are left out."""
+        """The sequence of ids (length,); ``<cls>``, ``<pad>`` and ``<eos>`` are omitted."""
 
     def save(self, folder: str | Path) -> Path:
         """Write ``tokenizer.json`` into a folder and return its path."""
 
 
 def surround(values: np.ndarray, before: Sequence[int], after: Sequence[int]) -> np.ndarray:
-    """Put values before and after an array: a tokenizer's prefix and suffix around ids, or what stands for them in weights.
+    """Add values before and after an array: the prefix and suffix of a tokenizer to ids, or their weights to loss weights.
 
     Parameters
     ----------
     values
-        (length,).
+        Array (length,), such as ids or loss weights.
     before, after
-        What to add.
+        Values to add at the start and at the end.
 
     Returns
     -------
     numpy.ndarray
-        (before + length + after,), of the type of `values`; `values` itself if there is nothing to add.
+        Array (before + length + after,) of the type of `values`; `values` itself if there is nothing to add.
+
+    Examples
+    --------
+    >>> surround(np.array([4, 5, 6], np.uint8), [0], [2])
+    array([0, 4, 5, 6, 2], dtype=uint8)
     """
     if not before and not after:
         return values
@@ -94,7 +98,7 @@ def surround(values: np.ndarray, before: Sequence[int], after: Sequence[int]) ->
 
 
 def smallest_dtype(size: int) -> np.dtype:
-    """The smallest unsigned integer type that holds ids 0 to `size` - 1."""
+    """The smallest unsigned integer type that represents ids 0 to `size` - 1."""
     return np.dtype(np.uint8 if size <= 256 else np.uint16 if size <= 65536 else np.uint32)
 
 
@@ -105,7 +109,7 @@ def canonical_hash(value: Any) -> str:
 
 
 def write_description(folder: str | Path, description: dict[str, Any]) -> Path:
-    """Write a tokenizer's description and its hash to ``folder/tokenizer.json``, whole or not at all."""
+    """Write the description of a tokenizer and its hash to ``folder/tokenizer.json``, atomically."""
     path = Path(folder) / FILE
     head = {"format": FORMAT, "version": VERSION, "hash": canonical_hash(description)}
     write_json(path, head | description)
@@ -118,7 +122,7 @@ def read_description(folder: str | Path) -> dict[str, Any]:
     Raises
     ------
     BadInput
-        The file is missing, of another format, of a future version, or does not have the hash it states.
+        The file is missing, of another format, of a future version, or its content does not match its hash.
     """
     path = Path(folder)
     path = path / FILE if path.is_dir() or path.suffix != ".json" else path
@@ -134,18 +138,18 @@ def read_description(folder: str | Path) -> dict[str, Any]:
     if found != value.get("hash"):
         raise BadInput(
             f"{path} was changed after it was written: its content has the hash {found[:12]}…, the file states "
-            f"{str(value.get('hash'))[:12]}…. Ids may be permuted, which would scramble a model; restore the original file."
+            f"{str(value.get('hash'))[:12]}…. Ids may be permuted, which would invalidate a model; restore the original file."
         )
     return description
 
 
 def as_ids(ids: Any, size: int) -> np.ndarray:
-    """`ids` as a one-dimensional integer array, every one of them within a vocabulary of `size`.
+    """`ids` as a one-dimensional integer array, checked to be within a vocabulary of `size` entries.
 
     Raises
     ------
     BadInput
-        Not one-dimensional, not integers, or an id outside the vocabulary (named with its position).
+        The array is not one-dimensional or not of integers, or an id is outside the vocabulary; the message gives its position.
     """
     array = np.asarray(ids)
     if array.size == 0:
@@ -155,6 +159,7 @@ def as_ids(ids: Any, size: int) -> np.ndarray:
     if int(array.max()) >= size or int(array.min()) < 0:
         where = int(np.flatnonzero((array >= size) | (array < 0))[0])
         raise BadInput(
-            f"Id {int(array[where])} at position {where} is outside the vocabulary of {size} entries. Another tokenizer's?"
+            f"Id {int(array[where])} at position {where} is outside the vocabulary of {size} entries. Use the tokenizer that "
+            "made the ids."
         )
     return array

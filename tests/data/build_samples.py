@@ -49,7 +49,7 @@ GENOMES = {
         "file": "E.Coli/references/MG1655-K12.fasta.gz",
         "organism": "Escherichia coli str. K-12 substr. MG1655",
         "header": "NC_000913.2 Escherichia coli str. K-12 substr. MG1655 chromosome, complete genome",
-        "accession": "RefSeq NC_000913.2, told by strain and length (4,639,675 bp): the packaged file names only the strain",
+        "accession": "RefSeq NC_000913.2, identified by strain and length (4,639,675 bp): the packaged file names only the strain",
     },
     "helicobacter_pylori_g27": {
         "file": "H.Pylori/references/G27.fasta.gz",

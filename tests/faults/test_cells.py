@@ -53,7 +53,7 @@ def test_log_normalised_X(save: Callable[..., Path]) -> None:
         path, "X holds no raw counts", "Counts are in layers/counts: give counts='counts', or leave counts='auto'", counts="X"
     )
     refused(path, "layers/scaled holds no raw counts", "negative", counts="scaled")
-    refused(path, "layers/umis, which is not there. It has X, layers/counts, layers/scaled", counts="umis")
+    refused(path, "layers/umis, which does not exist. It has X, layers/counts, layers/scaled", counts="umis")
     assert cell_report(read_cells(path))["counts"] == "layers/counts"
     np.testing.assert_array_equal(read_cells(path).X.toarray(), raw)
     with_raw = make(raw)
@@ -104,9 +104,7 @@ def test_NaN(tmp_path: Path, kind: int, value: float) -> None:
 def test_duplicate_var_names(save: Callable[..., Path]) -> None:
     names = ["TP53", "CD3E", "TP53", "MS4A1", "CD3E", "LYZ", "TP53"]
     path = save(make(names=names))
-    message = (
-        "2 names of genes (var names) occur more than once, first 'TP53', 'CD3E'. Add their counts up with sum_duplicates=True"
-    )
+    message = "2 names of genes (var names) occur more than once, first 'TP53', 'CD3E'. Sum their counts with sum_duplicates=True"
     refused(path, message)
     refused(path, "2 names of features occur more than once, first 'TP53', 'CD3E'", genes="as_is")
     report = DataReport()
@@ -117,7 +115,7 @@ def test_duplicate_var_names(save: Callable[..., Path]) -> None:
     np.testing.assert_array_equal(found.X.toarray()[:, 3], values[:, 5])
     assert report["features_added_up"] == 3
     with pytest.raises(
-        BadInput, match=r"cannot be added up on disk. Read it with backed=False, write it with glmkit.bio.write_cells"
+        BadInput, match=r"cannot be summed on disk. Read it with backed=False, write it with glmkit.bio.write_cells"
     ):
         read_cells(path, sum_duplicates=True, backed=True)
 
@@ -143,7 +141,7 @@ def test_under_half_of_the_genes_known(save: Callable[..., Path]) -> None:
     found = read_cells(path, known=0.25, report=report)
     assert found.var_names.tolist() == [*IDS[:2], "x1", "x2", "x3", "x4", "x5"]
     assert (found.var["known"].sum(), report["genes_unknown"]) == (2, 5)
-    with pytest.raises(BadInput, match=r"known=1.5; expected a share of genes from 0 to 1"):
+    with pytest.raises(BadInput, match=r"known=1.5; expected a fraction of genes from 0 to 1"):
         read_cells(path, known=1.5)
 
 
@@ -189,7 +187,7 @@ def test_truncated_file(tmp_path: Path, kept: float) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole[: kept if isinstance(kept, int) else int(len(whole) * kept)])
     message = refused(path)
-    assert re.search("cut, damaged|is no HDF5 file", message)
+    assert re.search("truncated, damaged|is not an HDF5 file", message)
     path.write_bytes(b"")
     refused(path, "is empty (0 bytes). Copy or download it again.")
 
@@ -201,14 +199,14 @@ def test_a_damaged_block(tmp_path: Path) -> None:
     at = content.index(b"\x78\x5e") if b"\x78\x5e" in content else content.index(b"\x78\x9c")
     content[at : at + 60] = b"\xff" * 60
     path.write_bytes(content)
-    refused(path, "cannot be read: it is cut, damaged or not of its format", "Copy or download it again")
+    refused(path, "cannot be read: it is truncated, damaged or not of its format", "Copy or download it again")
 
 
 @pytest.mark.parametrize("text", ["<!DOCTYPE html><html>Sign in</html>", '{"error": "not found"}', "503 Service Unavailable"])
 def test_HTML_file(tmp_path: Path, text: str) -> None:
     path = tmp_path / "cells.h5ad"
     path.write_text(text)
-    refused(path, "expected an HDF5 file, got what looks like a web page or a server's answer", "Download the file again")
+    refused(path, "expected an HDF5 file, got what looks like a web page or a server's response", "Download the file again")
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,8 @@ def path(tmp_path: Path) -> Path:
 
 def test_zero_bytes(path: Path) -> None:
     refused(path, b"", "empty (0 bytes)", "download it again")
-    refused(path, gzip.compress(b""), "compressed file holds no text")
-    refused(path, b"\n\n", "holds no record", "'>'")
+    refused(path, gzip.compress(b""), "compressed file contains no text")
+    refused(path, b"\n\n", "has no record", "'>'")
 
 
 def test_missing_file_and_folder(tmp_path: Path) -> None:
@@ -68,11 +68,11 @@ def test_empty_record(path: Path) -> None:
 
 
 def test_duplicate_id(path: Path) -> None:
-    refused(path, b">a\nACG\nACG\n>b\nAC\n>a\nACG\n", "line 6", "'a' stands in line 1 too", "id of its own")
+    refused(path, b">a\nACG\nACG\n>b\nAC\n>a\nACG\n", "line 6", "'a' already occurs in line 1", "unique id")
 
 
 def test_id_equal_up_to_the_first_blank(path: Path) -> None:
-    refused(path, b">seq human\nACG\n>seq\tmouse\nACT\n", "line 3", "'seq' stands in line 1 too", "first blank")
+    refused(path, b">seq human\nACG\n>seq\tmouse\nACT\n", "line 3", "'seq' already occurs in line 1", "first blank")
 
 
 def test_header_mark_alone(path: Path) -> None:
@@ -101,14 +101,14 @@ def test_u_in_dna(path: Path) -> None:
 def test_gzip_cut(path: Path) -> None:
     whole = gzip.compress(b">a\n" + b"ACGTTGCAAC" * 5000)
     for cut in (len(whole) // 2, len(whole) - 3):
-        refused(path, whole[:cut], "gzip stream ends early", "file is cut")
+        refused(path, whole[:cut], "gzip stream ends early", "file is truncated")
     damaged = bytearray(whole)
     damaged[-6] ^= 1
     refused(path, bytes(damaged), "damaged gzip", "download it again")
 
 
 def test_bgzf_without_end_block(path: Path) -> None:
-    refused(path, blocked(path, SOUND)[:-28], "BGZF without its end block", "cut")
+    refused(path, blocked(path, SOUND)[:-28], "BGZF without its end block", "truncated")
 
 
 def test_bgzf_cut_at_a_block_edge(path: Path) -> None:
@@ -208,7 +208,7 @@ def test_all_n_or_too_short_are_dropped(path: Path) -> None:
 
 def test_none_left(path: Path) -> None:
     path.write_bytes(b">n\nNNNN\n>short\nACG\n")
-    with pytest.raises(BadInput, match=r"none of its 2 records is left: each is shorter than 6 or holds only 'N'"):
+    with pytest.raises(BadInput, match=r"none of its 2 records is usable: each is shorter than 6 or has only 'N'"):
         check_fasta(path, minimum=6)
 
 
@@ -267,5 +267,5 @@ def test_ids_are_data(path: Path) -> None:
 
 
 def test_unknown_alphabet(path: Path) -> None:
-    with pytest.raises(BadInput, match=r"alphabet='DNA' is not known. Choose one of 'dna', 'rna', 'protein'"):
+    with pytest.raises(BadInput, match=r"alphabet='DNA' is unknown. Choose one of 'dna', 'rna', 'protein'"):
         read_fasta(path, alphabet="DNA")

@@ -68,7 +68,7 @@ def features(path: Path, *lines: str, topology: str = "linear", report: DataRepo
 
 def test_no_origin(path: Path) -> None:
     refused(path, genbank(body="COMMENT     none"), "record 'TEST01' from line 1", "no ORIGIN", "gbwithparts")
-    refused(path, genbank(body="ORIGIN"), "ORIGIN holds no sequence")
+    refused(path, genbank(body="ORIGIN"), "ORIGIN has no sequence")
 
 
 def test_contig_only(path: Path) -> None:
@@ -77,20 +77,20 @@ def test_contig_only(path: Path) -> None:
 
 def test_cut_by_40_bytes(path: Path) -> None:
     whole = genbank()
-    refused(path, whole[:-40], "record 'TEST01' from line 1", "no '//' ends it", "file is cut")
+    refused(path, whole[:-40], "record 'TEST01' from line 1", "no closing '//'", "file is truncated")
     second = genbank(name="TEST02")
-    refused(path, whole + second[:-40], f"record 'TEST02' from line {whole.count(chr(10)) + 1}", "no '//'")
-    refused(path, whole[:-44] + whole[-4:], "LOCUS says 40 bp, ORIGIN holds")
+    refused(path, whole + second[:-40], f"record 'TEST02' from line {whole.count(chr(10)) + 1}", "no closing '//'")
+    refused(path, whole[:-44] + whole[-4:], "LOCUS gives 40 bp, ORIGIN has")
     refused(path, gzip.compress(whole.encode())[:-40], "gzip stream ends early")
 
 
 def test_no_end_mark(path: Path) -> None:
-    refused(path, genbank().replace("//\n", ""), "record 'TEST01'", "no '//' ends it")
+    refused(path, genbank().replace("//\n", ""), "record 'TEST01'", "no closing '//'")
     refused(path, genbank().replace("//\n", "// more\n"), "expected '//' alone", "'// more'")
 
 
 def test_locus_length_wrong(path: Path) -> None:
-    refused(path, genbank(length=41), "record 'TEST01'", "LOCUS says 41 bp, ORIGIN holds 40")
+    refused(path, genbank(length=41), "record 'TEST01'", "LOCUS gives 41 bp, ORIGIN has 40")
 
 
 def test_location_beyond_the_end(path: Path) -> None:
@@ -125,11 +125,11 @@ def test_html(path: Path) -> None:
 
 def test_empty(path: Path) -> None:
     refused(path, b"", "empty (0 bytes)")
-    refused(path, b"\n\n", "holds no record")
+    refused(path, b"\n\n", "has no record")
 
 
 def test_repeated_record(path: Path) -> None:
-    refused(path, genbank() * 2, "record 'TEST01.2' stands in line 1 too")
+    refused(path, genbank() * 2, "record 'TEST01.2' already occurs in line 1")
 
 
 def test_protein_record(path: Path) -> None:
@@ -146,7 +146,7 @@ def test_broken_qualifiers(path: Path) -> None:
     refused(path, genbank("CDS 1..9 /codon_start=4"), "/codon_start=4: expected one of 1, 2, 3")
     refused(path, genbank("CDS 1..9 /transl_table=x"), "/transl_table=x", "genetic code")
     refused(path, genbank('CDS 1..9 /note="a"b'), "text follows the closing quotation mark of /note")
-    refused(path, genbank("CDS 1..9").replace("ORIGIN", "   stray\nORIGIN"), "'   stray' is no line of a feature table")
+    refused(path, genbank("CDS 1..9").replace("ORIGIN", "   stray\nORIGIN"), "'   stray' is not a line of a feature table")
 
 
 def test_complement_of_join_is_the_hand_worked_reverse_complement(path: Path) -> None:

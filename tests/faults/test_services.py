@@ -104,7 +104,7 @@ def test_F16_a_file_that_changed_meanwhile_is_not_patched_together(files: Files,
 def test_F16_an_end_that_nobody_proves_is_not_accepted(files: Files, place: Path, whole: bool) -> None:
     files.ranges = files.length = False
     files.faults = {"/data": [] if whole else ["cut close"] * 9}
-    with pytest.raises(NetworkError, match=r"without having said how long the file is, so that its end cannot be told, 4 times"):
+    with pytest.raises(NetworkError, match=r"without stating the length of the file, so that its end is unknown, 4 times"):
         get(files, place)
     assert parts(place) == []
     files.length = True
@@ -134,7 +134,7 @@ def test_F17_wrong_then_right(files: Files, place: Path) -> None:
 def test_F17_wrong_twice(files: Files, place: Path) -> None:
     other = "0" * 64
     with pytest.raises(
-        NetworkError, match=rf"SHA-256 {other} stated behind #sha256=, got {HASH}, twice. What came lies in"
+        NetworkError, match=rf"SHA-256 {other} given after #sha256=, got {HASH}, twice. The file received is in"
     ) as caught:
         acquire(f"url:{files.url}/data.bin#sha256={other}", place / "out", patience=QUICK)
     assert caught.value.exit_code == 3
@@ -159,7 +159,7 @@ def test_F17_what_came_first_is_what_must_come_later(files: Files, place: Path) 
     card.path.unlink()
     assert get(files, place, renew=True).sha256 == now
     assert next(iter(locked().values()))["sha256"] == now
-    with pytest.raises(BadInput, match=rf"has SHA-256 {now} recorded in .*, but {HASH} stands behind #sha256="):
+    with pytest.raises(BadInput, match=rf"has SHA-256 {now} recorded in .*, but {HASH} is given after #sha256="):
         acquire(f"{files.url}/data.bin#sha256={HASH}", place / "out", patience=QUICK)
 
 
@@ -175,7 +175,7 @@ def test_F17_ensembl_sums_and_retry(serve: Callable[[Any], Any], place: Path) ->
     server.faults = {".abinitio.fa.gz": [lambda body: b"?" + body[1:]] * 2}
     with pytest.raises(NetworkError, match=r"is not as published: Ensembl states sum \d+ and 1 blocks, got \d+ and 1"):
         acquire("ensembl:homo_sapiens/115/pep/abinitio", place / "out", patience=QUICK, address=f"{server.url}/pub")
-    with pytest.raises(BadInput, match=r"'ab' is part of 1|One file of this folder must be meant.*'all.*is part of 0"):
+    with pytest.raises(BadInput, match=r"'ab' is part of 1|The source must select one file of this folder.*'all.*is part of 0"):
         acquire("ensembl:homo_sapiens/115/pep/all.x", place / "out", patience=QUICK, address=f"{server.url}/pub")
     with pytest.raises(BadInput, match=r"is 'homo_sapiens' the species' name in lower case, and does release 116 have it\?"):
         acquire("ensembl:homo_sapiens/116/pep", place / "out", patience=QUICK, address=f"{server.url}/pub")
@@ -201,13 +201,13 @@ def test_F18_429_really_waits(files: Files, place: Path) -> None:
 
 def test_F18_a_pause_that_is_too_long(files: Files, place: Path) -> None:
     files.faults = {"/data": [(429, {"Retry-After": "9999"})]}
-    with pytest.raises(NetworkError, match=r"answered 429 and asks to wait 9,999 s, longer than the 120 s that are waited"):
+    with pytest.raises(NetworkError, match=r"answered 429 and requests a pause of 9,999 s, over the limit of 120 s"):
         get(files, place)
 
 
 def test_F18_403_stops(files: Files, place: Path) -> None:
     files.faults = {"/data": [403] * 9}
-    with pytest.raises(NetworkError, match=r"answered 403 when asked for http://127.0.0.1:\d+/data.bin") as caught:
+    with pytest.raises(NetworkError, match=r"answered 403 for http://127.0.0.1:\d+/data.bin") as caught:
         get(files, place)
     assert (caught.value.exit_code, files.asked("/data")) == (3, 1)
 
@@ -221,9 +221,7 @@ def test_F19_always_500_keeps_what_is_finished(serve: Callable[[Any], Any], plac
     content = records(450)
     server = serve(Eutils(content))
     server.faults = {"efetch": [bytes, *[500] * 4]}
-    with pytest.raises(
-        NetworkError, match=r"NCBI \(127.0.0.1:\d+\) answered 500, 4 times.*what has come whole is kept"
-    ) as caught:
+    with pytest.raises(NetworkError, match=r"NCBI \(127.0.0.1:\d+\) answered 500, 4 times.*complete parts are kept") as caught:
         acquire("ncbi:txid562[orgn]", place / "out", patience=QUICK, address=server.url)
     assert caught.value.exit_code == 3
     card = acquire("ncbi:txid562[orgn]", place / "out", patience=QUICK, address=server.url)
@@ -238,7 +236,7 @@ def test_F19_always_500_keeps_what_is_finished(serve: Callable[[Any], Any], plac
         ("html", r"answered 200 with an HTML page \(a login or error page\?\), 4 times"),
         ("json", r"answered 200 with an error in JSON \(error forwarding request"),
         ("xml", r"answered 200 with an error in XML \(Backend is busy\)"),
-        ("empty", r"answered 200 with an empty answer"),
+        ("empty", r"answered 200 with an empty response"),
     ],
 )
 def test_F20_something_else_with_200(files: Files, serve: Callable[[Any], Any], place: Path, fault: str, words: str) -> None:
@@ -269,7 +267,7 @@ def test_F21_only_the_missing_is_fetched_again(serve: Callable[[Any], Any], plac
 def test_F21_never_complete(serve: Callable[[Any], Any], place: Path) -> None:
     server = serve(Eutils(records(10)))
     server.faults = {"efetch": [one_missing, *[lambda body: b">ZZ1.1\nACGT\n"] * 9]}
-    with pytest.raises(NetworkError, match=r"did not send 1 of 10 records whole, asked 4 times: AB100001.1. Look at one"):
+    with pytest.raises(NetworkError, match=r"did not send 1 of 10 records completely, in 4 attempts: AB100001.1. Look up one"):
         acquire("ncbi:txid562[orgn]", place / "out", patience=QUICK, address=server.url)
 
 
@@ -287,13 +285,13 @@ def test_F21_uniprot_pages_are_counted(serve: Callable[[Any], Any], place: Path)
     assert "2025_04" in table.source, "pages of two releases are never mixed"
     with pytest.raises(BadInput, match=r"UniProt has nothing for 'nothing'"):
         acquire("uniprot:nothing", place / "out", patience=QUICK, address=server.url)
-    with pytest.raises(BadInput, match=r"does not take this query: UniProt answered 400 .* invalid syntax"):
+    with pytest.raises(BadInput, match=r"rejects this query: UniProt answered 400 .* invalid syntax"):
         acquire("uniprot:organism_id:", place / "out", patience=QUICK, address=server.url)
 
 
 @pytest.mark.parametrize(
     ("fault", "words"),
-    [("drip", r"sent \d+ bytes in 0.\d s, fewer than 100 a second, 2 times"), ("silence", "fell silent, 2 times")],
+    [("drip", r"sent \d+ bytes in 0.\d s, fewer than 100 a second, 2 times"), ("silence", "stopped sending data, 2 times")],
 )
 def test_F22_slow_or_silent(files: Files, place: Path, fault: str, words: str) -> None:
     files.faults = {"/data": [fault] * 9}
@@ -314,7 +312,7 @@ def test_F22_a_steady_trickle_has_an_end_too(files: Files, place: Path) -> None:
 def test_F22_even_headers_have_a_deadline(serve: Callable[[Any], Any], place: Path) -> None:
     server = serve(Files({"/data.bin": BYTES}))
     server.faults = {"/data": ["drip headers"] * 9}
-    with pytest.raises(NetworkError, match=r"had sent no whole header after 0.5 s, 2 times"):
+    with pytest.raises(NetworkError, match=r"had sent no complete header after 0.5 s, 2 times"):
         get(server, place, patience=Patience(**{**vars(QUICK), "tries": 2, "deadline": 0.5}))
 
 

@@ -139,7 +139,7 @@ def test_its_dictionaries_beside_the_weights_are_its_tokenizer(
     folder: Path, genes: Path, ours: LanguageModel, dictionaries: bool, tmp_path: Path
 ) -> None:
     shutil.copytree(folder, tmp_path / "model")
-    with pytest.raises(BadInput, match=r"A Geneformer's dictionaries go beside its weights, or as load"):
+    with pytest.raises(BadInput, match=r"For Geneformer, copy its dictionaries to the folder of the weights, or use load"):
         load(tmp_path / "model", device="cpu")
     tokenizer = ours.tokenizer
     if dictionaries:

@@ -1,4 +1,4 @@
-"""HTTP downloads: requests, retries, rate limits, integrity checks and the cache."""
+"""HTTP downloads: requests, retries, rate limits, integrity checks, and the cache of fetched files."""
 
 import lazy_loader as _lazy
 

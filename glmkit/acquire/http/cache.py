@@ -1,8 +1,8 @@
-"""Where fetched files are kept: one folder of the user's, private, in which every file is named by what it holds.
+"""The cache of fetched files: a private folder of the user.
 
-``GLMKIT_CACHE`` names the folder; else it is ``~/.cache/glmkit``. It is made readable by its owner alone (a shared cache is a
-folder that somebody else has made, whose rights are left as they are). Nothing in it is trusted because it is there: whoever
-reads a file from it checks its hash first, and a file that fails steps aside into ``quarantine`` where it can be looked at.
+The folder is ``GLMKIT_CACHE``, or ``~/.cache/glmkit`` if unset. It is created with access for its owner only; the permissions
+of an existing folder, such as a shared cache, are not changed. Cached files are not trusted: the hash is checked before each
+use, and a file with a wrong hash is moved to ``quarantine`` for inspection.
 """
 
 import fcntl
@@ -16,29 +16,29 @@ from glmkit.files import disk_errors, sha256
 
 
 def cache_folder(*parts: str) -> Path:
-    """A folder of the cache, made if missing.
+    """A folder of the cache, created if missing.
 
     Parameters
     ----------
     *parts
-        Names below the cache's root.
+        Names of nested folders below the root of the cache.
 
     Returns
     -------
     Path
-        It exists. The root, if it was made here, has mode 700.
+        Path of the existing folder. A newly created root has mode 700.
 
     Raises
     ------
     BadInput
-        ``GLMKIT_CACHE`` is not an absolute path, or names a file.
+        ``GLMKIT_CACHE`` is not an absolute path, or is the path of a file.
     ResourceError
-        The folder cannot be made.
+        The folder cannot be created.
     """
     named = os.environ.get("GLMKIT_CACHE")
     root = Path(named).expanduser() if named else Path.home() / ".cache" / "glmkit"
     if not root.is_absolute():
-        raise BadInput(f"GLMKIT_CACHE is {named!r}, which depends on the folder one is in. Give an absolute path.")
+        raise BadInput(f"GLMKIT_CACHE is {named!r}, which depends on the current folder. Give an absolute path.")
     if root.exists() and not root.is_dir():
         raise BadInput(f"The cache {root} is a file. Set GLMKIT_CACHE to a folder.")
     folder = root.joinpath(*parts)
@@ -51,18 +51,18 @@ def cache_folder(*parts: str) -> Path:
 
 
 def offline() -> bool:
-    """Whether ``GLMKIT_OFFLINE`` forbids the network; what is in the cache is read all the same."""
+    """Whether ``GLMKIT_OFFLINE`` disables the network; files in the cache can still be read."""
     return os.environ.get("GLMKIT_OFFLINE", "").strip().lower() not in ("", "0", "false", "no")
 
 
 @contextmanager
 def alone(name: str) -> Iterator[None]:
-    """Hold a lock of the cache, waiting for whoever holds it; what they fetched meanwhile need not be fetched again.
+    """Hold a lock of the cache; wait while another process holds it.
 
     Parameters
     ----------
     name
-        What is worked on. The lock is the kernel's and ends with the process.
+        Name of the lock, one per source or wheel. The lock is the kernel's (``flock``) and ends with the process.
     """
     path = cache_folder("locks") / name
     with disk_errors(path):
@@ -73,17 +73,17 @@ def alone(name: str) -> Iterator[None]:
 
 
 def quarantine(path: str | Path) -> Path:
-    """Move a file that is not what it should be out of the way.
+    """Move a file with an unexpected hash to the quarantine of the cache.
 
     Parameters
     ----------
     path
-        The file.
+        Path of the file.
 
     Returns
     -------
     Path
-        Where it lies now: ``quarantine/<name>.<first twelve letters of its SHA-256>`` of the cache.
+        New path: ``quarantine/<name>.<first twelve digits of its SHA-256>`` in the cache.
     """
     path = Path(path)
     target = cache_folder("quarantine") / f"{path.name}.{sha256(path)[:12]}"

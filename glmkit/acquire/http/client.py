@@ -1,8 +1,8 @@
-"""Questions to a service over HTTP: paced, patient, and suspicious of what comes back.
+"""HTTP client of a service, with rate limit, retries and validation of responses.
 
-What may pass is asked again: a connection that breaks or falls silent, an answer that trickles, 408, 429 and 5xx, a 200 that holds
-an error. What will not pass by itself stops at once: 403 and the other refusals. Keys travel in headers and forms, never in an
-address, and are cut out of every sentence that quotes a server.
+Transient faults are retried: a broken, silent or very slow connection, status 408, 425, 429 and 5xx, and status 200 with an
+error as content. Permanent faults, such as 403, are raised at once. API keys are sent in headers and forms, never in a URL, and
+are removed from messages that quote a server.
 """
 
 import time
@@ -16,32 +16,32 @@ import httpx
 
 from glmkit.acquire.http.rate_limit import Limiter
 from glmkit.acquire.http.redact_urls import hide_parts
-from glmkit.acquire.http.request import Answer, Passing, Refused, exchange, pieces
+from glmkit.acquire.http.request import Answer, Refused, TransientFault, exchange, pieces
 from glmkit.acquire.http.response_checks import HEAD, what_is_wrong
 from glmkit.acquire.http.retry_policy import Patience, named_pause
 from glmkit.errors import NetworkError
 
 REDIRECTS = 8
-LARGEST = 1 << 30  # bytes of one answer that is read into memory
+LARGEST = 1 << 30  # maximum bytes of a response that is read into memory
 Value = TypeVar("Value")
 
 
 @dataclass(kw_only=True)
 class Client:
-    """One service.
+    """Client of one service.
 
     Attributes
     ----------
     service
-        Its name, for messages.
+        Name of the service, for messages.
     limiter
-        Paces the requests; None where the service states no limit.
+        Rate limit of the requests; None if the service states none.
     patience
-        Limits on time.
+        Limits on time and number of attempts.
     headers
-        Sent to the service and to nobody it redirects to.
+        Headers sent to the service but not to other hosts after a redirect.
     secrets
-        Words that no message may hold.
+        Strings that are masked in messages.
     """
 
     service: str
@@ -50,7 +50,7 @@ class Client:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
-    def ask(
+    def request(
         self,
         url: str,
         *,
@@ -61,41 +61,41 @@ class Client:
         name: str = "",
         check: Callable[[Answer], str] | None = None,
     ) -> Answer:
-        """Ask until a sound answer comes or patience ends.
+        """Send a request, with retries until a valid response arrives or the limits of `patience` are reached.
 
         Parameters
         ----------
         url
-            Address without keys.
+            URL without API keys.
         form
-            Fields to post.
+            Fields of a form to post.
         params
-            Added to the address.
+            Query parameters added to the URL.
         json
             Value to post as JSON.
         headers
-            Sent as well.
+            Additional headers.
         name
-            Ending that says what is expected, such as ``".json"`` (:func:`glmkit.acquire.http.response_checks.what_is_wrong`).
+            Suffix of the expected content, such as ``".json"`` (:func:`glmkit.acquire.http.response_checks.what_is_wrong`).
         check
-            Says what is wrong with an answer, or nothing.
+            Function that returns the fault of a response, or an empty string.
 
         Returns
         -------
         Answer
-            Its status is 2xx.
+            Response with status 2xx.
 
         Raises
         ------
         Refused
-            The service will not.
+            The service rejected the request.
         NetworkError
-            No sound answer came.
+            No valid response arrived.
         """
         body: dict[str, Any] = {"data": form, "json": json, "params": params}
 
         def once() -> Answer:
-            """One question and its whole answer."""
+            """One request and its complete response."""
             ends = time.monotonic() + self.patience.deadline
             with self.open(url, headers=headers, body=body, seconds=self.patience.deadline) as response:
                 content = self.whole(response, max(0.0, ends - time.monotonic()))
@@ -103,48 +103,48 @@ class Client:
             reason = check(answer) if check else ""
             wrong = what_is_wrong(content[:HEAD], name) or reason
             if wrong:
-                raise Passing(f"answered {response.status_code} with {self.hide(wrong)}")
+                raise TransientFault(f"answered {response.status_code} with {self.hide(wrong)}")
             return answer
 
-        return self.persist(once, urlsplit(url).netloc.rpartition("@")[2])
+        return self.retry(once, urlsplit(url).netloc.rpartition("@")[2])
 
-    def persist(self, once: Callable[[], Value], host: str, seconds: float = float("inf")) -> Value:
-        """Try, pause and try again.
+    def retry(self, once: Callable[[], Value], host: str, seconds: float = float("inf")) -> Value:
+        """Repeat an attempt after transient faults, with pauses.
 
         Parameters
         ----------
         once
-            One try; raises :class:`Passing` for a fault that may pass.
+            One attempt; raises :class:`TransientFault` for a fault that may be temporary.
         host
-            For the message.
+            Name of the host, for messages.
         seconds
-            After which no further try is made, however much each of them gains.
+            Time in seconds after which no further attempt is made, even if attempts make progress.
 
         Returns
         -------
         Value
-            What `once` returned.
+            Result of `once`.
 
         Raises
         ------
         NetworkError
-            Patience ended, or the service asks for a longer pause than is kept.
+            The number of attempts or the time is exhausted, or the service requests a pause over ``patience.longest``.
         """
         number, ends = 0, time.monotonic() + seconds
         while True:
             try:
                 return once()
-            except Passing as fault:
+            except TransientFault as fault:
                 number = 0 if fault.gained else number + 1
                 if number >= self.patience.tries or time.monotonic() >= ends:
                     raise NetworkError(
-                        f"{self.service} ({host}) {fault.reason}, {max(1, number)} times. Check the network and the service's status "
-                        "page, then run this again; what has come whole is kept."
+                        f"{self.service} ({host}) {fault.reason}, {max(1, number)} times. Check the network and the service's "
+                        "status page, then run this again; complete parts are kept."
                     ) from fault
                 if fault.pause is not None and fault.pause > self.patience.longest:
                     raise NetworkError(
-                        f"{self.service} ({host}) {fault.reason} and asks to wait {fault.pause:,.0f} s, longer than the "
-                        f"{self.patience.longest:g} s that are waited. Run this again then."
+                        f"{self.service} ({host}) {fault.reason} and requests a pause of {fault.pause:,.0f} s, over the limit of "
+                        f"{self.patience.longest:g} s. Run this again after that time."
                     ) from fault
                 if fault.pause is not None and self.limiter:
                     self.limiter.hold(fault.pause)
@@ -154,36 +154,36 @@ class Client:
     def open(
         self, url: str, *, headers: Mapping[str, str] | None = None, body: dict[str, Any] | None = None, seconds: float
     ) -> Iterator[httpx.Response]:
-        """An answer whose headers are here and whose body is still to come; redirects are followed.
+        """A response with received headers and an unread body; redirects are followed.
 
         Parameters
         ----------
         url
-            Address.
+            URL of the request.
         headers
-            Sent with the request.
+            Additional headers.
         body
-            ``data``, ``json`` and ``params`` of the request; it is a POST if one of the first two is there.
+            ``data``, ``json`` and ``params`` of the request; with one of the first two it is a POST.
         seconds
-            Until the headers are here.
+            Time limit in seconds for the headers.
 
         Yields
         ------
         httpx.Response
-            Its status is 2xx, or 416 where a part was asked for.
+            Response with status 2xx, or 416 for a range request.
 
         Raises
         ------
-        Passing
-            A fault that may pass.
+        TransientFault
+            A fault that may be temporary.
         Refused
-            The service will not.
+            The service rejected the request.
         """
-        sent, body, asked = {**self.headers, **(headers or {})}, dict(body or {}), url
+        sent, body, original = {**self.headers, **(headers or {})}, dict(body or {}), url
         for _ in range(REDIRECTS):
             with exchange(url, sent, body, seconds, patience=self.patience, limiter=self.limiter) as response:
                 if not response.has_redirect_location:
-                    self._judge(response, asked)
+                    self._check_status(response, original)
                     yield response
                     return
                 target = str(response.url.join(response.headers["location"]))
@@ -196,35 +196,35 @@ class Client:
             if response.status_code in (301, 302, 303):
                 body = {}
             url, body = target, {**body, "params": None}
-        raise Refused(f"{self.service} redirects more than {REDIRECTS} times when asked for {hide_parts(asked)}.", 302, "")
+        raise Refused(f"{self.service} redirects more than {REDIRECTS} times for {hide_parts(original)}.", 302, "")
 
-    def _judge(self, response: httpx.Response, url: str) -> None:
-        """Let a good answer through and raise for the others."""
+    def _check_status(self, response: httpx.Response, url: str) -> None:
+        """Return for status 2xx, raise for others."""
         status = response.status_code
         if 200 <= status < 300 or (status == 416 and "range" in response.request.headers):
             if self.limiter and response.headers.get("x-ratelimit-remaining") == "0" and (pause := named_pause(response.headers)):
                 self.limiter.hold(min(pause, self.patience.longest))
             return
         if status in (408, 425, 429) or status >= 500:
-            raise Passing(f"answered {status}", named_pause(response.headers))
+            raise TransientFault(f"answered {status}", named_pause(response.headers))
         text = self.hide(" ".join(self.whole(response, self.patience.silence)[:2000].decode("utf-8", "replace").split()))
         raise Refused(
-            f"{self.service} answered {status} when asked for {self.hide(hide_parts(url))}: {text[:300] or 'no reason given'}.",
+            f"{self.service} answered {status} for {self.hide(hide_parts(url))}: {text[:300] or 'no reason given'}.",
             status,
             text,
         )
 
     def whole(self, response: httpx.Response, seconds: float) -> bytes:
-        """A body read into memory, decoded, within a time and `LARGEST` bytes."""
+        """The decoded body of a response, within a time limit and `LARGEST` bytes."""
         content = bytearray()
         for chunk in pieces(response.iter_bytes(), seconds, self.patience):
             content += chunk
             if len(content) > LARGEST:
-                raise NetworkError(f"{self.service} sent more than {LARGEST:,} bytes in one answer. Ask for less at once.")
+                raise NetworkError(f"{self.service} sent more than {LARGEST:,} bytes in one response. Request less at once.")
         return bytes(content)
 
     def hide(self, text: str) -> str:
-        """`text` without the client's secrets."""
+        """`text` with the secrets of the client masked."""
         for secret in self.secrets:
             text = text.replace(secret, "***") if secret else text
         return text

@@ -1,10 +1,10 @@
-"""One file by its address, resumed where it was cut, and accepted only when its end is proven.
+"""Resumable download of one file, accepted only if it is provably complete.
 
-What has come lies beside the target as ``<file>.part`` with the validator (ETag or date) that the server gave. The next try asks
-for the rest ``If-Range`` the file is still that one; a server that changed it, or knows no ranges, sends all of it again. The end
-is proven by a Content-Length, by a last chunk or by a size known beforehand. A server that gives none of these closes the
-connection to say that it is done, which looks like a broken one: it is asked whether there is more, and if it cannot say so,
-the file is refused.
+Received bytes are stored next to the target as ``<file>.part``, with the validator (ETag or date) of the server. The next
+attempt requests the rest with ``If-Range``. If the file has changed, or the server does not support ranges, the server sends
+the whole file again. A file is complete by its Content-Length, by a last chunk or by a size known beforehand. Without these,
+the end of the file is a closed connection, which cannot be distinguished from a broken one. A range request after the last
+byte then tests for more data; if the server cannot answer it, the file is rejected.
 """
 
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ import httpx
 from glmkit.acquire.http.client import Client
 from glmkit.acquire.http.progress import Meter, Watcher
 from glmkit.acquire.http.redact_urls import hide_parts
-from glmkit.acquire.http.request import Passing, pieces
+from glmkit.acquire.http.request import TransientFault, pieces
 from glmkit.acquire.http.response_checks import HEAD, what_is_wrong
 from glmkit.errors import NetworkError
 from glmkit.files import disk_errors, fault_point, read_json, sync, write_json
 
-GAINED = 1 << 20  # bytes after which a broken transfer does not count as a failed try
+GAINED = 1 << 20  # bytes of progress after which a broken transfer does not count as a failed attempt
 
 
 @dataclass(kw_only=True)
 class _Part:
-    """What is known of a file that is on its way."""
+    """State of a partly downloaded file."""
 
     url: str
     etag: str = ""
@@ -36,25 +36,25 @@ class _Part:
 
     @property
     def validator(self) -> str:
-        """What ``If-Range`` may be given: a strong ETag, else a date."""
+        """The value of ``If-Range``: a strong ETag, or a date if there is no ETag; else empty."""
         return self.etag if self.etag and not self.etag.startswith("W/") else ("" if self.etag else self.modified)
 
 
 def download(client: Client, url: str, target: str | Path, *, size: int | None = None, watcher: Watcher | None = None) -> Path:
-    """Fetch a file, going on where an earlier attempt ended.
+    """Fetch a file, resuming an earlier attempt.
 
     Parameters
     ----------
     client
-        Of the service; its patience, pace and headers.
+        Client of the service, with its limits and headers.
     url
-        Address.
+        URL of the file.
     target
-        Where the file goes, under this name only when it is whole.
+        Path of the complete file; an incomplete file has another name.
     size
-        Bytes it must have, if known.
+        Required size in bytes; None if unknown.
     watcher
-        Called with the progress.
+        Function called with the progress; None for none.
 
     Returns
     -------
@@ -64,9 +64,9 @@ def download(client: Client, url: str, target: str | Path, *, size: int | None =
     Raises
     ------
     Refused
-        The server will not.
+        The server rejected the request.
     NetworkError
-        It could not be fetched whole; what came is kept for the next call.
+        The file could not be fetched completely; the received part is kept for the next call.
     ResourceError
         The disk is full or cannot be written.
     """
@@ -76,7 +76,7 @@ def download(client: Client, url: str, target: str | Path, *, size: int | None =
         target.parent.mkdir(parents=True, exist_ok=True)
     meter = Meter(hide_parts(url), "bytes", watcher)
     host = urlsplit(url).netloc.rpartition("@")[2]
-    client.persist(lambda: _once(client, url, part, notes, size, meter), host, client.patience.transfer)
+    client.retry(lambda: _once(client, url, part, notes, size, meter), host, client.patience.transfer)
     with disk_errors(target):
         sync(part)
         part.replace(target)
@@ -85,7 +85,7 @@ def download(client: Client, url: str, target: str | Path, *, size: int | None =
 
 
 def _once(client: Client, url: str, part: Path, notes: Path, size: int | None, meter: Meter) -> None:
-    """One try; the file in `part` is whole when it returns."""
+    """One attempt; on return the file in `part` is complete."""
     known = _known(url, part, notes)
     have = part.stat().st_size if known else 0
     if known and (known.whole or (known.total is not None and have == known.total)) and _fits(have, size):
@@ -97,7 +97,8 @@ def _once(client: Client, url: str, part: Path, notes: Path, size: int | None, m
     with client.open(url, headers=headers, seconds=client.patience.deadline) as response:
         if response.headers.get("content-encoding", "identity") != "identity":
             raise NetworkError(
-                f"{client.service} sends {hide_parts(url)} compressed for the way, though asked not to: no resuming."
+                f"{client.service} sends {hide_parts(url)} with a content encoding despite 'identity', so that it cannot be "
+                "resumed. Fetch the file by other means."
             )
         now = _described(response, url, size)
         start = _start(response, now, known, have, part)
@@ -112,13 +113,13 @@ def _once(client: Client, url: str, part: Path, notes: Path, size: int | None, m
                     here += len(chunk)
                     fault_point("download.chunk")
                     meter.at(here, now.total)
-        except Passing as fault:
+        except TransientFault as fault:
             fault.gained = here - start >= GAINED
             raise
     if now.total is not None and here != now.total:
         if here > now.total or not now.validator:
             part.unlink()
-        raise Passing(f"sent {here:,} of {now.total:,} bytes", gained=here - start >= GAINED and here < now.total)
+        raise TransientFault(f"sent {here:,} of {now.total:,} bytes", gained=here - start >= GAINED and here < now.total)
     if now.total is None and response.headers.get("transfer-encoding", "").lower() != "chunked":
         _prove_end(client, url, here, now)
     write_json(notes, vars(now) | {"whole": True})
@@ -126,7 +127,7 @@ def _once(client: Client, url: str, part: Path, notes: Path, size: int | None, m
 
 
 def _known(url: str, part: Path, notes: Path) -> _Part | None:
-    """What an earlier try left of the same address."""
+    """The state left by an earlier attempt of the same URL, or None."""
     if not (part.is_file() and notes.is_file()):
         return None
     found = _Part(**read_json(notes))
@@ -134,7 +135,7 @@ def _known(url: str, part: Path, notes: Path) -> _Part | None:
 
 
 def _described(response: httpx.Response, url: str, size: int | None) -> _Part:
-    """What the server says of the whole file."""
+    """The description of the whole file in the headers of a response."""
     headers = response.headers
     total = size
     if response.status_code == 206:
@@ -148,7 +149,7 @@ def _described(response: httpx.Response, url: str, size: int | None) -> _Part:
 
 
 def _start(response: httpx.Response, now: _Part, known: _Part | None, have: int, part: Path) -> int:
-    """The byte that this answer begins with; a part that does not go with it is thrown away."""
+    """Offset of the first byte of a response; a stored part that does not match it is deleted."""
     if response.status_code == 200:
         return 0
     span = response.headers.get("content-range", "").removeprefix("bytes ").partition("/")[0].partition("-")[0]
@@ -156,11 +157,11 @@ def _start(response: httpx.Response, now: _Part, known: _Part | None, have: int,
     if response.status_code == 206 and span == str(have) and same:
         return have
     part.unlink(missing_ok=True)
-    raise Passing(f"answered {response.status_code} with another part than the one asked for")
+    raise TransientFault(f"answered {response.status_code} with another range than requested")
 
 
 def _prove_end(client: Client, url: str, here: int, now: _Part) -> None:
-    """Ask for what comes after the last byte: a server that knows ranges says that nothing does, or sends it."""
+    """Request the bytes after the last one: a server that supports ranges reports that there are none, or sends them."""
     with client.open(
         url, headers={"Accept-Encoding": "identity", "Range": f"bytes={here}-"}, seconds=client.patience.deadline
     ) as more:
@@ -171,22 +172,22 @@ def _prove_end(client: Client, url: str, here: int, now: _Part) -> None:
         if more.status_code == 200 and length == str(here):
             return
     if more.status_code in (206, 416) or length:
-        raise Passing(f"closed the connection after {here:,} bytes, before the end", gained=False)
-    raise Passing(
-        f"closed the connection after {here:,} bytes without having said how long the file is, so that its end cannot be told"
+        raise TransientFault(f"closed the connection after {here:,} bytes, before the end", gained=False)
+    raise TransientFault(
+        f"closed the connection after {here:,} bytes without stating the length of the file, so that its end is unknown"
     )
 
 
 def _fits(have: int, size: int | None) -> bool:
-    """Whether a part has the size that was published, if one was."""
+    """Whether a part has the published size, if there is one."""
     return size is None or have == size
 
 
 def _look(part: Path, notes: Path, url: str) -> None:
-    """Throw away a whole file that is not data, such as a login page."""
+    """Delete a complete file that is not data, such as a login page, and raise a fault."""
     with open(part, "rb") as file:
         wrong = what_is_wrong(file.read(HEAD), urlsplit(url).path)
     if wrong:
         part.unlink()
         notes.unlink(missing_ok=True)
-        raise Passing(f"answered 200 with {wrong}")
+        raise TransientFault(f"answered 200 with {wrong}")

@@ -1,7 +1,7 @@
-"""What each source held when it was first fetched: trust on first use, written down.
+"""Lock file of the hashes of fetched sources (trust on first use).
 
-Most services publish no hash. ``acquire.lock.json`` in the cache's root records the SHA-256 of the first fetch under the source's
-name; whatever comes under that name later must be the same bytes. Copy the file beside a paper to say which data it used.
+Most services publish no hash. ``acquire.lock.json`` in the root of the cache records the SHA-256 of the first fetch of each
+source; later fetches must have the same hash. The file documents the data of a publication.
 """
 
 from datetime import UTC, datetime
@@ -16,46 +16,46 @@ SCHEMA = 1
 
 
 def lock_path() -> Path:
-    """Where the lock lies."""
+    """Path of the lock file."""
     return cache_folder() / "acquire.lock.json"
 
 
 def locked() -> dict[str, dict[str, Any]]:
-    """All that the lock records.
+    """The entries of the lock file.
 
     Returns
     -------
     dict
-        From a source's name to ``sha256``, ``bytes``, ``first`` (date of the first fetch, ISO 8601) and ``address``.
+        Map of source name to ``sha256``, ``bytes``, ``first`` (date of the first fetch, ISO 8601) and ``address``.
 
     Raises
     ------
     BadInput
-        The lock is not JSON, or of a version that is not known here.
+        The lock file is not JSON, or has an unsupported version.
     """
     path = lock_path()
     if not path.exists():
         return {}
     value = read_json(path)
     if not isinstance(value, dict) or value.get("schema") != SCHEMA or not isinstance(value.get("sources"), dict):
-        raise BadInput(f"{path} is not a lock of version {SCHEMA}. Move it away; the next fetch writes a new one.")
+        raise BadInput(f"{path} is not a lock file of version {SCHEMA}. Move it away; the next fetch writes a new one.")
     sources: dict[str, dict[str, Any]] = value["sources"]
     return sources
 
 
 def record(source: str, sha256: str, size: int, address: str) -> None:
-    """Write down what a source held.
+    """Record the hash of a fetched source.
 
     Parameters
     ----------
     source
-        Its name.
+        Name of the source.
     sha256
-        Hash of the file.
+        SHA-256 of the file, hexadecimal.
     size
-        Its bytes.
+        Size of the file in bytes.
     address
-        Where it came from, without secrets.
+        Origin of the file, without secrets.
     """
     with alone("acquire.lock"):
         first = datetime.now(UTC).date().isoformat()

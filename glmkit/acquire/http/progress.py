@@ -1,4 +1,4 @@
-"""How far a fetch is: a value handed to whoever wants to show it. The rate and the time left are monotonic."""
+"""Progress of a download, measured with the monotonic clock and passed to a callback."""
 
 import time
 from collections.abc import Callable
@@ -7,22 +7,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """One moment of a fetch.
+    """State of a download at one moment.
 
     Attributes
     ----------
     source
-        What is fetched, as it was asked for.
+        Requested source.
     unit
         ``"bytes"`` or ``"records"``.
     done
-        Units that are here, those of an earlier attempt included.
+        Units received, including those of an earlier attempt.
     total
-        Units in all; None where the service does not say.
+        Total number of units; None if the service does not state it.
     seconds
-        Since this attempt began.
+        Seconds since the start of this attempt.
     left
-        Seconds to go at the rate so far; None where it cannot be told.
+        Estimated remaining seconds at the mean rate; None if unknown.
     """
 
     source: str
@@ -37,18 +37,18 @@ Watcher = Callable[[Progress], None]
 
 
 class Meter:
-    """Turns counts into :class:`Progress`, at most a few times a second.
+    """Conversion of counts into :class:`Progress`, at most a few times a second.
 
     Parameters
     ----------
     source
-        What is fetched.
+        Requested source.
     unit
         ``"bytes"`` or ``"records"``.
     watcher
-        Called with each :class:`Progress`; nothing happens if None.
+        Function called with each :class:`Progress`; None for none.
     every
-        Seconds between two calls at least; the last one always comes.
+        Minimum interval between two calls in seconds; the last call is always made.
     """
 
     def __init__(self, source: str, unit: str, watcher: Watcher | None, every: float = 0.2) -> None:
@@ -58,7 +58,7 @@ class Meter:
         self.start = 0
 
     def at(self, done: int, total: int | None) -> None:
-        """Report that `done` of `total` units are here."""
+        """Report `done` of `total` units received."""
         now = time.monotonic()
         if self.begun is None:
             self.begun, self.start = now, done

@@ -1,4 +1,4 @@
-"""Addresses as they may be written down: without passwords, and without the values of fields that look like keys."""
+"""Redaction of URLs for messages, logs and files: no passwords, and no values of fields that look like keys."""
 
 import logging
 import re
@@ -7,22 +7,22 @@ from urllib.parse import urlsplit
 _SECRET = re.compile(
     r"key|token|sig|secret|pass|pwd|auth|cred|session|cookie|jwt|policy|expires|code|^x-(amz|goog|ms)-|^s[a-z]$", re.IGNORECASE
 )
-LONGEST = 64  # characters of a value that may be shown
+LONGEST = 64  # maximum characters of a value that is shown
 
 
 def hide_parts(url: str) -> str:
-    """An address without what may be secret.
+    """A URL without parts that may be secret.
 
     Parameters
     ----------
     url
-        Address.
+        URL to redact.
 
     Returns
     -------
     str
-        Without user, password and fragment; ``…`` stands for the value of each field of the query whose name speaks of keys, or
-        which is long.
+        URL without user, password and fragment. ``…`` replaces the value of each query field whose name suggests a key or
+        whose value is longer than `LONGEST`.
     """
     parts = urlsplit(url)
     fields = []
@@ -33,10 +33,10 @@ def hide_parts(url: str) -> str:
 
 
 class Hider(logging.Filter):
-    """Does the same to the addresses that an HTTP client writes to its log."""
+    """Log filter that redacts the URLs in the messages of an HTTP client."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Hide parts of the addresses among a message's arguments; nothing is left out of the log."""
+        """Redact the URLs among the arguments of a log record; all records are kept."""
         if isinstance(record.args, tuple):
             record.args = tuple(hide_parts(str(word)) if "://" in str(word) else word for word in record.args)
         return True

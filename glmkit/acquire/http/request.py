@@ -1,7 +1,7 @@
-"""One request and its answer, with every way in which it can fail put into words.
+"""One HTTP request and its response, with all failures described for messages.
 
-A library's read timeout starts anew with every byte, so that a server which sends one a minute is never done; here headers have a
-deadline as a whole, bodies one too, and besides a rate that they must keep.
+The read timeout of HTTP libraries restarts with every byte, so that a server which sends one byte a minute never times out.
+Here headers and bodies have total deadlines, and bodies a minimum rate.
 """
 
 import logging
@@ -26,17 +26,17 @@ from glmkit.errors import BadInput, NetworkError
 logging.getLogger("httpx").addFilter(Hider())
 
 
-class Passing(Exception):
-    """A fault that may pass.
+class TransientFault(Exception):
+    """A fault that may be temporary.
 
     Parameters
     ----------
     reason
-        What the service did, as the end of a sentence that begins with its name.
+        Description of the fault, as the end of a sentence that begins with the name of the service.
     pause
-        Seconds that it asks to wait.
+        Pause in seconds requested by the service; None if none.
     gained
-        Whether the try brought something that the next one builds on.
+        Whether the attempt made progress on which the next one can build.
     """
 
     def __init__(self, reason: str, pause: float | None = None, *, gained: bool = False) -> None:
@@ -45,16 +45,16 @@ class Passing(Exception):
 
 
 class Refused(NetworkError):
-    """The service answered that it will not, which asking again does not change.
+    """The service rejected the request permanently.
 
     Parameters
     ----------
     message
-        The sentence for the user.
+        Text of the error.
     status
-        Of the answer.
+        HTTP status of the response.
     text
-        The answer's beginning, without keys.
+        Beginning of the response, without secrets.
     """
 
     def __init__(self, message: str, status: int, text: str) -> None:
@@ -64,16 +64,16 @@ class Refused(NetworkError):
 
 @dataclass(frozen=True)
 class Answer:
-    """A whole answer.
+    """A complete response.
 
     Attributes
     ----------
     status
-        Of HTTP.
+        HTTP status.
     headers
-        Looked up without regard to case.
+        Headers, with case-insensitive lookup.
     content
-        Bytes, decoded from any content encoding.
+        Body in bytes, with any content encoding decoded.
     """
 
     status: int
@@ -82,7 +82,7 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """The content as UTF-8; what is not is replaced."""
+        """The content decoded as UTF-8; invalid bytes are replaced."""
         return self.content.decode("utf-8", "replace")
 
 
@@ -90,33 +90,33 @@ class Answer:
 def exchange(
     url: str, headers: Mapping[str, str], body: dict[str, Any], seconds: float, *, patience: Patience, limiter: Limiter | None
 ) -> Iterator[httpx.Response]:
-    """Send one request; a thread of its own waits for the headers, so that even those have a deadline as a whole.
+    """Send one request; a separate thread waits for the headers, so that they have a total deadline.
 
     Parameters
     ----------
     url
-        Address.
+        URL of the request.
     headers
-        Sent with it.
+        Headers of the request.
     body
-        ``data``, ``json`` and ``params``; it is a POST if one of the first two is there.
+        ``data``, ``json`` and ``params`` of the request; with one of the first two it is a POST.
     seconds
-        Until the headers are here, counted from when the request goes.
+        Time limit in seconds from sending to the complete headers.
     patience
-        Limits on time for the connection and for each byte.
+        Time limits of the connection and of each read.
     limiter
-        Says when it may go.
+        Rate limit; None for none.
 
     Yields
     ------
     httpx.Response
-        Its body is still to come.
+        Response with an unread body.
 
     Raises
     ------
     BadInput
-        The address is none.
-    Passing
+        The URL is invalid.
+    TransientFault
         The connection broke or was too slow.
     """
     waits = httpx.Timeout(patience.silence, connect=patience.connect)
@@ -126,7 +126,7 @@ def exchange(
             method = "POST" if body.get("data") is not None or body.get("json") is not None else "GET"
             request = connection.build_request(method, url, headers=agent, **body)
         except httpx.InvalidURL as error:
-            raise BadInput(f"{hide_parts(url)!r} is not an address ({error}).") from error
+            raise BadInput(f"{hide_parts(url)!r} is not a URL ({error}). Check it.") from error
         came: queue.SimpleQueue[httpx.Response | Exception] = queue.SimpleQueue()
         if limiter:
             limiter.wait()
@@ -134,7 +134,7 @@ def exchange(
         try:
             response = came.get(timeout=seconds)
         except queue.Empty:
-            raise Passing(f"had sent no whole header after {seconds:g} s") from None
+            raise TransientFault(f"had sent no complete header after {seconds:g} s") from None
         if isinstance(response, Exception):
             raise response
         with closing(response):
@@ -142,26 +142,26 @@ def exchange(
 
 
 def pieces(chunks: Iterator[bytes], seconds: float, patience: Patience) -> Iterator[bytes]:
-    """Pass on the pieces of a body as long as they come in time and not too slowly.
+    """Yield the chunks of a body, within a time limit and above a minimum rate.
 
     Parameters
     ----------
     chunks
-        The pieces, raw or decoded.
+        Chunks of the body, raw or decoded.
     seconds
-        For all of them.
+        Time limit in seconds for the whole body.
     patience
-        Limits on time and rate.
+        Limits on the rate.
 
     Yields
     ------
     bytes
-        One piece.
+        Next chunk.
 
     Raises
     ------
-    Passing
-        The connection broke, or was too slow.
+    TransientFault
+        The connection broke or was too slow.
     """
     begun = mark = time.monotonic()
     got = 0
@@ -169,22 +169,22 @@ def pieces(chunks: Iterator[bytes], seconds: float, patience: Patience) -> Itera
         for chunk in chunks:
             now, got = time.monotonic(), got + len(chunk)
             if now - begun > seconds:
-                raise Passing(f"was not done after {seconds:,g} s")
+                raise TransientFault(f"was not done after {seconds:,g} s")
             if now - mark >= patience.window:
                 if got < patience.slowest * (now - mark):
-                    raise Passing(f"sent {got:,} bytes in {now - mark:.1f} s, fewer than {patience.slowest:g} a second")
+                    raise TransientFault(f"sent {got:,} bytes in {now - mark:.1f} s, fewer than {patience.slowest:g} a second")
                 mark, got = now, 0
             yield chunk
 
 
 @cache
 def _certificates() -> ssl.SSLContext:
-    """The certificates that are trusted; reading them takes longer than a request."""
+    """The trusted certificates; cached, because loading them takes longer than a request."""
     return httpx.create_ssl_context()
 
 
 def _deliver(connection: httpx.Client, request: httpx.Request, came: "queue.SimpleQueue[httpx.Response | Exception]") -> None:
-    """Put the answer, or what went wrong, where the waiting thread finds it."""
+    """Put the response, or the exception, into the queue of the waiting thread."""
     try:
         came.put(connection.send(request, stream=True))
     except (httpx.HTTPError, RuntimeError, OSError, ValueError) as error:
@@ -193,14 +193,14 @@ def _deliver(connection: httpx.Client, request: httpx.Request, came: "queue.Simp
 
 @contextmanager
 def faults() -> Iterator[None]:
-    """Turn what breaks on the way into :class:`Passing`."""
+    """Convert transport errors into :class:`TransientFault`."""
     try:
         yield
     except httpx.UnsupportedProtocol as error:
-        raise BadInput(f"That is no address of http or https ({error}).") from error
+        raise BadInput(f"This is not a URL of http or https ({error}). Check it.") from error
     except httpx.TimeoutException as error:
-        doing = "could not be reached in time" if isinstance(error, httpx.ConnectTimeout) else "fell silent"
-        raise Passing(doing) from error
+        reason = "could not be reached in time" if isinstance(error, httpx.ConnectTimeout) else "stopped sending data"
+        raise TransientFault(reason) from error
     except (httpx.TransportError, httpx.DecodingError, httpx.StreamError) as error:
         words = str(error).splitlines()[0] if str(error) else ""
-        raise Passing(f"did not answer in full ({type(error).__name__}: {words})") from error
+        raise TransientFault(f"did not respond completely ({type(error).__name__}: {words})") from error

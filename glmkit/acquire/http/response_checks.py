@@ -1,12 +1,12 @@
-"""What services send with status 200 that is not data: a login page, an error in JSON or XML, nothing at all.
+"""Detection of responses with status 200 that are not data: a login page, an error in JSON or XML, an empty body.
 
-The rule is narrow on purpose: it looks at the first bytes only, and at what was asked for, so that a file which is meant to be
-HTML, JSON or XML passes.
+Only the first bytes and the expected file name are examined, so that files that are meant to be HTML, JSON or XML are
+accepted.
 """
 
 import re
 
-HEAD = 4096  # bytes that are looked at
+HEAD = 4096  # bytes examined
 _HTML = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
 _XML_ERROR = re.compile(rb"<(?:ERROR|Error|error)>\s*([^<]{0,200})")
 _JSON_ERROR = re.compile(rb'\s*\{[^{}\[\]]{0,500}?"(?:error|errors|message|messages|ERROR)"\s*:\s*(.{0,200})', re.DOTALL)
@@ -14,23 +14,23 @@ _MEANT = {b"html": (".html", ".htm"), b"json": (".json", ".jsonl", ".ipynb"), b"
 
 
 def what_is_wrong(head: bytes, name: str = "") -> str:
-    """Say why the beginning of an answer cannot be the data that was asked for.
+    """Describe why the beginning of a response cannot be the requested data.
 
     Parameters
     ----------
     head
-        The answer's first bytes, `HEAD` of them or all.
+        First `HEAD` bytes of the response, or all if shorter.
     name
-        File name that was asked for; its ending says whether HTML, JSON or XML is expected. A name without one expects none.
+        Requested file name, whose suffix states whether HTML, JSON or XML is expected; without a suffix none is.
 
     Returns
     -------
     str
-        A few words such as ``"an HTML page"``, or nothing if the answer may be data.
+        Short description such as ``"an HTML page"``; empty if the response may be data.
     """
     name = name.lower()
     if not head.strip():
-        return "an empty answer"
+        return "an empty response"
     if _HTML.match(head) and not name.endswith(_MEANT[b"html"]):
         return "an HTML page (a login or error page?)"
     if head.lstrip()[:1] == b"{" and not name.endswith(_MEANT[b"json"]) and (found := _JSON_ERROR.match(head)):
@@ -43,6 +43,6 @@ def what_is_wrong(head: bytes, name: str = "") -> str:
 
 
 def _words(text: bytes) -> str:
-    """The first words of an error's text, in one line."""
+    """The first words of the text of an error, on one line."""
     line = " ".join(text.decode("utf-8", "replace").strip(' \t\r\n"}]').split())
-    return line[:120] or "without a word"
+    return line[:120] or "no text"

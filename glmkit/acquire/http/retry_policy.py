@@ -1,8 +1,8 @@
-"""How long a service is waited for, and how often it is asked again.
+"""Time limits and retry policy of requests to a service.
 
-Every duration is measured with the monotonic clock, so a wall clock that jumps changes nothing. A pause that a server names is
-kept to the tenth of a second and more; one it does not name grows twofold from try to try, with a random part, so that many
-clients which failed together do not come back together.
+All durations are measured with the monotonic clock, which is unaffected by changes of the wall clock. A pause named by the
+server is respected. Otherwise pauses double from attempt to attempt (exponential back-off). A random factor prevents that
+clients which failed at the same time retry at the same time.
 """
 
 import secrets
@@ -13,28 +13,28 @@ from email.utils import parsedate_to_datetime
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
-    """Limits on time, in seconds unless said otherwise.
+    """Limits on time and attempts; times are in seconds.
 
     Attributes
     ----------
     tries
-        How often a question is asked in all; a download that has gained a mebibyte since starts counting anew.
+        Maximum number of attempts; after a mebibyte of progress, a download counts from zero again.
     pause
-        Before the second try; doubled for each further one, times a random factor between a half and one and a half.
+        Pause before the second attempt; doubled for each further one, times a random factor between 0.5 and 1.5.
     longest
-        A pause that a server names is kept up to this; a longer one is an error that says so.
+        Longest pause; if a server requests a longer one, an error is raised.
     connect
-        To reach the server.
+        Time limit to connect to the server.
     silence
-        In which at least one byte comes.
+        Maximum time without a received byte.
     deadline
-        For one whole answer of an interface, its headers included.
+        Time limit of one complete response of an API, including its headers.
     transfer
-        For one whole file.
+        Time limit of one complete file.
     window
-        After which the rate of a transfer is looked at, again and again.
+        Interval over which the rate of a transfer is measured.
     slowest
-        Bytes a second that a transfer brings at least, over a `window`.
+        Minimum rate of a transfer over each `window`, in bytes per second.
     """
 
     tries: int = 5
@@ -48,24 +48,28 @@ class Patience:
     slowest: float = 100.0
 
     def back_off(self, number: int) -> float:
-        """Seconds to wait after the failed try `number` (the first is 0) where the server names none."""
+        """Pause in seconds after the failed attempt `number` (from 0) if the server names none."""
         return min(self.longest, self.pause * 2**number * (0.5 + secrets.randbelow(1000) / 1000))
 
 
 def named_pause(headers: Mapping[str, str]) -> float | None:
-    """The pause that a server's answer names.
+    """The pause named in the response of a server.
 
     Parameters
     ----------
     headers
-        Of the answer, looked up without regard to case. ``Retry-After`` is a number of seconds, of which some services give
-        fractions, or a date; a date is counted from the server's own ``Date``, since this machine's clock may be wrong. Without
-        it, an exhausted ``X-RateLimit-Remaining`` refers to ``X-RateLimit-Reset``.
+        Headers of the response, with case-insensitive lookup.
 
     Returns
     -------
     float or None
-        Seconds, at least 0; None if the answer names no pause.
+        Pause in seconds, at least 0; None if the response names none.
+
+    Notes
+    -----
+    ``Retry-After`` is a number of seconds (some services give fractions) or a date. A date is compared with the server's own
+    ``Date``, because the local clock may be wrong. Without ``Retry-After``, ``X-RateLimit-Reset`` applies if
+    ``X-RateLimit-Remaining`` is 0.
     """
     named = headers.get("retry-after", "")
     if not named and _number(headers.get("x-ratelimit-remaining", "")) == 0:

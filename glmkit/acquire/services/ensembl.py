@@ -1,9 +1,9 @@
-"""Ensembl: files of a pinned release, checked against its CHECKSUMS, and sequences by stable id through REST.
+"""Ensembl: files of a pinned release, checked against its CHECKSUMS, and sequences by stable id from REST.
 
-``ensembl:homo_sapiens/115/pep``, ``ensembl:homo_sapiens/115/dna/chromosome.22``, ``ensembl:saccharomyces_cerevisiae/115/gtf`` name
-one file of ``release-115``: species, release, kind, and, where a kind has several files, a part of the name. Anything that looks
-like stable ids (``ensembl:ENSG00000139618,ENSG00000141510#type=cds``) goes to REST, which only knows the current release;
-``#release=115`` refuses another.
+``ensembl:homo_sapiens/115/pep``, ``ensembl:homo_sapiens/115/dna/chromosome.22``, ``ensembl:saccharomyces_cerevisiae/115/gtf``
+each denote one file of ``release-115``: species, release, kind and, if a kind has several files, a part of the file name.
+Stable ids (``ensembl:ENSG00000139618,ENSG00000141510#type=cds``) are fetched from REST, which serves the current release only.
+With ``#release=115`` any other release is an error.
 """
 
 import os
@@ -22,7 +22,7 @@ from glmkit.errors import BadInput
 OPTIONS = {"type": "genomic, cdna, cds or protein, for stable ids", "release": "release that REST must have, for stable ids"}
 FILES = "https://ftp.ensembl.org/pub"
 LICENCE = "no restriction by Ensembl (see its legal page); the assembly's providers may hold rights"
-# Kind: folder above the species, whether a folder of that name is below it, and what the wanted file's name holds by default.
+# Kind: folder above the species; whether the species has a subfolder of that name; default suffixes, separated by "|".
 _KINDS = {
     "dna": ("fasta", True, ".dna.primary_assembly.fa.gz|.dna.toplevel.fa.gz"),
     "dna_rm": ("fasta", True, ".dna_rm.primary_assembly.fa.gz|.dna_rm.toplevel.fa.gz"),
@@ -40,12 +40,12 @@ _LINE = re.compile(r"(\d+)\s+(\d+)\s+(?:.*/)?(\S+)")
 
 
 def fetch_ensembl(job: Job) -> Fetched:
-    """Fetch what ``ensembl:…`` names.
+    """Fetch a source ``ensembl:…``.
 
     Parameters
     ----------
     job
-        ``SPECIES/RELEASE/KIND[/PART]``, or stable ids with commas between them.
+        Job whose query is ``SPECIES/RELEASE/KIND[/PART]``, or stable ids separated by commas.
 
     Returns
     -------
@@ -57,9 +57,9 @@ def fetch_ensembl(job: Job) -> Fetched:
     BadInput
         The name is malformed, or Ensembl has no such species, release, file or id.
     NotAsPublished
-        The file's checksum is not the published one.
+        The checksum of the file is not the published one.
     NetworkError
-        It could not be fetched whole.
+        The file could not be fetched completely.
     """
     if not (named := _PINNED.fullmatch(job.query)):
         if _ID.fullmatch(job.query):
@@ -69,10 +69,10 @@ def fetch_ensembl(job: Job) -> Fetched:
             "'ENSG00000139618'."
         )
     if job.options:
-        raise BadInput(f"The options {', '.join(job.options)} are for stable ids; {job.query} says all by itself.")
+        raise BadInput(f"The options {', '.join(job.options)} are for stable ids; {job.query} takes none. Remove them.")
     species, release, kind, part = named.groups()
     if kind not in _KINDS:
-        raise BadInput(f"{kind!r} is no kind of file here. Kinds: {', '.join(_KINDS)}.")
+        raise BadInput(f"{kind!r} is not a supported kind of file. Choose one of: {', '.join(_KINDS)}.")
     top, nested, usual = _KINDS[kind]
     client = Client(service="Ensembl", patience=job.patience)
     base = (job.address or os.environ.get("GLMKIT_ENSEMBL_FTP_URL") or FILES).rstrip("/")
@@ -91,9 +91,9 @@ def fetch_ensembl(job: Job) -> Fetched:
 
 
 def _checksums(client: Client, place: str, species: str, release: str) -> dict[str, tuple[int, int]]:
-    """Checksum and number of 1,024-byte blocks of each file of a folder."""
+    """Checksum and number of 1,024-byte blocks of each file in a folder."""
     try:
-        text = client.ask(
+        text = client.request(
             f"{place}/CHECKSUMS", check=lambda answer: "" if _LINE.match(answer.text) else "no list of checksums"
         ).text
     except Refused as error:
@@ -107,7 +107,7 @@ def _checksums(client: Client, place: str, species: str, release: str) -> dict[s
 
 
 def _chosen(sums: dict[str, tuple[int, int]], kind: str, part: str | None, usual: str) -> str:
-    """The one file that is meant."""
+    """The single file selected by `part`, or by the default suffixes `usual`."""
     data = sorted(name for name in sums if name.endswith(".gz"))
     if part:
         fits = [name for name in data if name == part] or [name for name in data if f".{kind}.{part}." in name]
@@ -117,8 +117,8 @@ def _chosen(sums: dict[str, tuple[int, int]], kind: str, part: str | None, usual
     if len(fits) == 1:
         return fits[0]
     some = ", ".join((fits or data)[:8]) + (" …" if len(fits or data) > 8 else "")
-    meant = f"{part!r} is part of {len(fits)} names" if part else f"{len(fits)} files are the usual one"
-    raise BadInput(f"One file of this folder must be meant, but {meant}. Write a part of a name behind the kind: {some}.")
+    matched = f"{part!r} is part of {len(fits)} names" if part else f"{len(fits)} files have the default name"
+    raise BadInput(f"The source must select one file of this folder, but {matched}. Add a part of a name after the kind: {some}.")
 
 
 def _verify(target: Path, expected: int, blocks: int) -> None:

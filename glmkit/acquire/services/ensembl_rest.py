@@ -1,7 +1,7 @@
-"""Ensembl's REST service: sequences by stable id, fifty a request.
+"""Ensembl's REST service: sequences by stable id, fifty per request.
 
-It allows 55,000 requests an hour and says in each answer how many are left; at 429 it names the pause in fractions of a second.
-It answers with the current release only, which the card records.
+The service allows 55,000 requests an hour and reports the remaining number in each response; with status 429 it gives the
+pause in fractions of a second. It serves the current release only, which the card records.
 """
 
 import json
@@ -20,7 +20,7 @@ from glmkit.files import write_text
 
 BASE = "https://rest.ensembl.org"
 PER_SECOND = 15.0
-BATCH = 50  # ids that one request may name
+BATCH = 50  # maximum ids per request
 LICENCE = "no restriction by Ensembl (see its legal page); the assembly's providers may hold rights"
 _TYPES = {"genomic": "as on the chromosome", "cdna": "spliced", "cds": "coding part", "protein": "translated"}
 
@@ -31,30 +31,30 @@ def fetch_ids(job: Job) -> Fetched:
     Parameters
     ----------
     job
-        Ids with commas between them; options ``type`` and ``release``.
+        Job whose query is ids separated by commas; options ``type`` and ``release``.
 
     Returns
     -------
     Fetched
-        One FASTA file, a record an id, in the order asked for.
+        One FASTA file with one record per id, in the order of the query.
 
     Raises
     ------
     BadInput
-        An id is unknown or stands twice, the type does not go with it, or the release is another.
+        An id is unknown or repeated, the type does not apply to it, or the release is another.
     NetworkError
-        They could not be fetched whole.
+        The sequences could not be fetched completely.
     """
     kind = one_of(job.options, "type", _TYPES, "genomic")
     ids = [word.strip() for word in job.query.split(",")]
     if len(set(ids)) < len(ids):
-        raise BadInput(f"An id stands twice in {job.query[:200]!r}. Name each once.")
+        raise BadInput(f"An id is repeated in {job.query[:200]!r}. Name each once.")
     client = Client(service="Ensembl REST", limiter=Limiter("ensembl-rest", PER_SECOND), patience=job.patience)
     base = (job.address or os.environ.get("GLMKIT_ENSEMBL_REST_URL") or BASE).rstrip("/")
     release = _release(client, base)
     if job.options.get("release", release) != release:
         raise BadInput(
-            f"Ensembl REST has release {release} now, not {job.options['release']}. Take that release's files instead."
+            f"Ensembl REST has release {release} now, not {job.options['release']}. Use the files of that release instead."
         )
     known = _look_up(client, base, ids)
     meter, texts = Meter(job.name, "records", job.watcher), []
@@ -76,32 +76,32 @@ def fetch_ids(job: Job) -> Fetched:
 
 
 def _release(client: Client, base: str) -> str:
-    """The release that the service has."""
+    """The current release of the service."""
 
     def wrong(answer: Answer) -> str:
         value = _json(answer)
         return "" if isinstance(value, dict) and value.get("releases") else "no release"
 
-    answer = client.ask(f"{base}/info/data", headers={"Accept": "application/json"}, name=".json", check=wrong)
+    answer = client.request(f"{base}/info/data", headers={"Accept": "application/json"}, name=".json", check=wrong)
     return str(json.loads(answer.content)["releases"][0])
 
 
 def _look_up(client: Client, base: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """What the service knows of each id."""
+    """The service's entry of each id."""
     known: dict[str, Any] = {}
     for start in range(0, len(ids), BATCH):
         batch = ids[start : start + BATCH]
 
         def wrong(answer: Answer, batch: Sequence[str] = batch) -> str:
             value = _json(answer)
-            return "" if isinstance(value, dict) and set(batch) <= set(value) else "not all ids that were asked for"
+            return "" if isinstance(value, dict) and set(batch) <= set(value) else "not all requested ids"
 
-        answer = client.ask(
+        answer = client.request(
             f"{base}/lookup/id", json={"ids": batch}, headers={"Accept": "application/json"}, name=".json", check=wrong
         )
         known |= json.loads(answer.content)
     if absent := [name for name in ids if not known[name]]:
-        raise BadInput(f"Ensembl knows no {', '.join(absent[:5])}. Retired ids are found in its id history.")
+        raise BadInput(f"Ensembl has no {', '.join(absent[:5])}. Look up retired ids in its id history.")
     return known
 
 
@@ -109,11 +109,11 @@ def _sequences(client: Client, base: str, ids: Sequence[str], kind: str) -> list
     """FASTA records of up to fifty ids."""
     letters = PROTEIN if kind == "protein" else DNA
 
-    def ask(wanted: Sequence[str]) -> list[tuple[str, str]]:
+    def fetch(batch: Sequence[str]) -> list[tuple[str, str]]:
         try:
-            answer = client.ask(
+            answer = client.request(
                 f"{base}/sequence/id",
-                json={"ids": list(wanted)},
+                json={"ids": list(batch)},
                 params={"type": kind},
                 headers={"Accept": "application/json"},
                 name=".json",
@@ -122,7 +122,7 @@ def _sequences(client: Client, base: str, ids: Sequence[str], kind: str) -> list
         except Refused as error:
             if error.status == 400:
                 raise BadInput(
-                    f"{error} Does type={kind} go with these ids? A gene has no cds of its own: name transcripts."
+                    f"{error} Check that type={kind} applies to these ids: a gene has no cds, its transcripts have."
                 ) from error
             raise
         found = []
@@ -134,11 +134,11 @@ def _sequences(client: Client, base: str, ids: Sequence[str], kind: str) -> list
                 found.append((str(entry.get("query")), f"{header}\n" + "".join(f"{line}\n" for line in lines)))
         return found
 
-    return [text for _, text in complete(ids, lambda: ask(ids), ask, service="Ensembl REST", patience=client.patience)]
+    return [text for _, text in complete(ids, lambda: fetch(ids), fetch, service="Ensembl REST", patience=client.patience)]
 
 
 def _json(answer: Answer) -> Any:
-    """An answer's value, or None if it is not JSON."""
+    """The JSON value of a response, or None if it is not JSON."""
     try:
         return json.loads(answer.content)
     except ValueError:

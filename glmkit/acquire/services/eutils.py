@@ -1,8 +1,8 @@
-"""NCBI's E-utilities: a search kept on the server's history, fetched in batches that are counted.
+"""NCBI's E-utilities: a search stored in the history of the server, fetched in batches that are verified.
 
-Terms of use: three requests a second without a key, ten with one (``NCBI_API_KEY``), together for all processes; ``tool`` and,
-from ``NCBI_EMAIL``, ``email`` say who asks. Everything is posted, so that the key stands in no address. The history expires after
-some hours: then the search is made again, and batches are counted against the ids of the first one.
+Terms of use: three requests per second without an API key, ten with one (``NCBI_API_KEY``), for all processes together. The
+fields ``tool`` and ``email`` (from ``NCBI_EMAIL``) identify the client. All requests are POST, so that no URL contains the key.
+The history expires after some hours. The search is then repeated, and batches are compared with the ids of the first search.
 Sayers 2022, https://doi.org/10.1093/nar/gkab1112.
 """
 
@@ -25,9 +25,9 @@ from glmkit.files import read_json, write_json, write_text
 
 BASE = "https://eutils.ncbi.nlm.nih.gov/entrez/eutils"
 PER_SECOND, PER_SECOND_WITH_KEY = 3.0, 10.0
-PAGE = 10_000  # ids of one answer to a search
-BATCH = 200  # records of one fetch
-MOST = 100_000  # records of a search, unless #most= says otherwise
+PAGE = 10_000  # ids per page of a search
+BATCH = 200  # records per fetch
+MOST = 100_000  # default maximum of records of a search, changed by #most=
 _EXPIRED = ("unable to obtain query", "cannot retrieve history data", "webenv parameter", "history is expired")
 _FORMATS = {
     ("nuccore", "fasta"): ("fasta", fasta_records, DNA),
@@ -38,21 +38,21 @@ _FORMATS = {
 
 
 class _Expired(Exception):
-    """The server has forgotten the search."""
+    """The search is no longer in the history of the server."""
 
 
 @dataclass(frozen=True)
 class History:
-    """A search that the server remembers.
+    """A search stored in the history of the server.
 
     Attributes
     ----------
     webenv
-        Names the session.
+        Identifier of the session.
     key
-        Names the search in it.
+        Identifier of the search in the session.
     ids
-        Accessions with versions, in the server's order.
+        Accessions with versions, in the order of the server.
     """
 
     webenv: str
@@ -61,17 +61,17 @@ class History:
 
 
 def ncbi_client(job: Job) -> Client:
-    """A client that keeps NCBI's limits.
+    """A client that respects the rate limits of NCBI.
 
     Parameters
     ----------
     job
-        Whose patience it has.
+        Job whose `patience` is used.
 
     Returns
     -------
     Client
-        It shares its pace with every process that has, or has not, a key as well.
+        Client that shares its rate limit with other processes: those with an API key, or those without.
     """
     key = os.environ.get("NCBI_API_KEY", "")
     name, rate = ("ncbi-with-key", PER_SECOND_WITH_KEY) if key else ("ncbi", PER_SECOND)
@@ -84,7 +84,7 @@ class Eutils:
     Parameters
     ----------
     job
-        What is fetched.
+        Job to fetch.
     database
         ``nuccore`` or ``protein``.
     form
@@ -98,26 +98,26 @@ class Eutils:
         self.base = (job.address or os.environ.get("GLMKIT_NCBI_URL") or BASE).rstrip("/")
 
     def search(self, term: str, most: int = MOST) -> History:
-        """Search, keep the result on the server, and read all its ids.
+        """Search, store the result in the history of the server, and read all ids.
 
         Parameters
         ----------
         term
-            In Entrez' language.
+            Query in the syntax of Entrez.
         most
-            Records that are believed to be meant.
+            Maximum number of records.
 
         Returns
         -------
         History
-            Each id once.
+            Stored search with its unique ids.
 
         Raises
         ------
         BadInput
-            The term finds nothing, or more than `most`.
+            The term finds nothing, or more than `most` records.
         NetworkError
-            The service did not answer soundly.
+            The service gave no valid response.
         """
         fields = {"term": term, "usehistory": "y", "retmode": "json", "idtype": "acc", "retmax": str(PAGE)}
         first = self._search_page(fields | {"retstart": "0"})
@@ -127,9 +127,9 @@ class Eutils:
                 f"NCBI's {self.database} has nothing for {term!r}. Try the term on its web site; #db=protein is for proteins."
             )
         if unknown := _not_understood(first):
-            raise BadInput(f"NCBI does not know {unknown} in {term!r}, and would search without it. Correct the term.")
+            raise BadInput(f"NCBI does not recognise {unknown} in {term!r}, and would search without it. Correct the term.")
         if count > most:
-            raise BadInput(f"{term!r} finds {count:,} records, more than {most:,}. Narrow it, or write #most={count} behind it.")
+            raise BadInput(f"{term!r} finds {count:,} records, more than {most:,}. Narrow it, or append #most={count}.")
         while len(ids) < count and (more := self._search_page(fields | {"retstart": str(len(ids))})["idlist"]):
             ids += more
         if len(set(ids)) != count or len(ids) != count:
@@ -137,26 +137,26 @@ class Eutils:
         return History(first["webenv"], first["querykey"], ids)
 
     def records(self, term: str, most: int = MOST) -> list[str]:
-        """Fetch all records of a search into files of the job's folder.
+        """Fetch all records of a search into files in the folder of the job.
 
         Parameters
         ----------
         term
-            In Entrez' language.
+            Query in the syntax of Entrez.
         most
-            Records that are believed to be meant.
+            Maximum number of records.
 
         Returns
         -------
         list of str
-            Names of the files, in order; together they hold each record once. Those of an earlier attempt are not fetched again.
+            Names of the files, in order; together they have each record once. Files of an earlier attempt are reused.
 
         Raises
         ------
         BadInput
             The term finds nothing or too much.
         NetworkError
-            Patience ended; what is complete is kept.
+            The attempts are exhausted; complete files are kept.
         """
         kept = self.job.folder / "ids.json"
         history: History | None = None
@@ -168,7 +168,7 @@ class Eutils:
             write_json(kept, ids)
 
         def by_history(start: int, number: int) -> list[tuple[str, str]]:
-            """One batch of the search, which is made again if the server has forgotten it."""
+            """One batch of the search, which is repeated if it has expired."""
             nonlocal history
             for _ in range(self.job.patience.tries):
                 history = history or self.search(term, most)
@@ -178,7 +178,7 @@ class Eutils:
                 except _Expired:
                     history = None
             raise NetworkError(
-                f"NCBI forgot the search {term!r} {self.job.patience.tries} times. Run this again; what has come is kept."
+                f"The search {term!r} expired at NCBI {self.job.patience.tries} times. Run this again; complete batches are kept."
             )
 
         return self._in_batches(ids, by_history)
@@ -188,18 +188,18 @@ class Eutils:
         return self._in_batches(ids, lambda start, number: self._by_id(ids[start : start + number]))
 
     def _in_batches(self, ids: Sequence[str], fetch: Callable[[int, int], list[tuple[str, str]]]) -> list[str]:
-        """Fetch batch by batch; each becomes a file when it is complete."""
+        """Fetch batch by batch; each complete batch is written to a file."""
         meter, names = Meter(self.job.name, "records", self.job.watcher), []
         meter.at(0, len(ids))
         for start in range(0, len(ids), BATCH):
-            wanted = ids[start : start + BATCH]
-            path = self.job.folder / f"records-{start:08d}-{len(wanted)}"
+            batch = ids[start : start + BATCH]
+            path = self.job.folder / f"records-{start:08d}-{len(batch)}"
             if not path.exists():
-                first = partial(fetch, start, len(wanted))
-                records = complete(wanted, first, self._by_id, service="NCBI", patience=self.job.patience)
+                first = partial(fetch, start, len(batch))
+                records = complete(batch, first, self._by_id, service="NCBI", patience=self.job.patience)
                 write_text(path, "".join(text for _, text in records))
             names.append(path.name)
-            meter.at(start + len(wanted), len(ids))
+            meter.at(start + len(batch), len(ids))
         return names
 
     def _by_id(self, ids: Sequence[str]) -> list[tuple[str, str]]:
@@ -207,46 +207,48 @@ class Eutils:
         return self._fetch({"id": ",".join(ids)})
 
     def _fetch(self, where: dict[str, str]) -> list[tuple[str, str]]:
-        """The sound records of one answer."""
+        """The valid records of one response."""
         fields = {"rettype": self.rettype, "retmode": "text", "idtype": "acc"}
         try:
-            answer = self._ask("efetch.fcgi", where | fields, check=_not_forgotten if "WebEnv" in where else None)
+            answer = self._post("efetch.fcgi", where | fields, check=_not_forgotten if "WebEnv" in where else None)
         except Refused as error:
             if "WebEnv" in where and any(words in error.text.lower() for words in _EXPIRED):
                 raise _Expired from error
             if error.status in (400, 404) and "id" in where:
-                raise BadInput(f"{error} Is each of {where['id'][:200]} an accession of NCBI's {self.database}?") from error
+                raise BadInput(
+                    f"{error} Check that each of {where['id'][:200]} is an accession of NCBI's {self.database}."
+                ) from error
             raise
         return self.split(answer.text, self.letters)
 
     def _search_page(self, fields: dict[str, str]) -> dict[str, Any]:
         """One page of a search."""
-        result: dict[str, Any] = json.loads(self._ask("esearch.fcgi", fields, name=".json", check=_wrong_search).content)
+        result: dict[str, Any] = json.loads(self._post("esearch.fcgi", fields, name=".json", check=_wrong_search).content)
         return result["esearchresult"]
 
-    def _ask(self, program: str, fields: dict[str, str], **how: Any) -> Answer:
-        """Post to one of the utilities."""
+    def _post(self, program: str, fields: dict[str, str], **how: Any) -> Answer:
+        """POST to one of the utilities."""
         who = {"tool": "glmkit", "email": os.environ.get("NCBI_EMAIL", ""), "api_key": self.client.secrets[0]}
         form = {"db": self.database, **fields, **{name: value for name, value in who.items() if value}}
-        return self.client.ask(f"{self.base}/{program}", form=form, **how)
+        return self.client.request(f"{self.base}/{program}", form=form, **how)
 
 
 def _not_forgotten(answer: Answer) -> str:
-    """Notice an answer that says the search has expired; everything else is left to others."""
+    """Raise `_Expired` for a response that reports an expired search; accept all others."""
     if any(words in answer.content[:HEAD].decode("utf-8", "replace").lower() for words in _EXPIRED):
         raise _Expired
     return ""
 
 
 def _not_understood(found: dict[str, Any]) -> str:
-    """Phrases and fields of a term that NCBI has left out of the search."""
+    """Phrases and fields of a term that NCBI ignored in the search."""
     lists = {**(found.get("errorlist") or {}), **(found.get("warninglist") or {})}
     kinds = ("phrasesnotfound", "fieldsnotfound", "quotedphrasesnotfound")
     return ", ".join(repr(word) for kind in kinds for word in lists.get(kind) or [])
 
 
 def _wrong_search(answer: Answer) -> str:
-    """What is wrong with the answer to a search."""
+    """The fault of the response to a search; empty if it is valid."""
     try:
         result = json.loads(answer.content)["esearchresult"]
         if "ERROR" in result:

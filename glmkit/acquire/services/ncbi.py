@@ -1,7 +1,8 @@
-"""NCBI: records by accession or by a search through E-utilities, assemblies through NCBI Datasets.
+"""NCBI: records by accession or by search from E-utilities, assemblies from NCBI Datasets.
 
-``ncbi:NC_000913.3``, ``ncbi:NP_414543.1,NP_414544.1``, ``ncbi:txid562[orgn] AND refseq[filter]#db=nuccore`` and
-``ncbi:GCF_000005845.2#format=gff``. An accession tells its database by its form; a search is of nucleotides unless ``#db=protein``.
+Examples are ``ncbi:NC_000913.3``, ``ncbi:NP_414543.1,NP_414544.1``, ``ncbi:txid562[orgn] AND refseq[filter]#db=nuccore`` and
+``ncbi:GCF_000005845.2#format=gff``. The form of an accession determines its database. A search is of nucleotides unless
+``#db=protein`` is given.
 """
 
 import hashlib
@@ -25,7 +26,7 @@ from glmkit.files import atomic_path
 OPTIONS = {"db": "nuccore or protein", "format": "fasta, genbank; for an assembly also gff, protein", "most": "records at most"}
 DATASETS = "https://api.ncbi.nlm.nih.gov/datasets/v2"
 PER_SECOND, PER_SECOND_WITH_KEY = 5.0, 10.0  # of NCBI Datasets
-LARGEST = 64 << 30  # bytes of an assembly
+LARGEST = 64 << 30  # maximum bytes of an assembly
 LICENCE = "no restriction by NCBI; submitters may hold rights (see NCBI's data usage policies)"
 _ASSEMBLY = re.compile(r"GC[AF]_\d{9}\.\d+")
 _NUCLEOTIDE = re.compile(
@@ -41,12 +42,12 @@ _ASSEMBLY_FORMS = {
 
 
 def fetch_ncbi(job: Job) -> Fetched:
-    """Fetch what ``ncbi:…`` names.
+    """Fetch a source ``ncbi:…``.
 
     Parameters
     ----------
     job
-        Accessions with commas between them, an assembly, or a search.
+        Job whose query is accessions separated by commas, an assembly, or a search.
 
     Returns
     -------
@@ -58,20 +59,20 @@ def fetch_ncbi(job: Job) -> Fetched:
     BadInput
         There is no such accession, the search finds nothing or too much, or an option is wrong.
     NetworkError
-        It could not be fetched whole.
+        The data could not be fetched completely.
     """
     if _ASSEMBLY.fullmatch(job.query):
         return _assembly(job)
     if re.fullmatch(r"GC[AF]_\d+", job.query):
-        raise BadInput(f"{job.query} has no version, so that its data would change. Write it with one, such as {job.query}.1.")
+        raise BadInput(f"{job.query} has no version, so that its data could change. Add one, such as {job.query}.1.")
     form = one_of(job.options, "format", {"fasta": "sequences", "genbank": "with annotation"}, "fasta")
     words = [word.strip() for word in job.query.split(",")]
     kinds = [_kind(word) for word in words]
     named = all(kinds)
     if named and len(set(words)) < len(words):
-        raise BadInput(f"An accession stands twice in {job.query[:200]!r}. Name each once.")
+        raise BadInput(f"An accession is repeated in {job.query[:200]!r}. Name each once.")
     if named and len(set(kinds)) > 1 and "db" not in job.options:
-        raise BadInput(f"{job.query[:200]!r} holds accessions of nucleotides and of proteins. Fetch them apart.")
+        raise BadInput(f"{job.query[:200]!r} has accessions of nucleotides and of proteins. Fetch them separately.")
     choices = {"nuccore": "nucleotides", "protein": "proteins"}
     database = one_of(job.options, "db", choices, (kinds[0] if named else "") or "nuccore")
     tools = Eutils(job, database, form)
@@ -92,27 +93,27 @@ def fetch_ncbi(job: Job) -> Fetched:
 
 
 def _organism(path: Path) -> str:
-    """The species of GenBank records, if it is one."""
+    """The species of GenBank records; empty if there are several."""
     with open(path, encoding="utf-8") as file:
         names = {line[12:].strip() for line in file if line.startswith("  ORGANISM  ")}
     return names.pop() if len(names) == 1 else ""
 
 
 def _kind(word: str) -> str:
-    """The database that an accession is of; nothing for what is none."""
+    """The database of an accession; empty if `word` is not an accession."""
     return "protein" if _PROTEIN.fullmatch(word) else "nuccore" if _NUCLEOTIDE.fullmatch(word) else ""
 
 
 def _most(job: Job) -> int:
-    """The number of records that a search may find."""
+    """The maximum number of records of a search."""
     text = job.options.get("most", str(MOST))
     if not text.isdigit() or int(text) < 1:
-        raise BadInput(f"most={text} is not a positive whole number.")
+        raise BadInput(f"most={text} is not a positive whole number. Give one, such as most={MOST}.")
     return int(text)
 
 
 def _assembly(job: Job) -> Fetched:
-    """One file of an assembly's data package, checked against the package's MD5 sums."""
+    """One file of the data package of an assembly, checked against the MD5 sums of the package."""
     choices = {form: meaning for form, (_, _, meaning) in _ASSEMBLY_FORMS.items()}
     kind, ending, meaning = _ASSEMBLY_FORMS[one_of(job.options, "format", choices, "fasta")]
     key = os.environ.get("NCBI_API_KEY", "")
@@ -144,15 +145,18 @@ def _assembly(job: Job) -> Fetched:
 
 
 def _unpack(archive: Path, accession: str, ending: str) -> Path:
-    """Copy the one member that ends as asked for out of a data package, if its MD5 is the one that the package states."""
+    """Copy the single member with suffix `ending` from a data package, and verify its MD5 against the package."""
     try:
         with zipfile.ZipFile(archive) as opened:
             inside = [name for name in opened.namelist() if f"/{accession}/" in name and name.endswith(ending)]
             sums = opened.read("md5sum.txt").decode("utf-8", "replace") if "md5sum.txt" in opened.namelist() else ""
     except zipfile.BadZipFile as error:
-        raise NotAsPublished(f"What NCBI Datasets sent for {accession} is no sound zip archive ({error}).") from error
+        raise NotAsPublished(f"The data of NCBI Datasets for {accession} are not a valid zip archive ({error}).") from error
     if len(inside) != 1:
-        raise BadInput(f"NCBI Datasets' package of {accession} has {len(inside)} files {ending}; is there an annotation for it?")
+        raise BadInput(
+            f"NCBI Datasets' package of {accession} has {len(inside)} files {ending}, where 1 was expected. Check that the "
+            "assembly has this annotation."
+        )
     plain = PurePosixPath(inside[0]).name
     target = archive.with_name(plain if plain.startswith(accession) else f"{accession}_{plain}")
     try:

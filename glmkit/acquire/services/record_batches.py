@@ -1,8 +1,8 @@
-"""Records that a service sends by the hundred: taken apart, looked at one by one, and counted against what was asked for.
+"""Batches of records from a service: parsing, validation of each record, and comparison with the requested ids.
 
-Services answer 200 and put an error in the middle of a record, leave one of ten out, send one twice or another one instead. So a
-batch is taken apart into records; one whose text is not sequence is left out; what is missing then is asked for again, by name.
-A batch is either complete or an error.
+Services may respond with status 200 and yet have an error inside a record, omit a record, send one twice, or send another
+one. A batch is therefore split into records, and records with invalid sequence text are discarded. Missing records are
+requested again by id. A batch is either complete or an error.
 """
 
 import re
@@ -20,19 +20,19 @@ _ORIGIN = re.compile(r"\s*(\d+)((?: [a-z]+)+)\s*")
 
 
 def fasta_records(text: str, letters: Letters) -> list[tuple[str, str]]:
-    """The sound records of a FASTA text.
+    """The valid records of a FASTA text.
 
     Parameters
     ----------
     text
-        What came.
+        Received text.
     letters
-        What a line of sequence must match in full.
+        Pattern that each line of sequence must match completely.
 
     Returns
     -------
     list of tuple
-        Id and text of each record, ending in one line break. Those without a sequence or with another text in it are left out.
+        Id and text of each record, ending in one line break. Records without a sequence or with invalid lines are discarded.
     """
     found = []
     for block in re.split(r"^>", text, flags=re.MULTILINE)[1:]:
@@ -51,19 +51,19 @@ def fasta_id(header: str) -> str:
 
 
 def genbank_records(text: str, letters: Letters) -> list[tuple[str, str]]:
-    """The sound records of a GenBank or GenPept text.
+    """The valid records of a GenBank or GenPept text.
 
     Parameters
     ----------
     text
-        What came.
+        Received text.
     letters
-        What a line of sequence must match in full.
+        Pattern that the whole sequence must match.
 
     Returns
     -------
     list of tuple
-        Versioned accession and text of each record, whose ORIGIN has as many letters as its LOCUS says.
+        Versioned accession and text of each record whose ORIGIN has the length given in LOCUS.
     """
     found = []
     for block in re.split(r"^//\s*$", text, flags=re.MULTILINE)[:-1]:
@@ -80,61 +80,61 @@ def genbank_records(text: str, letters: Letters) -> list[tuple[str, str]]:
 
 
 def complete(
-    wanted: Sequence[str],
+    ids: Sequence[str],
     first: Callable[[], list[tuple[str, str]]],
     again: Callable[[Sequence[str]], list[tuple[str, str]]],
     *,
     service: str,
     patience: Patience,
 ) -> list[tuple[str, str]]:
-    """Fetch a batch until every record asked for is here once.
+    """Fetch a batch, and repeat for missing records until each id has one.
 
     Parameters
     ----------
-    wanted
-        Ids, each once; one without a version stands for any version.
+    ids
+        Unique ids; an id without a version matches any version.
     first
-        Fetches the batch.
+        Function that fetches the whole batch.
     again
-        Fetches those that are missing, by id.
+        Function that fetches records by id.
     service
-        Name for messages.
+        Name of the service, for messages.
     patience
-        How often and after which pauses the missing are asked for.
+        Number of attempts and pauses between them.
 
     Returns
     -------
     list of tuple
-        Id and text of the records, in the order of `wanted`. What nobody asked for is left out.
+        Id and text of the records, in the order of `ids`. Records with other ids are discarded.
 
     Raises
     ------
     NetworkError
-        Some are still missing when patience ends.
+        Records are still missing after the last attempt.
     """
-    names = {name: name for name in wanted} | {_VERSION.sub("", name): name for name in wanted if not _VERSION.search(name)}
+    names = {name: name for name in ids} | {_VERSION.sub("", name): name for name in ids if not _VERSION.search(name)}
     have: dict[str, tuple[str, str]] = {}
     records = first()
     for number in range(patience.tries):
         _take(records, names, have)
-        missing = [name for name in wanted if name not in have]
+        missing = [name for name in ids if name not in have]
         if not missing:
-            return [have[name] for name in wanted]
+            return [have[name] for name in ids]
         if number + 1 < patience.tries:
             time.sleep(patience.back_off(number) if number else 0.0)
             records = again(missing)
     few = ", ".join(missing[:5]) + (" …" if len(missing) > 5 else "")
     raise NetworkError(
-        f"{service} did not send {len(missing)} of {len(wanted)} records whole, asked {patience.tries} times: {few}. Look at one of "
-        "them on its web site: it may be withdrawn. What has come whole is kept; renew=True begins again."
+        f"{service} did not send {len(missing)} of {len(ids)} records completely, in {patience.tries} attempts: {few}. Look up "
+        "one of them on its web site: it may be withdrawn. Complete batches are kept; renew=True starts again."
     )
 
 
 def _take(records: list[tuple[str, str]], names: dict[str, str], have: dict[str, tuple[str, str]]) -> None:
-    """Keep the records that were asked for and are not here; one that comes twice with different texts is not believed."""
-    came: dict[str, set[tuple[str, str]]] = {}
+    """Add requested records to `have` if absent; a record received twice with different texts is discarded."""
+    received: dict[str, set[tuple[str, str]]] = {}
     for name, text in records:
-        asked = names.get(name) or names.get(_VERSION.sub("", name))
-        if asked and (asked == name or not _VERSION.search(asked)):
-            came.setdefault(asked, set()).add((name, text))
-    have.update({asked: texts.pop() for asked, texts in came.items() if asked not in have and len(texts) == 1})
+        requested = names.get(name) or names.get(_VERSION.sub("", name))
+        if requested and (requested == name or not _VERSION.search(requested)):
+            received.setdefault(requested, set()).add((name, text))
+    have.update({name: texts.pop() for name, texts in received.items() if name not in have and len(texts) == 1})

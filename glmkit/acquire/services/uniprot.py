@@ -1,8 +1,9 @@
-"""UniProt's REST service: a query read page by page, each page counted, all pages of one release.
+"""UniProt's REST service: a query read page by page, with the number of records verified and all pages of one release.
 
-``uniprot:reviewed:true AND organism_id:9606``, ``uniprot:P04637``, ``uniprot:QUERY#format=tsv&fields=accession,cc_subcellular_location``.
-The service can also stream a whole result, but a stream tells neither how long it is nor where to go on; pages do both: each
-names the next by a ``Link`` and the number of all results. The UniProt Consortium 2025, https://doi.org/10.1093/nar/gkae1010.
+Examples are ``uniprot:reviewed:true AND organism_id:9606``, ``uniprot:P04637`` and
+``uniprot:QUERY#format=tsv&fields=accession,cc_subcellular_location``. The service can also stream a whole result, but a stream
+has no length and cannot be resumed. Each page gives the total number of results and links to the next page. The UniProt
+Consortium 2025, https://doi.org/10.1093/nar/gkae1010.
 """
 
 import os
@@ -24,48 +25,48 @@ from glmkit.files import atomic_path, read_json, write_json, write_text
 
 OPTIONS = {"format": "fasta or tsv", "fields": "columns of tsv, behind the accession", "isoforms": "true for isoforms too"}
 BASE = "https://rest.uniprot.org"
-PER_SECOND = 20.0  # the service states no number below which it never answers 429; this is far below what it bears
-PAGE = 500  # records, the most that a page may hold
+PER_SECOND = 20.0  # the service publishes no limit; this rate is far below the one at which it answers 429
+PAGE = 500  # records per page, the maximum of the service
 LICENCE = "CC BY 4.0 (UniProt)"
 _ACCESSION = re.compile(r"[OPQ]\d[A-Z0-9]{3}\d|[A-NR-Z]\d(?:[A-Z][A-Z0-9]{2}\d){1,2}")
 _NEXT = re.compile(r'<([^>]+)>;\s*rel="next"')
 
 
 class _Changed(Exception):
-    """Another release than that of the pages before, or a cursor that is not known any more."""
+    """The release differs from that of the previous pages, or the cursor has expired."""
 
 
 def fetch_uniprot(job: Job) -> Fetched:
-    """Fetch what ``uniprot:…`` names.
+    """Fetch a source ``uniprot:…``.
 
     Parameters
     ----------
     job
-        A query in UniProt's language, or one accession.
+        Job whose query is in the syntax of UniProt, or one accession.
 
     Returns
     -------
     Fetched
-        One file with every result once.
+        One file with each result once.
 
     Raises
     ------
     BadInput
         The query is malformed or finds nothing.
     NetworkError
-        The result could not be read whole from one release; pages that are here are kept.
+        The result could not be read completely from one release; complete pages are kept.
     """
     form = one_of(job.options, "format", {"fasta": "sequences", "tsv": "a table"}, "fasta")
     isoforms = one_of(job.options, "isoforms", {"true": "with isoforms", "false": "canonical"}, "false")
     if "fields" in job.options and form != "tsv":
-        raise BadInput("fields= is for format=tsv; FASTA has no columns.")
+        raise BadInput("fields= is for format=tsv, because FASTA has no columns. Add format=tsv, or remove fields=.")
     query = f"accession:{job.query}" if _ACCESSION.fullmatch(job.query) else job.query
-    asked = {"query": query, "format": form, "size": str(PAGE)}
-    asked |= {"includeIsoform": "true"} if isoforms == "true" else {}
+    parameters = {"query": query, "format": form, "size": str(PAGE)}
+    parameters |= {"includeIsoform": "true"} if isoforms == "true" else {}
     if fields := [name.strip() for name in job.options.get("fields", "").split(",") if name.strip()]:
-        asked["fields"] = ",".join(["accession", *(name for name in fields if name != "accession")])
+        parameters["fields"] = ",".join(["accession", *(name for name in fields if name != "accession")])
     base = (job.address or os.environ.get("GLMKIT_UNIPROT_URL") or BASE).rstrip("/")
-    pages = _Pages(job, f"{base}/uniprotkb/search?{urlencode(asked)}", form)
+    pages = _Pages(job, f"{base}/uniprotkb/search?{urlencode(parameters)}", form)
     for _ in range(2):
         try:
             state = pages.read()
@@ -90,7 +91,7 @@ def fetch_uniprot(job: Job) -> Fetched:
 
 
 class _Pages:
-    """The pages of one query, each a file of the job's folder."""
+    """The pages of one query, each a file in the folder of the job."""
 
     def __init__(self, job: Job, first: str, form: str) -> None:
         self.job, self.first, self.form = job, first, form
@@ -98,15 +99,15 @@ class _Pages:
         self.notes = job.folder / "pages.json"
 
     def path(self, number: int) -> Path:
-        """Where a page lies."""
+        """Path of a page."""
         return self.job.folder / f"page-{number:06d}"
 
     def begin_again(self) -> None:
-        """Forget the pages that are here."""
+        """Discard the pages read so far."""
         self.notes.unlink(missing_ok=True)
 
     def read(self) -> dict[str, Any]:
-        """Read the pages that are missing; how many there are, of which release, with how many records."""
+        """Read the missing pages; the result has the numbers of pages and records, and the release."""
         state: dict[str, Any] = {"first": self.first, "next": self.first, "pages": 0, "records": 0, "total": None, "release": ""}
         if self.notes.exists() and (kept := read_json(self.notes))["first"] == self.first:
             state = kept
@@ -130,19 +131,19 @@ class _Pages:
         if different != state["records"] or state["records"] != state["total"]:
             self.begin_again()
             raise NetworkError(
-                f"UniProt has {state['total']:,} results but its pages held {state['records']:,}, {different:,} of them different. "
-                "Run this again."
+                f"UniProt has {state['total']:,} results but its pages had {state['records']:,}, {different:,} of them "
+                "different. Run this again."
             )
         return state
 
     def _page(self, state: dict[str, Any]) -> Answer:
-        """One page that is whole, and of the release of the others."""
+        """The next page, complete and of the same release as the others."""
         first = state["pages"] == 0
         try:
-            answer = self.client.ask(state["next"], check=self._check(state["records"]))
+            answer = self.client.request(state["next"], check=self._check(state["records"]))
         except Refused as error:
             if error.status in (400, 404) and first:
-                raise BadInput(f"UniProt does not take this query: {error}") from error
+                raise BadInput(f"UniProt rejects this query: {error}") from error
             if error.status in (400, 404, 410):
                 raise _Changed from error
             raise
@@ -152,7 +153,7 @@ class _Pages:
         return answer
 
     def _check(self, before: int) -> Callable[[Answer], str]:
-        """Says what is wrong with a page that comes after so many records."""
+        """A function that returns the fault of a page that follows `before` records."""
 
         def wrong(answer: Answer) -> str:
             total = answer.headers.get("x-total-results", "")
@@ -163,26 +164,26 @@ class _Pages:
             expected = min(PAGE, int(total) - before)
             got, different = len(self._records(answer)), len(set(self._ids(answer.text)))
             if got != expected or different != expected:
-                return f"{different} sound records of {expected}"
+                return f"{different} valid records of {expected}"
             last = before + expected == int(total)
-            return "" if last or _NEXT.search(answer.headers.get("link", "")) else "no address of the next page"
+            return "" if last or _NEXT.search(answer.headers.get("link", "")) else "no link to the next page"
 
         return wrong
 
     def _records(self, answer: Answer) -> list[str]:
-        """The sound records of a page."""
+        """The valid records of a page."""
         if self.form == "fasta":
             return [text for _, text in fasta_records(answer.text, PROTEIN)]
         header, *rows = answer.text.splitlines() or [""]
         return [row for row in rows if row.count("\t") == header.count("\t")]
 
     def _ids(self, text: str) -> list[str]:
-        """The accessions of a page: of its headers, or of its table's first column."""
+        """The accessions of a page: from its headers, or from the first column of its table."""
         if self.form == "fasta":
             return [fasta_id(line[1:]) for line in text.splitlines() if line.startswith(">") and line[1:].split()]
         return [row.partition("\t")[0] for row in text.splitlines()[1:]]
 
     def _same_place(self, address: str) -> str:
-        """The next page's address, at the server that was asked for the first: a mirror may name the original."""
+        """The URL of the next page on the host of the first page, because a mirror may link to the original host."""
         there, here = urlsplit(urljoin(self.first, address)), urlsplit(self.first)
         return there._replace(scheme=here.scheme, netloc=here.netloc).geturl()

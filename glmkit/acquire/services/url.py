@@ -1,7 +1,7 @@
-"""Any file by its address: ``url:https://…#sha256=…``, ``https://…``, ``url:file:///…``.
+"""Any file by its URL: ``url:https://…#sha256=…``, ``https://…``, ``url:file:///…``.
 
-Without a hash the file is trusted as it comes first and held to that later. Plain http is taken only with a hash, or from this
-machine: on the way anybody could change it.
+Without a hash, the first download is trusted and its hash is required of later ones. Plain http is accepted only with a hash
+or from this machine, because its content can be altered in transit.
 """
 
 import re
@@ -23,28 +23,28 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 def fetch_address(job: Job) -> Fetched:
-    """Fetch what ``url:…`` names.
+    """Fetch a source ``url:…``.
 
     Parameters
     ----------
     job
-        An address of https, http or file.
+        Job whose query is a URL of https, http or file.
 
     Returns
     -------
     Fetched
-        One file, under the last name of the address's path.
+        One file, named after the last part of the URL's path.
 
     Raises
     ------
     BadInput
-        The address cannot be used, or there is nothing at it.
+        The URL is invalid, or there is nothing at it.
     NetworkError
-        It could not be fetched whole.
+        The file could not be fetched completely.
     """
     parts = urlsplit(job.query)
     if not re.fullmatch(r"[0-9a-f]{64}|", job.options.get("sha256", "").lower()):
-        raise BadInput(f"sha256={job.options['sha256']} is not 64 hexadecimal digits.")
+        raise BadInput(f"sha256={job.options['sha256']} is not 64 hexadecimal digits. Copy the hash again.")
     target = job.folder / file_name(unquote(parts.path.rstrip("/").rpartition("/")[2]), "")
     if parts.scheme == "file":
         origin = Path(unquote(parts.path))
@@ -55,14 +55,14 @@ def fetch_address(job: Job) -> Fetched:
     elif parts.scheme in ("http", "https") and parts.hostname:
         if parts.scheme == "http" and "sha256" not in job.options and parts.hostname not in _LOOPBACK:
             raise BadInput(
-                f"{hide_parts(job.query)} is plain http, which anybody on the way can change. Use https, or add #sha256=…."
+                f"{hide_parts(job.query)} is plain http, which can be altered in transit. Use https, or add #sha256=…."
             )
         try:
             download(Client(service=parts.hostname, patience=job.patience), job.query, target, watcher=job.watcher)
         except Refused as error:
             if error.status in (400, 404, 410):
                 raise BadInput(
-                    f"There is nothing at {hide_parts(job.query)} (answer {error.status}). Check the address."
+                    f"There is nothing at {hide_parts(job.query)} (status {error.status}). Check the address."
                 ) from error
             raise
     else:

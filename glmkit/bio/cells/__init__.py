@@ -1,4 +1,4 @@
-"""Strict readers of single-cell files, gene names, modalities and atomic writing."""
+"""Strict readers of single-cell files, gene-name mapping, modalities, and atomic writing."""
 
 import lazy_loader as _lazy
 

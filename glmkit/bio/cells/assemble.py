@@ -1,4 +1,4 @@
-"""Put a modality together: chosen cells, named features, counts in memory or on disk, and the account of how it was read."""
+"""Assembly of one modality as an AnnData: selected cells, named features, counts in memory or on disk, and a read report."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A modality that was checked and named but not yet lined up with others.
+    """A checked modality with final feature names, before its cells are aligned with those of other modalities.
 
     Attributes
     ----------
     source
-        The file.
+        Open file of the modality.
     values
-        Its counts in memory (cells, features of the modality), or the whole matrix on disk.
+        Counts in memory (cells, features of the modality), or the complete matrix on disk.
     columns
-        Which columns of the file's matrix the modality has, ascending.
+        Columns of the file's matrix that belong to the modality, ascending.
     features
-        These columns under their final names, which may repeat.
+        Feature table of these columns under their final names, which may repeat.
     totals
-        Counts of each cell over all modalities that were read with this one from the same matrix.
+        Total counts of each cell over all modalities read from the same matrix, indexed by cell name.
     about
-        What goes into the account.
+        Entries of the read report.
     """
 
     source: Source
@@ -49,23 +49,23 @@ def assemble(part: Part, shared: pd.Index, keep: pd.Index, backed: bool) -> "Ann
     Parameters
     ----------
     part
-        The modality.
+        Modality to assemble.
     shared
-        The cells that every modality has.
+        Names of the cells that every modality has.
     keep
-        Those of them that are not empty.
+        Names of the cells in `shared` that are not empty.
     backed
-        Whether the counts stay on disk.
+        Whether the counts remain on disk.
 
     Returns
     -------
     AnnData
-        The cells of `keep` in that order.
+        Cells of `keep`, in that order.
 
     Raises
     ------
     BadInput
-        Features of one name are to be added up on disk.
+        Features of equal name would have to be summed on disk.
     """
     source = part.source
     about = {
@@ -101,18 +101,18 @@ def _in_memory(part: Part, rows: np.ndarray, about: dict[str, Any], remarks: Dat
 
 
 def _on_disk(part: Part, rows: np.ndarray, about: dict[str, Any], remarks: DataReport) -> "AnnData":
-    """An AnnData over the whole matrix on disk, or a selection of it where cells or features are left out."""
+    """An AnnData of the complete matrix on disk, or a view of it if cells or features are excluded."""
     from anndata import AnnData
 
     source, features = part.source, part.features
     if features.index.has_duplicates:
         raise BadInput(
-            f"{source.place}: features of one name cannot be added up on disk. Read it with backed=False, write it with "
+            f"{source.place}: features of equal name cannot be summed on disk. Read it with backed=False, write it with "
             "glmkit.bio.write_cells, and open that file."
         )
     n_columns = part.values.shape[1]
     if len(features) < n_columns:
-        names = [f"not read {at}" for at in range(n_columns)]  # placeholders for the columns of other modalities
+        names = [f"not read {at}" for at in range(n_columns)]  # placeholders of columns of other modalities, selected away below
         for at, name in zip(part.columns, features.index, strict=True):
             names[at] = name
         features = features.reindex(names)
@@ -124,6 +124,6 @@ def _on_disk(part: Part, rows: np.ndarray, about: dict[str, Any], remarks: DataR
 
 
 def _account(part: Part, about: dict[str, Any], n_features: int, remarks: DataReport) -> dict[str, Any]:
-    """The file's own ``uns`` with the account in it."""
+    """The ``uns`` of the file with the read report added."""
     about = {**about, "features": n_features, "remarks": remarks.as_dict()}
     return {**part.source.uns, "glmkit": {**part.source.uns.get("glmkit", {}), "read": about}}

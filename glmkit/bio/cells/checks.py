@@ -1,4 +1,4 @@
-"""Checks of names and columns: what must hold before cells are used."""
+"""Checks of cell names, feature names and columns before cells are used."""
 
 from collections.abc import Sequence
 
@@ -16,14 +16,14 @@ def check_cells(source: Source, required: Sequence[str] = ()) -> None:
     Parameters
     ----------
     source
-        An open file.
+        Open file of cells.
     required
-        Columns that ``obs`` must have.
+        Names of required columns of ``obs``.
 
     Raises
     ------
     BadInput
-        There are no cells or no features, two of them have one name, or a column is missing.
+        There are no cells or no features, a cell name repeats, or a column is missing.
     """
     if not len(source.obs):
         raise BadInput(
@@ -36,7 +36,7 @@ def check_cells(source: Source, required: Sequence[str] = ()) -> None:
     if again := repeated(source.obs.index):
         raise BadInput(
             f"{source.place}: {_count(source.obs.index)} names of cells occur more than once, first {again}. Make them unique, "
-            "for example with the sample's name in front (adata.obs_names_make_unique() numbers them)."
+            "for example with the sample's name as prefix (adata.obs_names_make_unique() numbers them)."
         )
     if missing := [name for name in required if name not in source.obs]:
         raise BadInput(
@@ -55,9 +55,9 @@ def _count(names: pd.Index) -> int:
 
 
 def refuse_repeated(place: str, names: pd.Index, what: str) -> None:
-    """Raise if names of features occur more than once."""
+    """Raise :class:`BadInput` if names of features occur more than once."""
     if again := repeated(names):
         raise BadInput(
-            f"{place}: {_count(names)} {what} occur more than once, first {again}. Add their counts up with "
+            f"{place}: {_count(names)} {what} occur more than once, first {again}. Sum their counts with "
             "sum_duplicates=True, or make the names unique."
         )

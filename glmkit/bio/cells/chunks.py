@@ -1,8 +1,8 @@
-"""Missing chunks of a zarr folder, which zarr itself reads as zeros without a word.
+"""Detection of missing chunks in a zarr folder, which zarr reads as zeros without a warning.
 
-A chunk of nothing but zeros need not be stored, so absence alone does not prove damage. In the arrays of a sparse matrix and in
-names a chunk of zeros does not occur, and in a dense matrix of counts it is rare: there absence is an error. Columns of cells and
-features may well be all zeros (codes of a single category): there it is only counted.
+Zarr need not store a chunk of zeros, so a missing chunk alone does not prove damage. All-zero chunks do not occur in names
+or in the arrays of a sparse matrix, and they are rare in a dense matrix of counts. There a missing chunk is an error. Columns
+of cells and features may be all zeros (codes of a single category). There missing chunks are only counted.
 """
 
 import itertools
@@ -14,23 +14,23 @@ from glmkit.errors import BadInput
 
 
 def verify_chunks(path: Path, group: Any, names: list[str], *, indices_only: bool = False) -> None:
-    """Raise if chunks of the named elements are missing.
+    """Raise :class:`BadInput` if chunks of the named elements are missing.
 
     Parameters
     ----------
     path
-        The zarr folder.
+        Path of the zarr folder.
     group
-        An open group of it.
+        Open zarr group of that folder.
     names
-        Elements: arrays, or groups of arrays.
+        Names of the elements to check: arrays, or groups of arrays.
     indices_only
-        Of tables, look at the names of rows alone.
+        Whether only the row names of tables are checked.
 
     Raises
     ------
     BadInput
-        A chunk is not there; the first is named.
+        A chunk is missing; the message names the first.
     """
     for name in names:
         for array in _arrays(group, name, indices_only):
@@ -42,7 +42,7 @@ def verify_chunks(path: Path, group: Any, names: list[str], *, indices_only: boo
 
 
 def count_missing_chunks(path: Path, group: Any, names: list[str]) -> dict[str, int]:
-    """How many chunks are missing in each array of the named elements, where any are."""
+    """Number of missing chunks of each array of the named elements that has any."""
     counts = {array.path: sum(1 for _ in _missing(path, array)) for name in names for array in _arrays(group, name, False)}
     return {name: n for name, n in counts.items() if n}
 
@@ -59,7 +59,7 @@ def _arrays(group: Any, name: str, indices_only: bool) -> Iterator[Any]:
 
 
 def _missing(path: Path, array: Any) -> Iterator[str]:
-    """Files of chunks (shards, where chunks are bundled) that should be there and are not, relative to `path`."""
+    """Missing files of chunks (or of shards, if the array is sharded), relative to `path`."""
     grid = array.shards or array.chunks
     counts = [-(-length // step) for length, step in zip(array.shape, grid, strict=True)]
     for place in itertools.product(*map(range, counts)):

@@ -1,8 +1,9 @@
-"""Raw counts: where they lie in a file, and proof that they are counts.
+"""Search for the matrix of raw counts in a file, and validation of the counts.
 
-A language model of cells ranks or bins molecules that were counted; log-normalised values look much the same and give quiet
-nonsense. So a matrix must show that it holds whole numbers, none negative and none missing, before it is used. A first look at a
-part decides which matrix is meant; the whole is checked block by block while it is read, so the dense matrix is never in memory.
+A language model of cells ranks or bins counted molecules. Log-normalised values would be accepted by the same code and give
+wrong results without an error. A matrix must therefore hold whole numbers, none negative and none missing. A part of each
+matrix decides which one holds counts. The chosen matrix is then checked block by block while it is read, never as a dense
+array in memory.
 """
 
 from collections.abc import Iterator
@@ -14,39 +15,39 @@ from scipy import sparse
 from glmkit.bio.cells.source import Source
 from glmkit.errors import BadInput
 
-VALUES = 4_000_000  # of a block
-LOOK = 64  # rows or columns of the first look
+VALUES = 4_000_000  # stored values per block
+LOOK = 64  # rows or columns that decide which matrix holds counts
 LAYERS = ("counts", "raw_counts", "count", "raw", "umi", "umis")
 
 
-def find_counts(source: Source, asked: str, columns: dict[str, np.ndarray]) -> str:
+def find_counts(source: Source, requested: str, columns: dict[str, np.ndarray]) -> str:
     """The name of the matrix that holds raw counts.
 
     Parameters
     ----------
     source
-        An open file.
-    asked
+        Open file of cells.
+    requested
         ``"auto"``, ``"X"``, ``"raw"``, or the name of a layer.
     columns
-        For each matrix, which of its columns are wanted.
+        Selected columns of each matrix, by its name.
 
     Returns
     -------
     str
-        A key of ``source.matrices``.
+        Key of ``source.matrices``.
 
     Raises
     ------
     BadInput
-        No matrix holds counts, or the one asked for does not exist; the message says what each matrix looks like.
+        No matrix holds counts, or the requested one does not exist; the message describes each matrix.
     """
     names = [name for name in source.matrices if columns[name].size]
-    if asked != "auto":
-        name = {"X": "X", "raw": "raw/X"}.get(asked, f"layers/{asked}")
+    if requested != "auto":
+        name = {"X": "X", "raw": "raw/X"}.get(requested, f"layers/{requested}")
         if name not in names:
             raise BadInput(
-                f"{source.place}: counts={asked!r} asks for {name}, which is not there. It has {', '.join(names) or 'none'}. "
+                f"{source.place}: counts={requested!r} means {name}, which does not exist. It has {', '.join(names) or 'none'}. "
                 "Give 'X', 'raw' or the name of a layer."
             )
         if wrong := first_look(source.matrices[name], columns[name]):
@@ -65,7 +66,7 @@ def find_counts(source: Source, asked: str, columns: dict[str, np.ndarray]) -> s
 
 
 def first_look(matrix: Any, columns: np.ndarray) -> str:
-    """What is wrong with a part of a matrix as counts, or an empty string."""
+    """Why the first rows or columns of a matrix are not counts; an empty string if they are."""
     if is_text(matrix):
         return f"text (type {matrix.dtype}), not numbers"
     if getattr(matrix, "format", "") == "csc":
@@ -82,7 +83,7 @@ def is_text(matrix: Any) -> bool:
 
 
 def wrong_values(block: Any) -> tuple[str, int]:
-    """What is wrong with a block as counts (empty if nothing), and at which of its stored values first."""
+    """Why a block is not counts (an empty string if it is), and the index of the first invalid stored value."""
     values: np.ndarray = block.data if hasattr(block, "tocoo") else np.asarray(block).ravel()
     if values.dtype.kind in {"b", "u"} or not values.size:
         return "", -1
@@ -98,28 +99,29 @@ def wrong_values(block: Any) -> tuple[str, int]:
 
 
 def checked_blocks(source: Source, name: str, columns: np.ndarray, names: np.ndarray) -> Iterator[tuple[slice, slice, Any]]:
-    """Yield a matrix block by block, each checked to be counts, unwanted columns left out.
+    """Yield the selected columns of a matrix block by block, each block checked to be counts.
 
     Parameters
     ----------
     source
-        An open file.
+        Open file of cells.
     name
-        Which of its matrices.
+        Name of the matrix.
     columns
-        Wanted columns, ascending.
+        Selected columns, ascending.
     names
-        Names of these columns, for the message.
+        Names of the selected columns, for messages.
 
     Yields
     ------
     tuple of slice, slice, array
-        Rows, wanted columns, and the block: blocks of rows, but of columns where the file is stored by column.
+        Rows, positions among the selected columns, and the block. A matrix stored by row is split by rows, one stored by
+        column (CSC) by columns.
 
     Raises
     ------
     BadInput
-        A value is missing, negative or not whole; cell, feature and value are named.
+        A value is missing, negative or not whole; the message names cell, feature and value.
     """
     matrix = source.matrices[name]
     n_rows, n_columns = matrix.shape
@@ -130,25 +132,25 @@ def checked_blocks(source: Source, name: str, columns: np.ndarray, names: np.nda
     for start in range(0, across, step):
         stop = min(start + step, across)
         if by_column:
-            rows, wanted = slice(0, n_rows), slice(start, stop)
+            rows, selected = slice(0, n_rows), slice(start, stop)
             block = matrix[:, start:stop] if whole else matrix[:, columns[start:stop]]
         else:
-            rows, wanted = slice(start, stop), slice(0, columns.size)
+            rows, selected = slice(start, stop), slice(0, columns.size)
             block = matrix[start:stop]
             block = block if whole else block[:, columns]
         wrong, at = wrong_values(block)
         if wrong:
             row, column = _position(block, at)
-            cell, feature = source.obs.index[rows.start + row], names[wanted.start + column]
+            cell, feature = source.obs.index[rows.start + row], names[selected.start + column]
             raise BadInput(
                 f"{source.place}, {name}, cell {cell!r}, feature {feature!r}: {wrong}; raw counts are whole numbers from 0. "
                 f"{_remedy([])}"
             )
-        yield rows, wanted, block
+        yield rows, selected, block
 
 
 def total_counts(source: Source, name: str, columns: np.ndarray, names: np.ndarray) -> np.ndarray:
-    """Counts of each cell over the wanted columns, float64 (cells,), of a matrix checked on the way and never whole in memory."""
+    """Total counts of each cell over the selected columns, float64 (cells,); the matrix is checked and read in blocks."""
     totals = np.zeros(source.matrices[name].shape[0])
     for rows, _, block in checked_blocks(source, name, columns, names):
         totals[rows] += np.asarray(block.sum(axis=1), dtype=np.float64).ravel()
@@ -156,7 +158,7 @@ def total_counts(source: Source, name: str, columns: np.ndarray, names: np.ndarr
 
 
 def load_counts(source: Source, name: str, columns: np.ndarray, names: np.ndarray) -> sparse.csr_matrix:
-    """The wanted columns of a matrix as float32 CSR (cells, features), checked on the way."""
+    """The selected columns of a matrix as float32 CSR (cells, features), checked while read."""
     blocks, by_column = [], False
     for rows, _, block in checked_blocks(source, name, columns, names):
         by_column = rows == slice(0, source.matrices[name].shape[0]) and getattr(source.matrices[name], "format", "") == "csc"
@@ -169,14 +171,14 @@ def load_counts(source: Source, name: str, columns: np.ndarray, names: np.ndarra
 
 
 def _stored(matrix: Any) -> int:
-    """How many values a matrix stores, on disk or in memory."""
+    """Number of stored values of a matrix, on disk or in memory."""
     if not hasattr(matrix, "format"):
         return int(np.prod(matrix.shape))
     return int(matrix.group["indices"].shape[0] if hasattr(matrix, "group") else matrix.nnz)
 
 
 def _first(where: np.ndarray) -> int:
-    """Index of the first True, or -1."""
+    """Index of the first True, or -1 if there is none."""
     at = int(where.argmax()) if where.size else 0
     return at if where.size and where[at] else -1
 
@@ -192,6 +194,6 @@ def _position(block: Any, at: int) -> tuple[int, int]:
 
 def _remedy(others: list[str]) -> str:
     if others:
-        said = {name: "'raw'" if name == "raw/X" else repr(name.removeprefix("layers/")) for name in others}
-        return f"Counts are in {', '.join(others)}: give counts={' or '.join(said.values())}, or leave counts='auto'."
+        values = {name: "'raw'" if name == "raw/X" else repr(name.removeprefix("layers/")) for name in others}
+        return f"Counts are in {', '.join(others)}: give counts={' or '.join(values.values())}, or leave counts='auto'."
     return "Keep the raw counts in X, layers['counts'] or raw, and give the file that has them."

@@ -1,4 +1,4 @@
-"""Give the features of a modality their names: Ensembl ids for genes, and a place where equal names are added up."""
+"""Final names of the features of a modality (Ensembl ids for genes), and summation of features of equal name."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ SYMBOL_COLUMNS = ("symbol", "gene_symbols", "gene_symbol", "feature_name", "gene
 
 @dataclass(frozen=True, kw_only=True)
 class Naming:
-    """How features are to be named, as the caller of a reader asked."""
+    """Settings of feature naming; the fields are parameters of :func:`glmkit.bio.read_cells`."""
 
     genes: str = "ensembl"
     species: str = "human"
@@ -26,28 +26,29 @@ class Naming:
 
 
 def name_features(place: str, var: pd.DataFrame, modality: str, naming: Naming) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """The features of one modality under their final names, not yet added up, and a report on genes (empty for others).
+    """The feature table of one modality under final names, and a report on genes (empty for other modalities).
 
     Parameters
     ----------
     place
         File and part, for messages.
     var
-        The features as the file has them.
+        Feature table of the file.
     modality
-        Genes are looked up for ``"rna"`` alone.
+        Name of the modality; only the features of ``"rna"`` are mapped to genes.
     naming
-        What was asked.
+        Settings of feature naming.
 
     Returns
     -------
     tuple of DataFrame and dict
-        For genes with the columns ``symbol`` and ``known`` and the name in the file as ``name_in_file``.
+        Feature table, not yet summed over equal names; for genes it has the columns ``symbol``, ``known`` and
+        ``name_in_file``. The second entry is the report of :func:`map_genes`.
 
     Raises
     ------
     BadInput
-        Too few genes are known, or names repeat and were not to be added up.
+        Too few genes are recognised, or names repeat and `naming` does not allow their summation.
     """
     var = var.copy()
     var.index = var.index.astype(str)
@@ -66,13 +67,13 @@ def name_features(place: str, var: pd.DataFrame, modality: str, naming: Naming) 
         refuse_repeated(place, var.index, f"Ensembl ids, once versions and prefixes are off ({names.name or 'var names'}),")
     var["symbol"] = symbols
     var["known"] = list(mapped.known)
-    if "name_in_file" not in var:  # a file that was read before keeps its first names
+    if "name_in_file" not in var:  # a file written by write_cells keeps the names of the original file
         var["name_in_file"] = given
     return var, {**mapped.report, "taken_from": column or "var_names"}
 
 
 def add_up(counts: sparse.csr_matrix, var: pd.DataFrame) -> tuple[sparse.csr_matrix, pd.DataFrame, int]:
-    """Add up the columns of equal name; the first of them keeps its place. Returns how many columns went."""
+    """Sum the columns of equal name at the position of the first; also returns the number of removed columns."""
     codes, unique = pd.factorize(var.index)
     if len(unique) == len(var):
         return counts, var, 0
@@ -84,7 +85,7 @@ def add_up(counts: sparse.csr_matrix, var: pd.DataFrame) -> tuple[sparse.csr_mat
 
 
 def _names_to_map(var: pd.DataFrame) -> tuple[pd.Series, str]:
-    """The names to look up, and the column they come from (empty: the index): a column of Ensembl ids where the index has none."""
+    """The names to map and their column in `var`: a column of Ensembl ids if the index has too few, else the index ("")."""
     index = pd.Series(var.index, dtype=object)
     if _share_of_ids(index) < 0.5:
         for column in ID_COLUMNS:
@@ -99,7 +100,7 @@ def _share_of_ids(names: pd.Series) -> float:
 
 
 def _symbols(var: pd.DataFrame, mapped: GeneMap, column: str) -> list[str]:
-    """The file's own symbols where it has a column of them, else those of the table."""
+    """Gene symbols from the file if it has a column of them, else from the shipped table."""
     for name in SYMBOL_COLUMNS:
         if name in var:
             own = var[name].astype(str).to_numpy()
@@ -116,8 +117,8 @@ def _refuse_unknown(place: str, names: pd.Series, mapped: GeneMap, naming: Namin
     if fits[best] > max(share, 0.2):
         raise BadInput(
             f"{place}: {share:.0%} of the {len(names):,} genes are {naming.species} genes, {fits[best]:.0%} are {best} genes "
-            f"(such as {names.iloc[0]!r}). A {naming.species} model cannot use them: give species={best!r} for a model of {best}, "
-            "or convert them to orthologues."
+            f"(such as {names.iloc[0]!r}). A {naming.species} model cannot use them: give species={best!r} for a model of "
+            f"{best}, or convert them to orthologues."
         )
     first = ", ".join(map(repr, mapped.report["first_unknown"]))
     raise BadInput(

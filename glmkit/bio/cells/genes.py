@@ -1,8 +1,8 @@
-"""Gene names: whatever a file calls its genes becomes Ensembl ids without version, with an account of what was recognised.
+"""Mapping of gene names to Ensembl ids without version, with a report of recognised names.
 
-Symbols change. A table made from three releases of GENCODE (``glmkit/bio/genes/``) gives each id the symbol of today and those
-of before, so that a file of 2018 still maps. A symbol of today always wins over the same word in its earlier meaning, and two
-names of one file never fall together because one of them is out of date: the second stays as it is and is counted.
+Gene symbols change between releases. A table from three releases of GENCODE (``glmkit/bio/genes/``) lists the current and
+earlier symbols of each id, so that older files still map. A current symbol has precedence over the same word as an earlier
+symbol. If an earlier symbol maps to an id that another name of the file already has, the name is kept and counted as a clash.
 """
 
 import gzip
@@ -27,18 +27,18 @@ FIRST = 5
 
 @dataclass(frozen=True, kw_only=True)
 class GeneMap:
-    """What a list of gene names stands for.
+    """Result of mapping a list of gene names.
 
     Attributes
     ----------
     ids
-        One a name, in the order of the names: the Ensembl id without version, or the name itself where it is not known.
+        Ensembl id without version of each name, in input order; the name itself if it is unknown.
     symbols
-        Today's symbol of each id; the name itself where the id has none or is not known.
+        Current symbol of each id; the name itself if the id has no symbol or is unknown.
     known
         Whether each name was recognised.
     report
-        How many names were ids, symbols, earlier symbols, unknown; which prefixes they carried; the first few unknown ones.
+        Numbers of names that were ids, symbols, earlier symbols or unknown; counts of genome prefixes; first unknown names.
     """
 
     ids: tuple[str, ...]
@@ -49,7 +49,7 @@ class GeneMap:
 
 @dataclass(frozen=True)
 class GeneTable:
-    """The genes of one species: id -> symbol (may be empty), symbol of today -> id, earlier symbol -> id."""
+    """Gene names of one species: id to symbol (may be empty), current symbol to id, earlier symbol to id."""
 
     symbols: MappingProxyType[str, str]
     today: MappingProxyType[str, str]
@@ -58,7 +58,7 @@ class GeneTable:
 
 @cache
 def gene_table(species: str) -> GeneTable:
-    """The shipped names of a species.
+    """The gene names of a species that ship with glmkit.
 
     Parameters
     ----------
@@ -68,17 +68,17 @@ def gene_table(species: str) -> GeneTable:
     Returns
     -------
     GeneTable
-        Of all genes of GENCODE, retired ids included.
+        Names of all genes of GENCODE, including retired ids.
 
     Raises
     ------
     BadInput
-        No names of that species ship with glmkit.
+        No gene names of that species ship with glmkit.
     """
     if species not in PREFIX:
         raise BadInput(
             f"No gene names of species {species!r} ship with glmkit; it has {', '.join(sorted(PREFIX))}. Choose one of them, "
-            "or read the names as they are with genes='as_is'."
+            "or keep the names of the file with genes='as_is'."
         )
     symbols: dict[str, str] = {}
     today: dict[str, str] = {}
@@ -97,35 +97,35 @@ def gene_table(species: str) -> GeneTable:
 
 
 def map_genes(names: Sequence[str], species: str = "human") -> GeneMap:
-    """Ensembl ids for gene names: symbols of today or of earlier releases, ids with or without version, genome prefixes.
+    """Map gene names (current or earlier symbols, ids with or without version) to Ensembl ids.
 
     Parameters
     ----------
     names
-        Ids (``ENSG00000141510`` or ``ENSG00000141510.18``), symbols (``TP53``), or either behind the name of a genome, as in
-        ``hg19_TP53`` and ``GRCh38_TP53``. A genome of another species makes a name unknown.
+        Ids (``ENSG00000141510`` or ``ENSG00000141510.18``) or symbols (``TP53``), optionally prefixed by the name of a genome
+        (``hg19_TP53``, ``GRCh38_TP53``). A prefix of another species makes a name unknown.
     species
         ``"human"`` or ``"mouse"``.
 
     Returns
     -------
     GeneMap
-        Ids, symbols, which names were recognised, and a report. Nothing is dropped: what is not known keeps its name.
+        Ids, symbols, flags of recognised names, and a report. No name is dropped; unknown names are kept.
 
     Raises
     ------
     BadInput
-        No names of `species` ship with glmkit.
+        No gene names of `species` ship with glmkit.
 
     Notes
     -----
-    Case counts, since it tells human (``ACTB``) from mouse (``Actb``). Where several genes share a symbol, the one that is in
-    today's release, codes for a protein and has been there longest is meant.
+    Matching is case-sensitive, because case distinguishes human (``ACTB``) from mouse (``Actb``) symbols. If several genes
+    share a symbol, the order of preference is: in the current release, protein-coding, in the most releases.
 
     Examples
     --------
     >>> map_genes(["hg19_TP53", "FAM46B", "ENSG00000000003.15"]).ids
-    ('ENSG00000141510', 'FAM46B', 'ENSG00000000003')
+    ('ENSG00000141510', 'ENSG00000158246', 'ENSG00000000003')
     """
     table = gene_table(species)
     found = [_look_up(str(name), table, species) for name in names]
@@ -158,12 +158,12 @@ def map_genes(names: Sequence[str], species: str = "human") -> GeneMap:
 
 
 def bare_name(name: str) -> str:
-    """A name without the genome in front of it."""
+    """A name without its genome prefix."""
     return _GENOME.sub("", name, count=1) if _GENOME.match(name) else name
 
 
 def is_ensembl(name: str) -> bool:
-    """Whether a name has the form of an Ensembl gene id, of whatever species."""
+    """Whether a name has the form of an Ensembl gene id of any species."""
     return _ENSEMBL.fullmatch(bare_name(name)) is not None
 
 
@@ -172,7 +172,7 @@ def _versioned(name: str) -> bool:
 
 
 def _look_up(name: str, table: GeneTable, species: str) -> tuple[str, str]:
-    """The id of one name, or the name itself, and how it was recognised."""
+    """The id of one name (the name itself if unknown), and the kind of name that was recognised."""
     bare = name
     if match := _GENOME.match(name):
         letters = re.sub(r"[^a-z].*", "", match[1].lower())

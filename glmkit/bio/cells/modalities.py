@@ -1,4 +1,4 @@
-"""Modalities: which features of a file are RNA, chromatin, surface protein or the hashtags of a pooled sample."""
+"""Assignment of features to modalities: RNA, chromatin accessibility, surface protein, or hashtags of pooled samples."""
 
 import re
 from collections.abc import Iterable
@@ -30,24 +30,25 @@ _PEAK = re.compile(r"[\w.]+[:-]\d+-\d+")
 
 
 def modality_name(kind: str) -> str:
-    """Our name for a type of feature as 10x, MuData and others write it; an unknown one in lower case with underscores."""
+    """The modality of a feature type of 10x, MuData and others; an unknown type in lower case with underscores."""
     return _TYPES.get(kind.strip().lower(), re.sub(r"\W+", "_", kind.strip().lower()))
 
 
 def feature_modalities(source: Source, matrix: str) -> np.ndarray:
-    """The modality of each feature of a matrix, as strings (features,).
+    """The modality of each feature of a matrix.
 
     Parameters
     ----------
     source
-        An open file.
+        Open file of cells.
     matrix
-        Which of its matrices.
+        Name of the matrix.
 
     Returns
     -------
     numpy.ndarray
-        From the column ``feature_types`` where there is one; else peaks are told from genes by the form of their names.
+        Strings (features,), from the column ``feature_types`` if there is one. Otherwise all are ``"atac"`` if most names
+        have the form of genomic ranges, else ``"rna"``.
     """
     var = source.features(matrix)
     names = var.index.astype(str)
@@ -65,7 +66,7 @@ def feature_modalities(source: Source, matrix: str) -> np.ndarray:
 
 
 def modality_counts(sources: Iterable[Source]) -> dict[str, int]:
-    """How many features of each modality a file has, in the order of the file."""
+    """Number of features of each modality of a file, in file order."""
     counts: dict[str, int] = {}
     for source in sources:
         matrix = next(iter(source.matrices), "X")
@@ -74,31 +75,31 @@ def modality_counts(sources: Iterable[Source]) -> dict[str, int]:
     return counts
 
 
-def choose_modalities(place: str, found: dict[str, int], asked: list[str] | None) -> list[str]:
-    """The modalities asked for, checked to be in the file; all of them if None.
+def choose_modalities(place: str, found: dict[str, int], requested: list[str] | None) -> list[str]:
+    """The requested modalities, checked to be in the file; all of the file if None.
 
     Raises
     ------
     BadInput
-        One is not there; those that are, are listed.
+        A requested modality is absent; the message lists those present.
     """
-    if asked is None:
+    if requested is None:
         return list(found)
-    if not asked:
-        raise BadInput(f"{place}: no modality asked for. {_list(found)} Name one or more.")
-    for name in asked:
+    if not requested:
+        raise BadInput(f"{place}: no modality requested. {_list(found)} Name one or more.")
+    for name in requested:
         if name not in found:
             raise BadInput(f"{place}: there is no modality {name!r}. {_list(found)} Choose among these.")
-    return list(dict.fromkeys(asked))
+    return list(dict.fromkeys(requested))
 
 
 def the_only_modality(place: str, found: dict[str, int]) -> str:
-    """The modality of a file that has one.
+    """The modality of a file with a single one.
 
     Raises
     ------
     BadInput
-        There are several, which are listed, or none.
+        There are several or none; the message lists them.
     """
     if len(found) != 1:
         raise BadInput(

@@ -1,7 +1,7 @@
-"""Open a file of cells, whichever its format, and say at once when it is damaged.
+"""Opening of single-cell files of all supported formats, with detection of damage.
 
-The format is told by content, never by name alone. Tables (cells, features) come into memory; matrices of .h5ad, .h5mu and .zarr
-stay on disk until they are read block by block. Files of very old anndata releases are read whole by anndata itself.
+The format is detected from the content. Tables (cells, features) are read into memory; matrices of .h5ad, .h5mu and .zarr
+remain on disk and are read in blocks. Files of anndata before 0.7 are read into memory by anndata.
 """
 
 import zlib
@@ -26,41 +26,41 @@ def open_cells(path: str | Path) -> list[Source]:
     Parameters
     ----------
     path
-        .h5ad, .h5mu, .zarr (AnnData or MuData), 10x .h5, or a 10x folder with ``matrix.mtx``.
+        Path of .h5ad, .h5mu, .zarr (AnnData or MuData), 10x .h5, or a 10x folder with ``matrix.mtx``.
 
     Returns
     -------
     list of Source
-        One, but one a modality where the file keeps them apart (MuData).
+        One source per modality for MuData, else a single source.
 
     Raises
     ------
     BadInput
-        The path is missing, empty, cut, damaged, or of another format.
+        The path is missing, empty, truncated, damaged, or of another format.
     """
     path = Path(path)
     if path.suffix == ".zarr":
         recover_folder(path)
     if not path.exists():
-        raise BadInput(f"{path} does not exist. Check the path; a relative one starts from {Path.cwd()}.")
+        raise BadInput(f"{path} does not exist. Check the path; relative paths start from {Path.cwd()}.")
     with damage_named(path):
         return _open_folder(path) if path.is_dir() else _open_file(path)
 
 
 @contextmanager
 def damage_named(path: Path) -> Iterator[None]:
-    """Turn what readers raise at damaged content into a :class:`BadInput` that names the file and keeps the cause."""
+    """Convert exceptions of readers at damaged content into a :class:`BadInput` that names the file, with the cause chained."""
     try:
         yield
     except GlmkitError:
         raise
     except PermissionError:
-        raise BadInput(f"{path} may not be read by this user. Change its permissions or copy it.") from None
+        raise BadInput(f"{path}: no permission to read it. Change its permissions or copy it.") from None
     except (OSError, EOFError, KeyError, ValueError, TypeError, RuntimeError, IndexError, zlib.error) as error:
-        said = str(error).strip().splitlines()
+        lines = str(error).strip().splitlines()
         raise BadInput(
-            f"{path} cannot be read: it is cut, damaged or not of its format ({type(error).__name__}: "
-            f"{said[0][:200] if said else 'no text'}). Copy or download it again."
+            f"{path} cannot be read: it is truncated, damaged or not of its format ({type(error).__name__}: "
+            f"{lines[0][:200] if lines else 'no text'}). Copy or download it again."
         ) from error
 
 
@@ -71,13 +71,13 @@ def _open_file(path: Path) -> list[Source]:
         head = file.read(2000)
     if not head:
         raise BadInput(f"{path} is empty (0 bytes). Copy or download it again.")
-    if not (head.startswith(_HDF5) or h5py.is_hdf5(path)):  # MuData puts a line of its own in front
+    if not (head.startswith(_HDF5) or h5py.is_hdf5(path)):  # MuData writes a text line before the HDF5 signature
         if head.lstrip().startswith((b"<", b"{")) or (head.isascii() and server_words(head)):
             raise BadInput(
-                f"{path}: expected an HDF5 file, got what looks like a web page or a server's answer ({head.strip()[:40]!r}). "
+                f"{path}: expected an HDF5 file, got what looks like a web page or a server's response ({head.strip()[:40]!r}). "
                 "Download the file again."
             )
-        raise BadInput(f"{path} is no HDF5 file: it starts with {head[:12]!r}. {_KINDS}")
+        raise BadInput(f"{path} is not an HDF5 file: it starts with {head[:12]!r}. {_KINDS}")
     file = h5py.File(path, "r")
     try:
         if "mod" in file:
@@ -86,7 +86,7 @@ def _open_file(path: Path) -> list[Source]:
             return [_legacy(path) if _is_legacy(file) else _table(path, "h5ad", file, file.close)]
         if "matrix" in file or any("barcodes" in file[key] for key in file if isinstance(file[key], h5py.Group)):
             return [_tenx_h5(path)]
-        raise BadInput(f"{path} is HDF5 but holds no cells: it has {', '.join(file) or 'nothing'}. {_KINDS}")
+        raise BadInput(f"{path} is HDF5 but has no cells: it has {', '.join(file) or 'nothing'}. {_KINDS}")
     except BaseException:
         file.close()
         raise
@@ -107,11 +107,11 @@ def _open_folder(path: Path) -> list[Source]:
 
         return [open_mtx(path)]
     found = ", ".join(sorted(entry.name for entry in path.iterdir())[:5])
-    raise BadInput(f"{path} is a folder of no known format; it holds {found or 'nothing'}. {_KINDS}")
+    raise BadInput(f"{path} is a folder of no known format; it has {found or 'nothing'}. {_KINDS}")
 
 
 def _is_legacy(file: Any) -> bool:
-    """Whether an .h5ad is of the layout before anndata 0.7, where tables were plain records."""
+    """Whether an .h5ad has the layout before anndata 0.7, in which tables were record arrays."""
     return hasattr(file["obs"], "dtype") or "raw.X" in file or ("X" in file and "h5sparse_format" in file["X"].attrs)
 
 
@@ -121,7 +121,7 @@ def _legacy(path: Path) -> Source:
     import anndata
 
     with warnings.catch_warnings():
-        for kind in (FutureWarning, PendingDeprecationWarning):  # a dozen, on the layout of old files
+        for kind in (FutureWarning, PendingDeprecationWarning):  # anndata warns about the old layout, which is expected here
             warnings.simplefilter("ignore", kind)
         return in_memory(path, "h5ad", anndata.read_h5ad(path))
 
@@ -132,12 +132,12 @@ def _tenx_h5(path: Path) -> Source:
     import scanpy
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # on symbols that repeat: the ids beside them are used
+        warnings.simplefilter("ignore", UserWarning)  # on repeated symbols: the gene ids are used instead
         return in_memory(path, "10x_h5", scanpy.read_10x_h5(path, gex_only=False))
 
 
 def in_memory(path: Path, kind: str, adata: Any) -> Source:
-    """A source over an AnnData."""
+    """A source of an AnnData in memory."""
     matrices = {"X": adata.X} if adata.X is not None else {}
     matrices |= {f"layers/{name}": adata.layers[name] for name in adata.layers}
     if adata.raw is not None:
@@ -155,7 +155,7 @@ def in_memory(path: Path, kind: str, adata: Any) -> Source:
 
 
 def _table(path: Path, kind: str, group: Any, close: Any = None, part: str = "") -> Source:
-    """A source over an open group of AnnData's layout."""
+    """A source of an open group with the layout of AnnData."""
     from anndata.io import read_elem
 
     if kind == "zarr":
@@ -187,7 +187,7 @@ def _table(path: Path, kind: str, group: Any, close: Any = None, part: str = "")
 
 
 def _parts(path: Path, kind: str, group: Any, close: Any = None) -> list[Source]:
-    """One source a modality of MuData; what the file tells of all cells together goes to each."""
+    """One source per modality of MuData; shared columns of cells are copied to each."""
     from anndata.io import read_elem
 
     shared = read_elem(group["obs"])
@@ -203,12 +203,12 @@ def _parts(path: Path, kind: str, group: Any, close: Any = None) -> list[Source]
 
 
 def _is_matrix(element: Any) -> bool:
-    """Whether there is something: an empty X is stored as null."""
+    """Whether an element is a matrix; anndata stores an absent X as null."""
     return element.attrs.get("encoding-type") != "null"
 
 
 def _matrix(element: Any) -> Any:
-    """A matrix that stays on disk."""
+    """A matrix that remains on disk."""
     from anndata.io import sparse_dataset
 
     if element.attrs.get("encoding-type", "") in {"csr_matrix", "csc_matrix"}:

@@ -1,8 +1,8 @@
-"""Read cells: raw counts under names that a model understands, checked, with an account of what was done.
+"""Readers of raw counts of cells, with mapped gene names, validation and a read report.
 
-Whatever the format, the result is the same: an AnnData per modality with whole numbers as float32 CSR, unique names of cells and
-features, and the account in ``uns["glmkit"]["read"]``. Layers, ``raw`` and graphs of the file are left behind, because they would
-no longer fit the genes that were renamed or the cells that were dropped.
+The result is the same for all formats: one AnnData per modality, with counts as float32 CSR and unique names of cells and
+features. A report is stored in ``uns["glmkit"]["read"]``. Layers, ``raw`` and graphs of the file are not read, because they
+would not match the renamed genes and the remaining cells.
 """
 
 from collections.abc import Iterator, Sequence
@@ -45,44 +45,56 @@ def read_cells(
     Parameters
     ----------
     path
-        .h5ad, .h5mu, .zarr (AnnData or MuData), 10x .h5, or a 10x folder with ``matrix.mtx``, compressed or not.
+        Path of .h5ad, .h5mu, .zarr (AnnData or MuData), 10x .h5, or a 10x folder with ``matrix.mtx``, compressed or not.
     modality
-        ``"rna"``, ``"atac"``, ``"protein"`` or ``"hashtag"``; may be left out where the file has only one.
+        ``"rna"``, ``"atac"``, ``"protein"`` or ``"hashtag"``; None for a file with a single modality.
     counts
-        Where the raw counts are: ``"auto"`` looks in X, the usual layers, and raw; else ``"X"``, ``"raw"`` or a layer's name.
+        Matrix of raw counts: ``"X"``, ``"raw"``, the name of a layer, or ``"auto"`` to search X, the usual layers, and raw.
     genes
-        ``"ensembl"`` maps the names of genes to Ensembl ids (:func:`glmkit.bio.map_genes`); ``"as_is"`` keeps them.
+        ``"ensembl"`` maps gene names to Ensembl ids (:func:`glmkit.bio.map_genes`); ``"as_is"`` keeps them.
     species
-        ``"human"`` or ``"mouse"``: whose genes they are.
+        Species of the genes, ``"human"`` or ``"mouse"``.
     known
-        The share of gene names that must be recognised, 0 to 1.
+        Minimum fraction of recognised gene names, 0 to 1.
     sum_duplicates
-        Add up the counts of features of one name, instead of refusing the file.
+        Whether counts of features of equal name are summed; otherwise repeated names are an error.
     required_obs
-        Columns that ``obs`` must have.
+        Names of required columns of ``obs``.
     backed
-        Leave the counts on disk, for files larger than memory. They are checked all the same, in blocks. ``adata[a:b].X`` then
-        reads some cells; ``adata.X`` of a selection reads them all. Of a file stored by feature (CSC) each such slice reads the
-        whole matrix: read it in memory once and write it with :func:`glmkit.bio.write_cells`.
+        Whether the counts remain on disk, for files larger than memory; they are still checked, in blocks. ``adata[a:b].X``
+        reads a slice of cells; ``adata.X`` of a view reads all. For a matrix stored by feature (CSC) each slice reads the
+        whole matrix. Convert such a file once: read it in memory and write it with :func:`glmkit.bio.write_cells`.
     report
-        Counts the remarks too: empty cells, unknown genes, features added up, missing zarr chunks.
+        Report to which remarks are added: empty cells, unknown genes, summed features, missing zarr chunks.
 
     Returns
     -------
     AnnData
-        Cells by features, raw counts as float32 CSR in X (as the file stores them where `backed`). Names of genes are Ensembl ids
-        without version, names that are not known stay as they are; ``var`` has ``symbol``, ``known`` and ``name_in_file``. Empty
-        cells are dropped and counted. :func:`glmkit.bio.cell_report` tells what was done.
+        Cells by features, raw counts as float32 CSR in X (in the file's own type if `backed`). Gene names are Ensembl ids
+        without version; unknown names are kept. ``var`` has ``symbol``, ``known`` and ``name_in_file``. Empty cells are
+        dropped and counted. :func:`glmkit.bio.cell_report` returns the read report.
 
     Raises
     ------
     BadInput
-        The file is damaged, has no raw counts, holds values that are no counts, repeats names, has too few known genes, several
-        modalities of which none was chosen, or lacks a column.
+        The file is damaged, has no raw counts, has invalid counts, repeats names, has too few known genes, lacks a required
+        column, or has several modalities of which none was chosen.
 
     Examples
     --------
-    >>> adata = read_cells("pbmc.h5ad", "rna", required_obs=["donor"])  # doctest: +SKIP
+    >>> import tempfile
+    >>> from anndata import AnnData
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "cells.h5ad")
+    ...     counts = np.array([[3, 0, 1], [0, 2, 0]], dtype=np.float32)
+    ...     AnnData(counts, var=pd.DataFrame(index=["TP53", "CD3E", "LYZ"])).write_h5ad(path)
+    ...     adata = read_cells(path)
+    >>> adata.shape, adata.X.format
+    ((2, 3), 'csr')
+    >>> adata.var_names.tolist()
+    ['ENSG00000141510', 'ENSG00000198851', 'ENSG00000090382']
+    >>> adata.var["symbol"].tolist()
+    ['TP53', 'CD3E', 'LYZ']
     """
     naming = _naming(genes, species, known, sum_duplicates)
     with _opened(path, required_obs) as sources:
@@ -111,34 +123,47 @@ def read_modalities(
     path
         As for :func:`read_cells`.
     modalities
-        Which; all that the file has if None.
+        Names of the modalities to read; None for all of the file.
     counts
-        Where the raw counts are: ``"auto"``, ``"X"``, ``"raw"`` or a layer's name.
+        Matrix of raw counts: ``"auto"``, ``"X"``, ``"raw"`` or the name of a layer.
     genes
-        ``"ensembl"`` maps the names of genes to Ensembl ids, ``"as_is"`` keeps them.
+        ``"ensembl"`` maps gene names to Ensembl ids, ``"as_is"`` keeps them.
     species
-        ``"human"`` or ``"mouse"``.
+        Species of the genes, ``"human"`` or ``"mouse"``.
     known
-        The share of gene names that must be recognised, 0 to 1.
+        Minimum fraction of recognised gene names, 0 to 1.
     sum_duplicates
-        Add up the counts of features of one name.
+        Whether counts of features of equal name are summed.
     required_obs
-        Columns that ``obs`` must have.
+        Names of required columns of ``obs``.
     backed
-        Leave the counts on disk.
+        Whether the counts remain on disk.
     report
-        Counts the remarks too.
+        Report to which remarks are added.
 
     Returns
     -------
     dict of str to AnnData
-        One a modality, each as from :func:`read_cells`, with the same cells in the same order: those that every modality
-        has, without those that are empty in all of them. A cell without counts in one modality alone stays.
+        One AnnData per modality, as from :func:`read_cells`, all with the same cells in the same order. These are the cells
+        present in every modality, except those that are empty in all. A cell that is empty in one modality only is kept.
 
     Raises
     ------
     BadInput
-        As for :func:`read_cells`, or the modalities share no cells.
+        As for :func:`read_cells`, or the modalities have no cell in common.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from anndata import AnnData
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "cite.h5ad")
+    ...     kinds = ["Gene Expression", "Gene Expression", "Antibody Capture"]
+    ...     var = pd.DataFrame({"feature_types": kinds}, index=["TP53", "LYZ", "CD3_tag"])
+    ...     AnnData(np.array([[3, 0, 9], [0, 2, 4]], dtype=np.float32), var=var).write_h5ad(path)
+    ...     cells = read_modalities(path)
+    >>> {name: adata.shape for name, adata in cells.items()}
+    {'rna': (2, 2), 'protein': (2, 1)}
     """
     naming = _naming(genes, species, known, sum_duplicates)
     with _opened(path, required_obs) as sources:
@@ -148,7 +173,7 @@ def read_modalities(
 
 @contextmanager
 def _opened(path: str | Path, required: Sequence[str]) -> Iterator[list[Source]]:
-    """The open parts of a file, their cells checked; closed again if anything is wrong with it."""
+    """The open sources of a file, their cells checked; the file is closed on an error."""
     sources = open_cells(path)
     try:
         for source in sources:
@@ -163,18 +188,18 @@ def _naming(genes: str, species: str, known: float, sum_duplicates: bool) -> Nam
     if genes not in {"ensembl", "as_is"}:
         raise BadInput(f"genes={genes!r}; expected 'ensembl' (names become Ensembl ids) or 'as_is'.")
     if not 0 <= known <= 1:
-        raise BadInput(f"known={known}; expected a share of genes from 0 to 1.")
+        raise BadInput(f"known={known}; expected a fraction of genes from 0 to 1.")
     return Naming(genes=genes, species=species, known=known, sum_duplicates=sum_duplicates)
 
 
 def _read(
     sources: list[Source], names: list[str], counts: str, naming: Naming, backed: bool, report: DataReport | None
 ) -> "dict[str, AnnData]":
-    """Read the named modalities, wherever they lie, and line up their cells."""
+    """Read the named modalities from their sources and align their cells."""
     parts: dict[str, Part] = {}
     for source in sources:
-        if wanted := [name for name in names if name in modality_counts([source])]:
-            parts |= _read_source(source, wanted, counts, naming, backed)
+        if present := [name for name in names if name in modality_counts([source])]:
+            parts |= _read_source(source, present, counts, naming, backed)
     parts = {name: parts[name] for name in names}
     shared, keep = _common_cells(sources[0].path, parts)
     cells = {name: assemble(parts[name], shared, keep, backed) for name in names}
@@ -188,17 +213,17 @@ def _read(
 
 
 def _read_source(source: Source, names: list[str], counts: str, naming: Naming, backed: bool) -> dict[str, Part]:
-    """The modalities that one source holds: its counts are found, checked and read once for all of them."""
+    """The modalities of one source; its counts are found, checked and read once for all of them."""
     kinds = {matrix: feature_modalities(source, matrix) for matrix in source.matrices}
-    wanted = {matrix: np.flatnonzero(np.isin(kind, names)) for matrix, kind in kinds.items()}
+    selected = {matrix: np.flatnonzero(np.isin(kind, names)) for matrix, kind in kinds.items()}
     with damage_named(source.path):
-        matrix = find_counts(source, counts, wanted)
+        matrix = find_counts(source, counts, selected)
         source.verify(matrix)
-    columns, var = wanted[matrix], source.features(matrix)
+    columns, var = selected[matrix], source.features(matrix)
     named = {}
     for name in names:
-        mine = np.flatnonzero(kinds[matrix] == name)
-        named[name] = (mine, *name_features(source.place, var.iloc[mine], name, naming))
+        own = np.flatnonzero(kinds[matrix] == name)
+        named[name] = (own, *name_features(source.place, var.iloc[own], name, naming))
     labels = var.index[columns].to_numpy()
     with damage_named(source.path):
         if backed:
@@ -209,18 +234,18 @@ def _read_source(source: Source, names: list[str], counts: str, naming: Naming, 
     return {
         name: Part(
             source=source,
-            values=values if backed or len(mine) == len(columns) else values[:, np.searchsorted(columns, mine)],
-            columns=mine,
+            values=values if backed or len(own) == len(columns) else values[:, np.searchsorted(columns, own)],
+            columns=own,
             features=features,
             totals=pd.Series(totals, index=source.obs.index),
             about={"modality": name, "counts": matrix, "genes": genes},
         )
-        for name, (mine, features, genes) in named.items()
+        for name, (own, features, genes) in named.items()
     }
 
 
 def _common_cells(path: Path, parts: dict[str, Part]) -> tuple[pd.Index, pd.Index]:
-    """The cells that all modalities have, in the order of the first, and those of them that are not empty in all."""
+    """The cells present in all modalities, in the order of the first modality, and those of them not empty in all."""
     totals = [part.totals for part in parts.values()]
     shared = totals[0].index
     for others in totals[1:]:

@@ -1,4 +1,4 @@
-"""What a reader did: the account kept in ``uns["glmkit"]["read"]``, as plain values."""
+"""The read report of cells, stored in ``uns["glmkit"]["read"]``, as plain Python values."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,27 +11,37 @@ if TYPE_CHECKING:
 
 
 def cell_report(adata: "AnnData") -> dict[str, Any]:
-    """The account of how cells were read.
+    """The report of how cells were read.
 
     Parameters
     ----------
     adata
-        What :func:`glmkit.bio.read_cells` gave, also after it was written and read again by anndata.
+        Cells from :func:`glmkit.bio.read_cells`, also after writing and reading by anndata.
 
     Returns
     -------
     dict
-        File, format, modality, the matrix that held the counts, cells and features, empty cells dropped, a report on genes,
-        remarks; numbers, strings, lists and dictionaries only.
+        File, format, modality, matrix of the counts, numbers of cells and features, dropped empty cells, report on genes, and
+        remarks. Values are numbers, strings, lists and dictionaries only.
 
     Raises
     ------
     BadInput
         The cells were not read by :func:`glmkit.bio.read_cells`.
+
+    Examples
+    --------
+    >>> from glmkit.acquire import sample
+    >>> from glmkit.bio import read_cells
+    >>> about = cell_report(read_cells(sample("pbmc68k")))
+    >>> about["counts"], about["cells"], about["features"]
+    ('X', 700, 765)
+    >>> about["genes"]["known"]
+    754
     """
     about = adata.uns.get("glmkit", {}).get("read")
     if about is None:
-        raise BadInput("These cells carry no account of how they were read. Read them with glmkit.bio.read_cells.")
+        raise BadInput("These cells have no read report in uns['glmkit']['read']. Read them with glmkit.bio.read_cells.")
     plain: dict[str, Any] = _plain(about)
     return plain
 

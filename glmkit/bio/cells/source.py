@@ -1,4 +1,4 @@
-"""What an open file of cells holds, whichever its format: tables in memory, matrices still on disk where they can stay there."""
+"""Format-independent content of an open file of cells: tables in memory, matrices on disk if the format allows it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ import pandas as pd
 
 
 def nothing(*_: Any) -> None:
-    """Do nothing: what closing a file means where none is open."""
+    """Do nothing; the default of the callbacks `verify` and `close`."""
 
 
 @dataclass(kw_only=True)
@@ -19,29 +19,29 @@ class Source:
     Attributes
     ----------
     path
-        The file or folder.
+        Path of the file or folder.
     format
         ``"h5ad"``, ``"zarr"``, ``"h5mu"``, ``"10x_h5"`` or ``"10x_mtx"``.
     part
-        Name of the modality inside a file that keeps them apart, else empty.
+        Name of the modality in a file that stores modalities separately, else empty.
     obs
-        The cells, indexed by name.
+        Table of cells, indexed by name.
     var
-        The features of ``X`` and of the layers.
+        Feature table of ``X`` and of the layers.
     raw_var
-        The features of ``raw``, if there is one.
+        Feature table of ``raw``, or None.
     matrices
-        ``"X"``, ``"layers/NAME"``, ``"raw/X"``: arrays (cells, features) that can be sliced, on disk or in memory.
+        Arrays (cells, features) by name (``"X"``, ``"layers/NAME"``, ``"raw/X"``) that can be sliced, on disk or in memory.
     obsm
-        Arrays (cells, ...) that go with the cells.
+        Arrays (cells, ...) by name, aligned with the cells.
     uns
-        Whatever else the file tells.
+        Unstructured content of the file.
     missing_chunks
-        Arrays of a zarr folder, other than those that are checked, with the number of chunks that are not there.
+        Number of missing chunks by array of a zarr folder, for arrays where missing chunks are no error.
     verify
-        Called with the name of a matrix before it is used: raises if parts of it are missing.
+        Function called with the name of a matrix before its use; raises if chunks are missing.
     close
-        Closes the file.
+        Function that closes the file.
     """
 
     path: Path
@@ -59,9 +59,9 @@ class Source:
 
     @property
     def place(self) -> str:
-        """File and part, for messages."""
+        """File and modality, for messages."""
         return f"{self.path}, modality {self.part!r}" if self.part else str(self.path)
 
     def features(self, matrix: str) -> pd.DataFrame:
-        """The features of one of the matrices."""
+        """The feature table of a matrix."""
         return self.raw_var if matrix == "raw/X" and self.raw_var is not None else self.var

@@ -1,7 +1,7 @@
-"""The folder that 10x Genomics' Cell Ranger writes: a matrix with its features and barcodes, compressed or not.
+"""Reader of the output folder of 10x Genomics Cell Ranger: a matrix with its features and barcodes, compressed or not.
 
 Version 2 names the features ``genes.tsv`` (id, symbol), version 3 ``features.tsv`` (id, symbol, type). scanpy reads version 2
-only plain and version 3 only compressed; people compress and decompress them, so here either is read.
+only uncompressed and version 3 only compressed. This reader accepts both, because such files are often recompressed.
 """
 
 from pathlib import Path
@@ -19,17 +19,17 @@ def open_mtx(path: Path) -> Source:
     Parameters
     ----------
     path
-        The folder.
+        Path of the folder.
 
     Returns
     -------
     Source
-        Cells by features, the features named by symbol with their ids in ``gene_ids``.
+        Cells by features; features are named by symbol, with their ids in the column ``gene_ids``.
 
     Raises
     ------
     BadInput
-        A file is missing, or the three do not fit together.
+        A file is missing, or the sizes of the three files disagree.
     """
     features = _table(path, "features.tsv", "genes.tsv")
     barcodes = _table(path, "barcodes.tsv")
@@ -37,7 +37,8 @@ def open_mtx(path: Path) -> Source:
     if matrix.shape != (len(barcodes), len(features)):
         raise BadInput(
             f"{path}: the matrix has {matrix.shape[1]:,} features and {matrix.shape[0]:,} barcodes, the tables list "
-            f"{len(features):,} and {len(barcodes):,}. The files are not of one sample, or one is cut."
+            f"{len(features):,} and {len(barcodes):,}. The files are not of one sample, or one is truncated. Copy all three "
+            "again."
         )
     symbols = features[1] if features.shape[1] > 1 else features[0]
     var = pd.DataFrame({"gene_ids": features[0].to_numpy()}, index=pd.Index(symbols.astype(str)))
@@ -53,7 +54,7 @@ def _file(path: Path, *names: str) -> Path:
             if (file := path / f"{name}{end}").is_file():
                 return file
     found = ", ".join(sorted(entry.name for entry in path.iterdir()))
-    raise BadInput(f"{path}: no {' or '.join(names)} (.gz or not); the folder holds {found}. Copy all three files of 10x.")
+    raise BadInput(f"{path}: no {' or '.join(names)} (.gz or not); the folder has {found}. Copy all three files of 10x.")
 
 
 def _table(path: Path, *names: str) -> pd.DataFrame:

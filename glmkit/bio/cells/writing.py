@@ -1,8 +1,8 @@
-"""Write cells, whole or not at all: a full disk or a killed process leaves the previous file byte for byte as it was.
+"""Atomic writing of cells: a full disk or a killed process leaves the previous file unchanged.
 
-HDF5 takes a full disk badly: what it could not write it tries to write again when objects are freed, and crashes the interpreter.
-So an .h5ad is written through a file that keeps the first error to itself, and that error is raised once HDF5 is done. MuData opens
-its file itself; there the space is asked of the disk beforehand, as much as the cells take uncompressed.
+On a full disk HDF5 retries failed writes when its objects are freed, which crashes the interpreter. An .h5ad is therefore
+written through a file object that stores the first error, which is raised after HDF5 has closed. MuData opens its file
+itself; for .h5mu the uncompressed size of the cells is allocated on disk beforehand.
 """
 
 import io
@@ -24,21 +24,33 @@ def write_cells(cells: "AnnData | Mapping[str, AnnData]", path: str | Path) -> P
     Parameters
     ----------
     cells
-        One AnnData, or modalities by name as :func:`glmkit.bio.read_modalities` gives them.
+        One AnnData, or modalities by name as from :func:`glmkit.bio.read_modalities`.
     path
-        Where to; the ending says the format. The folder is made if missing.
+        Target path, whose suffix sets the format; its folder is created if missing.
 
     Returns
     -------
     Path
-        The same.
+        Path of the written file or folder.
 
     Raises
     ------
     BadInput
-        The ending fits neither the cells nor a format.
+        The suffix does not match the cells.
     ResourceError
-        The disk is full or the target cannot be written; an older file is untouched and nothing partial is left.
+        The disk is full or the target cannot be written. An older file is unchanged and no partial file remains.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from anndata import AnnData
+    >>> from glmkit.bio import read_cells
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = write_cells(AnnData(np.eye(3, 2, dtype=np.float32) + 1), Path(folder, "cells.h5ad"))
+    ...     adata = read_cells(path, genes="as_is")
+    >>> path.name, adata.shape
+    ('cells.h5ad', (3, 2))
     """
     path = Path(path)
     several = isinstance(cells, Mapping)
@@ -72,7 +84,7 @@ def _write(cells: Any, path: Path, ending: str, needed: int) -> None:
 
 
 def _wait_for_zarr() -> None:
-    """Let the other chunks of a failed write end: zarr leaves them running, into a folder that is about to be deleted."""
+    """Wait for the other chunks of a failed write: zarr leaves these tasks running, and their folder is about to be deleted."""
     import asyncio
 
     from zarr.core.sync import sync  # the loop that zarr itself writes on; it has no public name
@@ -84,12 +96,12 @@ def _wait_for_zarr() -> None:
 
 
 class _PatientFile(io.FileIO):
-    """A file that keeps the first error of writing in `error` and goes on as if it had written."""
+    """A file that stores the first write error in `error` and reports later writes as successful."""
 
     error: OSError | None = None
 
     def write(self, data: Any) -> int:
-        """Write all of `data`, or skip it once something has failed."""
+        """Write all of `data`, or skip it after the first failure."""
         left = memoryview(data).cast("B")
         size = len(left)
         try:
@@ -116,7 +128,7 @@ def _write_h5ad(adata: "AnnData", path: Path) -> None:
 
 
 def _bytes(adata: "AnnData") -> int:
-    """About what a table of cells takes uncompressed."""
+    """Approximate uncompressed size of a table of cells in bytes."""
     matrix = adata.X
     if matrix is None:
         return 0

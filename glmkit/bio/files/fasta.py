@@ -1,8 +1,9 @@
-"""A strict FASTA reader that streams.
+"""A strict, streaming FASTA reader.
 
-The text is handled in blocks of 64 KiB with whole-block operations (``bytes.translate``, ``find``), never letter by
-letter, so that strictness costs little and one record, not the file, bounds the memory: about twice the longest record.
-The price of streaming is that a fault near the end shows only there; :func:`check_fasta` reads the whole file beforehand.
+The text is processed in blocks of 64 KiB. Validation is cheap, because it uses operations on whole blocks
+(``bytes.translate``, ``find``) instead of a loop over letters. Memory is bounded by about twice the longest record, not by
+the file. The trade-off of streaming: an error near the end of a file appears late. :func:`check_fasta` reads the whole file
+beforehand.
 """
 
 from collections.abc import Iterator
@@ -21,11 +22,11 @@ from glmkit.errors import BadInput
 
 _LONGEST_HEADER = 1 << 20
 _MARK, _LINE_END = b">"[0], b"\n"[0]
-_DNA_LIKE = 50  # residues from which a "protein" of nothing but A, C, G, T, N is taken for DNA
+_DNA_LIKE = 50  # minimum length at which a "protein" of only A, C, G, T, U, N is rejected as a nucleotide sequence
 
 
 class Checked(NamedTuple):
-    """What a file holds: its usable records, their letters in all, and the longest."""
+    """Size of a file: number of usable records, total number of letters, and length of the longest record."""
 
     records: int
     letters: int
@@ -35,40 +36,56 @@ class Checked(NamedTuple):
 def read_fasta(path: str | Path, alphabet: str = "dna", report: DataReport | None = None, minimum: int = 1) -> Iterator[Record]:
     """Read the records of a FASTA file, strictly, one at a time.
 
-    Lower case is recorded as soft mask and turned to upper case. Counted in `report` and accepted: ambiguity codes
-    (``iupac_codes``, with their fraction), unknown letters (``unknown_letters``), blanks inside a sequence
-    (``blanks_stripped``), a stop at a protein's end (``trailing_stop``, taken off), records wholly in lower case
-    (``all_lower_case``), which count as masked throughout. Counted and left out: records of unknown
-    letters only (``all_unknown``) and records shorter than `minimum` (``too_short``).
+    Lower case is recorded as soft mask and converted to upper case. Irregularities are counted in `report` under these codes:
+
+    - accepted: ``iupac_codes`` (ambiguity codes, with their fraction), ``unknown_letters``, ``blanks_stripped`` (blanks inside
+      a sequence), ``trailing_stop`` (a stop at the end of a protein, removed), ``all_lower_case`` (a record that is soft-masked
+      over its whole length)
+    - excluded: ``all_unknown`` (a record of unknown letters only), ``too_short`` (a record shorter than `minimum`)
 
     Parameters
     ----------
     path
-        Plain, gzip or BGZF text, told by content.
+        Path of plain, gzip or BGZF text; the compression is detected from the content.
     alphabet
         ``"dna"``, ``"rna"`` or ``"protein"``.
     report
-        Where remarks are counted.
+        Report to which the counts are added; None discards them.
     minimum
-        Letters a record needs to be of use, such as the k of a k-mer tokenizer.
+        Minimum length of a record in letters, such as the k of a k-mer tokenizer.
 
     Yields
     ------
     Record
-        Its id is the header up to the first blank, as data.
+        A record whose id is the header up to the first blank.
 
     Raises
     ------
     BadInput
-        The file is missing, empty, cut, not FASTA, not of this alphabet, has two records of one id, an empty record, or no
-        record of use. The message names file, line, record and remedy.
+        The file is missing, empty, truncated, not FASTA or not of this alphabet; or it has a repeated id, an empty record,
+        or no usable record. The message names file, line, record and remedy.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> report = DataReport()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "genome.fasta")
+    ...     _ = path.write_text(">contig1 first contig\\nACGTNN\\nacgt\\n>contig2\\nGGRC\\n")
+    ...     records = list(read_fasta(path, report=report))
+    >>> [(record.id, record.sequence) for record in records]
+    [('contig1', 'ACGTNNACGT'), ('contig2', 'GGRC')]
+    >>> records[0].soft_masked.tolist()
+    [[6, 10]]
+    >>> report["unknown_letters"], report["iupac_codes"]
+    (2, 1)
     """
     letters = alphabet_named(alphabet)
     return _Reader(probe(path), letters, DataReport() if report is None else report, minimum).records()
 
 
 def check_fasta(path: str | Path, alphabet: str = "dna", report: DataReport | None = None, minimum: int = 1) -> Checked:
-    """Read a whole FASTA file without keeping it, so that its faults show before long work begins.
+    """Read a whole FASTA file without storing it, to find its errors before long computations.
 
     Parameters
     ----------
@@ -78,7 +95,7 @@ def check_fasta(path: str | Path, alphabet: str = "dna", report: DataReport | No
     Returns
     -------
     Checked
-        Records, letters and the longest record.
+        Number of records, total letters, and length of the longest record.
 
     Raises
     ------
@@ -92,7 +109,7 @@ def check_fasta(path: str | Path, alphabet: str = "dna", report: DataReport | No
 
 
 class _Reader:
-    """One pass over one file: what does not change from record to record, and the record that is coming in."""
+    """State of one pass over a file: settings, totals, and the current record."""
 
     def __init__(self, path: Path, letters: Alphabet, report: DataReport, minimum: int) -> None:
         self.path, self.letters, self.report, self.minimum = path, letters, report, minimum
@@ -114,7 +131,7 @@ class _Reader:
         return f"{self.path}, line {self.seen[self.name]}, record {self.name!r}"
 
     def records(self) -> Iterator[Record]:
-        """The records of use, in file order."""
+        """The usable records, in file order."""
         found = 0
         for line, offset, header, piece in _pieces(self.path):
             if header is not None:
@@ -130,7 +147,7 @@ class _Reader:
             self.add(piece, line, offset)
         if not self.seen:
             raise BadInput(
-                f"{self.path} holds no record, only blank lines. Expected a header line that starts with '>'. Download it again."
+                f"{self.path} has no record, only blank lines. Expected a header line that starts with '>'. Download it again."
             )
         if record := self.finish():
             found += 1
@@ -139,24 +156,23 @@ class _Reader:
             self.report.count(code, 0, of=self.total)
         if not found:
             raise BadInput(
-                f"{self.path}: none of its {len(self.seen)} records is left: each is shorter than {self.minimum} or holds only "
+                f"{self.path}: none of its {len(self.seen)} records is usable: each is shorter than {self.minimum} or has only "
                 f"{self.letters.unknown!r}. Give sequences with known letters, or a smaller minimum."
             )
 
     def header(self, line: int, offset: int, text: bytes) -> None:
-        """Begin the record of a header."""
+        """Start a new record from its header."""
         name, description = decode_header(self.path, line, offset, text)
         if name in self.seen:
             raise BadInput(
-                f"{self.path}, line {line}: the id {name!r} stands in line {self.seen[name]} too; ids end at the first "
-                "blank of a header. "
-                "Give each record an id of its own, or remove the repeat."
+                f"{self.path}, line {line}: the id {name!r} already occurs in line {self.seen[name]}; ids end at the first "
+                "blank of a header. Give each record a unique id, or remove the repeat."
             )
         self.seen[name] = line
         self.start(name, description)
 
     def add(self, piece: bytes, line: int, offset: int) -> None:
-        """Append a stretch of the file; one that is all certain upper-case letters takes two quick passes."""
+        """Append a piece of the file to the sequence; a piece of unambiguous upper-case letters takes two fast passes."""
         text = piece.replace(b"\n", b"")
         if not text.translate(None, self.plain):
             self.sequence += text
@@ -183,14 +199,14 @@ class _Reader:
         self.sequence += upper
 
     def finish(self) -> Record | None:
-        """The record that has come in, or None if it is left out; remarks are counted."""
+        """The completed record, or None if it is excluded; remarks are counted."""
         if self.protein:
             self.end_protein()
         size = len(self.sequence)
         self.total += size
         if not size:
             raise BadInput(
-                f"{self.where()}: no sequence follows the header. Remove the record or complete it; the file may be cut."
+                f"{self.where()}: no sequence follows the header. Remove the record or complete it; the file may be truncated."
             )
         if self.codes or self.unknown or self.blanks or size < self.minimum:
             self.remark(size)
@@ -202,7 +218,7 @@ class _Reader:
         return Record(self.name, self.sequence.decode("ascii"), self.description, runs)
 
     def remark(self, size: int) -> None:
-        """Count what is accepted with a remark; refuse a protein among nucleotides."""
+        """Count accepted irregularities; reject a record of nucleotides that looks like a protein."""
         where = self.where()
         if 2 * self.codes > size and not self.protein:
             raise BadInput(
@@ -218,7 +234,7 @@ class _Reader:
             self.report.count("too_short", 1, where)
 
     def end_protein(self) -> None:
-        """Take a stop off the end; refuse one inside, and refuse DNA."""
+        """Remove a stop at the end; reject an internal stop, and reject DNA."""
         if self.sequence.endswith(b"*"):
             self.report.count("trailing_stop", 1, self.where())
             del self.sequence[-1]
@@ -235,9 +251,9 @@ class _Reader:
 
 
 def _pieces(path: Path) -> Iterator[tuple[int, int, bytes | None, bytes]]:
-    """Cut the text into stretches of sequence: line number, byte offset, the header before it if one ends there, and the text.
+    """Split the text into pieces of sequence: line number, byte offset, the header that directly precedes it or None, the text.
 
-    A header comes without ``>`` and its line end; it stands on the line before its stretch, which may be empty.
+    A header is given without ``>`` and its line end; it is on the line before its piece, which may be empty.
     """
     line, offset, line_start = 1, 0, True
     unfinished: bytes | None = None
@@ -270,7 +286,7 @@ def _pieces(path: Path) -> Iterator[tuple[int, int, bytes | None, bytes]]:
 
 
 def _merged(runs: list[np.ndarray]) -> np.ndarray:
-    """Runs of all pieces as one array ``(runs, 2)``; runs that meet at a piece's edge become one."""
+    """Runs of all pieces as one array ``(runs, 2)``; runs that are adjacent at the edge of a piece are merged."""
     starts, ends = np.concatenate(runs).T
     apart = starts[1:] != ends[:-1]
     return np.stack([starts[np.r_[True, apart]], ends[np.r_[apart, True]]], axis=1)

@@ -1,6 +1,6 @@
-"""What is wrong with a sequence file, in words that help.
+"""Diagnosis and error messages of invalid sequence files.
 
-Kept apart from the readers: but for a header's decoding, nothing here runs while a file is sound.
+This module is separate from the readers because, except for the decoding of headers, none of it runs on a valid file.
 """
 
 import re
@@ -19,27 +19,26 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 def server_words(text: bytes) -> str:
-    """The first words in `text` that come from a web server rather than a sequence, or an empty string."""
+    """The first words in `text` that are typical of a web server's response, or an empty string."""
     found = _SERVER.search(text)
     return found[0].decode("ascii", "replace") if found else ""
 
 
 def bad_header(path: Path, line: int, text: bytes) -> BadInput:
-    """The error for text that stands before the first header."""
+    """The error for text before the first header."""
     shown = text.strip()[:40]
     if server_words(text[:2000]) or shown.startswith((b"<", b"{")):
         return BadInput(
-            f"{path}, line {line}: expected FASTA, got what looks like a web page or a server's answer ({shown!r}). "
+            f"{path}, line {line}: expected FASTA, got what looks like a web page or a server's response ({shown!r}). "
             "Download the file again."
         )
     if (at := text.find(0)) >= 0:
         return BadInput(
-            f"{path}, line {line}: a NUL byte at {at} before any header. This is no FASTA text (UTF-16?). Save it as plain text."
+            f"{path}, line {line}: a NUL byte at {at} before any header. This is not FASTA text (UTF-16?). Save it as plain text."
         )
     return BadInput(
         f"{path}, line {line}: no header: expected a line that starts with '>', got {shown!r}. Add '>name' above the "
-        "sequence, or check the "
-        "file's format."
+        "sequence, or check the file's format."
     )
 
 
@@ -51,16 +50,14 @@ def decode_header(path: Path, line: int, offset: int, text: bytes) -> tuple[str,
     except UnicodeDecodeError as error:
         raise BadInput(
             f"{path}, line {line}, byte offset {offset + error.start}: byte {text[error.start]:02X} in the header is "
-            "not UTF-8. Convert "
-            "the file, for example: iconv -f latin1 -t utf-8."
+            "not UTF-8. Convert the file, for example: iconv -f latin1 -t utf-8."
         ) from None
     if not decoded.isprintable() and (control := _CONTROL.search(text)):
         byte = control[0][0]
         name = {0: "a NUL byte", 13: "a carriage return"}.get(byte, f"control byte {byte:02X}")
         raise BadInput(
             f"{path}, line {line}, byte offset {offset + control.start()}: {name} in the header. Save the file as plain "
-            "text with Unix "
-            "line ends."
+            "text with Unix line ends."
         )
     words = decoded.split(maxsplit=1)
     if not words or text[:1] in b" \t":
@@ -69,18 +66,17 @@ def decode_header(path: Path, line: int, offset: int, text: bytes) -> tuple[str,
 
 
 def server_answer(path: Path, line: int, name: str, piece: bytes, words: str, at: int = 0) -> BadInput:
-    """The error for a server's text after or inside a record; `at` is where it was noticed in the piece."""
+    """The error for a server's text after or inside a record; `at` is the offset in the piece at which it was detected."""
     found = piece.find(words.encode())
     line += piece.count(b"\n", 0, found if found >= 0 else at)
     return BadInput(
         f"{path}, line {line}, record {name!r}: text of a web server ({words!r}) instead of sequence; the download "
-        "failed half-way. "
-        "Download the file again."
+        "failed half-way. Download the file again."
     )
 
 
 def bad_piece(path: Path, line: int, name: str, letters: Alphabet, allowed: bytes, piece: bytes, offset: int) -> BadInput:
-    """The error for the first letter of a piece that is not of the alphabet."""
+    """The error for the first letter of a piece that is not in the alphabet."""
     fine = allowed + allowed.lower() + b"\r\n \t"
     at = next(i for i, byte in enumerate(piece) if byte not in fine)
     byte = piece[at]
@@ -100,7 +96,7 @@ def bad_piece(path: Path, line: int, name: str, letters: Alphabet, allowed: byte
 
 
 def _remedy(letter: str, name: str, text: bytes) -> str:
-    """What to do about a letter that is not one of the alphabet `name`."""
+    """The remedy for a letter that is not in the alphabet `name`."""
     if letter in "-.~":
         return "That is a gap: remove gaps, which belong to alignments."
     if letter == "*":
@@ -108,7 +104,7 @@ def _remedy(letter: str, name: str, text: bytes) -> str:
     if letter == ">":
         return "A header inside a line: a line end is missing before '>'. Put it on a line of its own."
     if letter == ";":
-        return "Comment lines are not FASTA today. Remove them."
+        return "Comment lines are not part of FASTA. Remove them."
     if letter.isdigit():
         return "Numbers belong to other formats (GenBank, PHYLIP). Convert the file to FASTA."
     if name == "dna" and letter == "U":

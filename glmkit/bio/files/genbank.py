@@ -1,8 +1,9 @@
-"""A strict GenBank reader.
+"""A strict, streaming GenBank reader.
 
-One record at a time is held; the sequence is taken out of ORIGIN in one pass over bytes, the feature table is read line by
-line. The length in LOCUS, the closing ``//`` and every location are checked, because a cut or edited record otherwise reads
-as a shorter one. The format is that of the GenBank release notes, section 3, and the INSDC feature table definition.
+One record at a time is in memory. The sequence is extracted from ORIGIN in one pass over bytes; the feature table is parsed
+line by line. The length in LOCUS, the closing ``//`` and every location are checked, because a truncated record would
+otherwise parse as a shorter one. The format is defined in section 3 of the GenBank release notes and in the INSDC feature
+table definition.
 """
 
 import re
@@ -20,11 +21,11 @@ from glmkit.bio.report import DataReport
 from glmkit.errors import BadInput
 
 _LOCUS = re.compile(r"LOCUS +(\S+) +(\d+) (bp|aa|rc)\b(.*)")
-# What stands before the first record of a file of GenBank's own releases.
+# File header of GenBank's own release files, before the first record.
 _RELEASE = re.compile(rb"\A\S+ +Genetic Sequence Data Bank\r?\n(?:(?!LOCUS).*\n)*")
 _KNOWN = (DNA.letters + DNA.codes + DNA.unknown).encode()
 _FILLING = b" \t\r\n0123456789"
-# Letters to upper case; what is neither a letter nor filling becomes NUL.
+# Maps letters to upper case and invalid bytes to NUL, so that one search finds an invalid letter.
 _UPPER = bytes(ord(chr(byte).upper()) if byte < 128 and ord(chr(byte).upper()) in _KNOWN else 0 for byte in range(256))
 
 
@@ -37,20 +38,34 @@ def read_genbank(path: str | Path, report: DataReport | None = None) -> Iterator
     Parameters
     ----------
     path
-        Plain, gzip or BGZF text, told by content.
+        Path of plain, gzip or BGZF text; the compression is detected from the content.
     report
-        Where remarks are counted.
+        Report to which the counts are added; None discards them.
 
     Yields
     ------
     Record
-        Its id is the accession with version, its description the definition; features keep their order.
+        A record with the accession and version as id, the definition as description, and its features in file order.
 
     Raises
     ------
     BadInput
-        The file is missing, empty, cut or not GenBank; a record lacks its sequence, has another length than its LOCUS line
-        says, repeats an id, or has a location that is malformed or outside. The message names file, line and record.
+        The file is missing, empty, truncated or not GenBank. Or a record lacks its sequence, differs in length from its LOCUS
+        line, repeats an id, or has a malformed or outlying location. The message names file, line and record.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> lines = ["LOCUS       P1    13 bp    DNA     circular", "VERSION     P1.1", "FEATURES             Location/Qualifiers",
+    ...          "     CDS             3..11", "ORIGIN", "        1 ccatggcata acc", "//"]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "genome.gb")
+    ...     _ = path.write_text("\\n".join(lines) + "\\n")
+    ...     record, = read_genbank(path)
+    >>> record.id, record.topology, record.sequence
+    ('P1.1', 'circular', 'CCATGGCATAACC')
+    >>> [(feature.kind, feature.location.start, feature.location.end) for feature in record.features]
+    [('CDS', 2, 11)]
     """
     return _records(probe(path), DataReport() if report is None else report)
 
@@ -60,15 +75,17 @@ def _records(path: Path, report: DataReport) -> Iterator[Record]:
     for line, text in _record_texts(path):
         record = _Parts(path, line, text).record(report)
         if record.id in seen:
-            raise BadInput(f"{path}, line {line}: record {record.id!r} stands in line {seen[record.id]} too. Remove the repeat.")
+            raise BadInput(
+                f"{path}, line {line}: record {record.id!r} already occurs in line {seen[record.id]}. Remove the repeat."
+            )
         seen[record.id] = line
         yield record
     if not seen:
-        raise BadInput(f"{path} holds no record, only blank lines. Expected a line that starts with LOCUS. Download it again.")
+        raise BadInput(f"{path} has no record, only blank lines. Expected a line that starts with LOCUS. Download it again.")
 
 
 def check_genbank(path: str | Path, report: DataReport | None = None) -> Checked:
-    """Read a whole GenBank file without keeping it, so that its faults show before long work begins.
+    """Read a whole GenBank file without storing it, to find its errors before long computations.
 
     Parameters
     ----------
@@ -78,7 +95,7 @@ def check_genbank(path: str | Path, report: DataReport | None = None) -> Checked
     Returns
     -------
     Checked
-        Records, letters and the longest record.
+        Number of records, total letters, and length of the longest record.
 
     Raises
     ------
@@ -90,7 +107,7 @@ def check_genbank(path: str | Path, report: DataReport | None = None) -> Checked
 
 
 def _record_texts(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The text of each record without its closing ``//``, and the line it starts at."""
+    """Line number of the first line and text of each record, without its closing ``//``."""
     line = 1
     for text, closing in _cut_at_ends(path):
         body = _RELEASE.sub(b"", text, count=1) if line == 1 else text
@@ -108,7 +125,7 @@ def _record_texts(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def _cut_at_ends(path: Path) -> Iterator[tuple[bytes, bytes | None]]:
-    """The text up to each line that starts with ``//``, and that line; last the rest of the file, and None."""
+    """The text up to each line that starts with ``//``, with that line; finally the rest of the file, with None."""
     buffer, searched = bytearray(), 0
     for block in read_blocks(path):
         buffer += block
@@ -130,32 +147,30 @@ def _unfinished(path: Path, line: int, body: bytes) -> BadInput:
     if not body.startswith(b"LOCUS"):
         return _not_genbank(path, line, body)
     name = [*body.split(maxsplit=2), b"?"][1].decode("ascii", "replace")
-    return BadInput(f"{path}, record {name!r} from line {line}: no '//' ends it: the file is cut. Download it again.")
+    return BadInput(f"{path}, record {name!r} from line {line}: no closing '//': the file is truncated. Download it again.")
 
 
 def _not_genbank(path: Path, line: int, text: bytes) -> BadInput:
     shown = text.strip()[:40]
     if server_words(text[:2000]) or shown.startswith((b"<", b"{")):
         return BadInput(
-            f"{path}, line {line}: expected a GenBank record, got what looks like a web page or a server's answer "
+            f"{path}, line {line}: expected a GenBank record, got what looks like a web page or a server's response "
             f"({shown!r}). Download it again."
         )
-    remedy = (
-        "Read it with read_fasta." if shown.startswith(b">") else "Check the file's format, or remove what stands before LOCUS."
-    )
+    remedy = "Read it with read_fasta." if shown.startswith(b">") else "Check the file's format, or remove the text before LOCUS."
     return BadInput(f"{path}, line {line}: expected a line that starts with LOCUS, got {shown!r}. {remedy}")
 
 
 @dataclass
 class _Parts:
-    """The text of one record, and its way into a :class:`Record`."""
+    """Parser of the text of one record into a :class:`Record`."""
 
     path: Path
     line: int
     text: bytes
 
     def number(self, at: int) -> int:
-        """The file's line number of a place in the text."""
+        """Line number in the file of an offset in the text."""
         return self.line + self.text.count(b"\n", 0, at)
 
     def fault(self, name: str, message: str, at: int | None = None) -> BadInput:
@@ -194,7 +209,7 @@ class _Parts:
         )
 
     def _after(self, keyword: bytes) -> int:
-        """Where a line that starts with `keyword` begins, less one, or -1."""
+        """Offset of the newline before a line that starts with `keyword`, or -1."""
         return self.text.find(b"\n" + keyword)
 
     def _decode(self, start: int, end: int) -> str:
@@ -231,7 +246,7 @@ class _Parts:
     def _no_sequence(contig: bool) -> str:
         if contig:
             return "only CONTIG, no sequence. Fetch it again in the full form: rettype=gbwithparts, or 'GenBank (full)'."
-        return "no ORIGIN, so no sequence. Fetch it with its sequence (rettype=gbwithparts), or check whether it is cut."
+        return "no ORIGIN, so no sequence. Fetch it with its sequence (rettype=gbwithparts), or check whether it is truncated."
 
     def _stray_letter(self, at: int, base: int) -> str:
         letter = chr(self.text[at])
@@ -249,10 +264,10 @@ class _Parts:
             at = next(i for i in range(start, len(self.text)) if not _UPPER[self.text[i]] and self.text[i] not in _FILLING)
             raise self.fault(name, self._stray_letter(at, bad), at)
         if not raw:
-            raise self.fault(name, "ORIGIN holds no sequence. Fetch it with its sequence (rettype=gbwithparts).", origin + 1)
+            raise self.fault(name, "ORIGIN has no sequence. Fetch it with its sequence (rettype=gbwithparts).", origin + 1)
         if len(raw) != length:
             raise self.fault(
-                name, f"LOCUS says {length:,} bp, ORIGIN holds {len(raw):,}. The record is cut or edited; download it again."
+                name, f"LOCUS gives {length:,} bp, ORIGIN has {len(raw):,}. The record is truncated or edited; download it again."
             )
         return raw
 

@@ -13,7 +13,7 @@ from glmkit.errors import BadInput
 _MARGIN = " " * 21
 _NEXT_KEY = re.compile(r"\n {5}(?! )")
 _NAME = re.compile(r"[\w'*-]+")
-# Values that are words broken at a line's end, not prose: their pieces are joined without a blank.
+# Qualifiers whose values are continuous text without blanks: continuation lines are joined directly.
 _SOLID = {"translation", "rpt_unit_seq"}
 _COMMON = {"codon_start", "gene", "locus_tag", "note", "product", "protein_id", "transl_table", "translation"}
 _NUMBERS = {"codon_start": ("1", "2", "3"), "transl_table": ()}
@@ -22,30 +22,30 @@ _NUMBERS = {"codon_start": ("1", "2", "3"), "transl_table": ()}
 def parse_features(
     table: str, first_line: int, path: Path, reference: str, length: int, circular: bool, report: DataReport
 ) -> tuple[Feature, ...]:
-    """Read what stands below FEATURES.
+    """Parse the feature table of a record.
 
     Parameters
     ----------
     table
-        The table without its title line.
+        Text of the table without the line FEATURES.
     first_line
-        The file's number of its first line.
+        Line number in the file of the first line of the table.
     path
-        The file, for messages.
+        Path of the file, for messages.
     reference, length, circular
-        The record's id, bases and shape.
+        Id of the record, its length in bases, and whether it is circular.
     report
-        Where remarks are counted.
+        Report to which remarks are added.
 
     Returns
     -------
     tuple of Feature
-        In file order.
+        Features in file order.
 
     Raises
     ------
     BadInput
-        A line, location or qualifier cannot be read.
+        A line, location or qualifier is malformed.
     """
     features: list[Feature] = []
     lead, *blocks = _NEXT_KEY.split("\n" + table)
@@ -71,7 +71,7 @@ def parse_features(
 
 
 class _Place(NamedTuple):
-    """File, line, record and feature; put into words only when a message needs them."""
+    """File, line, record and feature; formatted only for a message, because most features need none."""
 
     path: Path
     line: int
@@ -84,9 +84,8 @@ class _Place(NamedTuple):
 
 def _stray(line: str, place: object) -> BadInput:
     return BadInput(
-        f"{place}: {line[:60]!r} is no line of a feature table: expected a feature key in column 6 or a qualifier in "
-        "column 22. Correct "
-        "the line, or remove what does not belong."
+        f"{place}: {line[:60]!r} is not a line of a feature table: expected a feature key in column 6 or a qualifier in "
+        "column 22. Correct or remove the line."
     )
 
 
@@ -100,7 +99,7 @@ def _continued(text: str, place: object) -> list[str]:
 
 
 def _qualifiers(chunks: list[str], place: object) -> dict[str, list[str]]:
-    """Name to values. A quoted value ends where its quotes balance; a slash inside it starts no new qualifier."""
+    """Map of name to values. A quoted value ends where its quotes balance; a slash inside it does not start a qualifier."""
     found: dict[str, list[str]] = {}
     waiting = iter(chunks)
     for chunk in waiting:
@@ -110,7 +109,8 @@ def _qualifiers(chunks: list[str], place: object) -> dict[str, list[str]]:
                 more = next(waiting, None)
                 if more is None:
                     raise BadInput(
-                        f"{place}: the value of /{name} is not closed by a quotation mark. Correct it; the record may be cut."
+                        f"{place}: the value of /{name} is not closed by a quotation mark. Correct it; the record may be "
+                        "truncated."
                     )
                 value = f"{value}\n{_MARGIN}/{more}"
         if "\n" in value:
@@ -131,7 +131,7 @@ def _qualifiers(chunks: list[str], place: object) -> dict[str, list[str]]:
 
 def _check_name(name: str, place: object) -> None:
     if not _NAME.fullmatch(name):
-        raise BadInput(f"{place}: '/{name[:60]}' is no qualifier: expected /name or /name=value. Correct the line.")
+        raise BadInput(f"{place}: '/{name[:60]}' is not a qualifier: expected /name or /name=value. Correct the line.")
 
 
 def _check_number(name: str, value: str, place: object) -> None:

@@ -1,7 +1,8 @@
 """GenBank locations: ``complement(join(<1..20,30..40))`` becomes intervals in biological order.
 
-The grammar is that of the INSDC feature table definition, section 3.4. A complement of a join is turned over as a whole, so
-the first interval of the result always holds the 5' end. Obsolete forms (``one-of``, ``(2.10)``, ``bond``) are refused.
+The grammar is that of the INSDC feature table definition, section 3.4. The complement of a join also reverses the order of
+its intervals, so that the first interval always contains the 5' end. Obsolete forms (``one-of``, ``(2.10)``, ``bond``) are
+rejected.
 """
 
 import re
@@ -17,7 +18,7 @@ _SPAN = re.compile(r"(?:([A-Za-z][\w.\-|]*):)?([<>]?)(\d+)(?:(\.\.|\^)([<>]?)(\d
 
 
 class _Part(NamedTuple):
-    """An interval and whether it is open at its biological ends."""
+    """An interval, and whether the feature extends beyond its biological ends."""
 
     interval: Interval
     open_5: bool
@@ -29,18 +30,18 @@ class _Part(NamedTuple):
 
 
 def parse_location(text: str, reference: str, length: int, circular: bool = False, where: object = "") -> Location:
-    """Read one location.
+    """Parse one location.
 
     Parameters
     ----------
     text
-        The location as written, 1-based and closed; blanks are ignored.
+        Location as written, 1-based and closed; blanks are ignored.
     reference
-        The id of the record that carries it.
+        Id of the record that carries the feature.
     length
-        The record's bases.
+        Length of the record in bases.
     circular
-        Whether the record is a circle, on which a location may cross the origin.
+        Whether the record is circular, so that a location may cross the origin.
     where
         File, line and feature, for messages.
 
@@ -52,7 +53,7 @@ def parse_location(text: str, reference: str, length: int, circular: bool = Fals
     Raises
     ------
     BadInput
-        The text does not follow the grammar, or lies outside the record.
+        The text violates the grammar, or the location lies outside the record.
     """
     found = _SIMPLE.fullmatch(text)
     if found and bool(found[1]) == bool(found[6]):
@@ -70,8 +71,7 @@ def parse_location(text: str, reference: str, length: int, circular: bool = Fals
         if part.interval.reference == reference and part.interval.end > length:
             raise BadInput(
                 f"{where}: the location {text!r} reaches base {part.interval.end:,}, but the record ends at {length:,}. "
-                "The record is cut or "
-                "its table belongs to another sequence; download it again."
+                "The record is truncated or its table belongs to another sequence; download it again."
             )
     intervals = tuple(part.interval for part in parts)
     return Location(
@@ -85,7 +85,7 @@ def parse_location(text: str, reference: str, length: int, circular: bool = Fals
 
 
 def _crosses_origin(parts: Sequence[Interval], reference: str, length: int) -> bool:
-    """Whether one interval ends where a circular record of `length` bases ends and the next goes on at its start."""
+    """Whether an interval ends at the last base of a circular record of `length` bases and the next starts at its first."""
     for left, right in pairwise(parts):
         if left.reference == right.reference == reference and left.strand == right.strand:
             first, second = (right, left) if left.strand < 0 else (left, right)
@@ -98,18 +98,17 @@ def _range(low: str, high: str, where: object, text: str) -> tuple[int, int]:
     """0-based, half-open ends of ``low..high``."""
     start, end = int(low) - 1, int(high)
     if start < 0:
-        raise BadInput(f"{where}: the location {text!r} holds position 0; GenBank counts from 1. Correct the location.")
+        raise BadInput(f"{where}: the location {text!r} has position 0; GenBank counts from 1. Correct the location.")
     if start >= end:
         raise BadInput(
             f"{where}: the location {text!r} runs from {low} down to {high}. If it crosses the origin of a circular "
-            "record, write "
-            f"join({low}..LENGTH,1..{high})."
+            f"record, write join({low}..LENGTH,1..{high})."
         )
     return start, end
 
 
 class _Parser:
-    """Recursive descent over one location."""
+    """Recursive-descent parser of one location."""
 
     def __init__(self, text: str, reference: str, length: int, circular: bool, where: object) -> None:
         self.text, self.reference, self.length, self.circular, self.where = text, reference, length, circular, where
@@ -126,8 +125,7 @@ class _Parser:
         got = f"{self.text[self.at : self.at + 12]!r}" if self.at < len(self.text) else "the end"
         return BadInput(
             f"{self.where}: the location {self.text!r} cannot be read: expected {expected} at character {self.at + 1}, "
-            f"got {got}. "
-            "Correct it by the INSDC feature table definition, section 3.4."
+            f"got {got}. Correct it by the INSDC feature table definition, section 3.4."
         )
 
     def took(self, token: str) -> bool:
@@ -174,7 +172,7 @@ class _Parser:
         over = self.circular and low == self.length and high == 1
         if low < 1 or (high != low + 1 and not over):
             raise BadInput(
-                f"{self.where}: {low}^{high} in {self.text!r} is no site: expected two neighbouring bases, as in 7^8. "
+                f"{self.where}: {low}^{high} in {self.text!r} is not a site: expected two neighbouring bases, as in 7^8. "
                 "Correct the location."
             )
         return Interval(reference, low, low, 1)

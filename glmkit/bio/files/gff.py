@@ -1,7 +1,7 @@
 """A strict GFF3 reader: nine tab-separated columns, percent-decoded attributes.
 
-The format is the Sequence Ontology's GFF3 specification, version 1.26. Lines are given as they stand; parents and children
-are not joined.
+The format is the Sequence Ontology's GFF3 specification, version 1.26. Each line gives one feature; features are not joined
+to their parents.
 """
 
 import re
@@ -26,17 +26,17 @@ class GffFeature:
     Attributes
     ----------
     interval
-        Where it lies: 0-based, half-open, with its strand.
+        Coordinates, 0-based and half-open, with strand.
     source
-        The program or database it comes from, such as ``"Prodigal_v2.6.3"``.
+        Program or database of origin, such as ``"Prodigal_v2.6.3"``.
     kind
-        The feature type, such as ``"CDS"``.
+        Feature type, such as ``"CDS"``.
     score
-        The score column, or None.
+        Value of the score column, or None.
     phase
-        For a CDS, the bases (0, 1 or 2) to skip at its 5' end to reach a codon; else None.
+        Number of bases (0, 1 or 2) to skip at the 5' end of a CDS to reach a codon; None for other features.
     attributes
-        Name to values, percent-decoded, in file order.
+        Map of name to values, percent-decoded, in file order.
     """
 
     interval: Interval
@@ -53,17 +53,29 @@ def read_gff(path: str | Path) -> Iterator[GffFeature]:
     Parameters
     ----------
     path
-        Plain, gzip or BGZF text, told by content. Reading stops at ``##FASTA``.
+        Path of plain, gzip or BGZF text; the compression is detected from the content. Reading stops at ``##FASTA``.
 
     Yields
     ------
     GffFeature
-        One a line.
+        The feature of one line.
 
     Raises
     ------
     BadInput
-        The file is missing, empty, cut or not GFF3, or a line is malformed. The message names file, line and remedy.
+        The file is missing, empty, truncated or not GFF3, or a line is malformed. The message names file, line and remedy.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "genes.gff")
+    ...     _ = path.write_text("##gff-version 3\\nchr\\tProdigal\\tCDS\\t3\\t11\\t9.1\\t+\\t0\\tID=1_1;partial=00\\n")
+    ...     gene, = read_gff(path)
+    >>> gene.interval
+    Interval(reference='chr', start=2, end=11, strand=1)
+    >>> gene.kind, gene.score, gene.attributes["ID"]
+    ('CDS', 9.1, ['1_1'])
     """
     return _features(probe(path))
 
@@ -116,7 +128,7 @@ def _feature(line: str, where: str) -> GffFeature:
         hint = (
             "Columns are separated by tabs, not blanks."
             if len(columns) == 1 and len(line.split()) >= 9
-            else "The line may be cut."
+            else "The line may be truncated."
         )
         raise BadInput(f"{where}: expected 9 tab-separated columns, got {len(columns)}. {hint}")
     reference, source, kind, start, end, score, strand, phase, attributes = columns

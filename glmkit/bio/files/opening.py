@@ -1,8 +1,8 @@
-"""Read a text file in blocks, compressed or not, and say at once when it is cut.
+"""Block-wise reading of plain and compressed text files, with detection of truncated files.
 
-Compression is told by content, never by name. A gzip stream that ends early raises on its own; a BGZF file (blocked gzip, as
-bgzip writes it) that is cut between two blocks does not, it merely reads as a shorter file. Its specification (SAM/BAM
-format, section 4.1.2) ends each file with an empty block, so its absence is looked for before anything is read.
+Compression is detected from the content, never from the name. The gzip decoder reports a stream that ends early. It does
+not report a BGZF file (blocked gzip, as written by bgzip) truncated between two blocks, which reads as a shorter file. The
+BGZF specification (SAM/BAM format, section 4.1.2) requires an empty last block; its presence is checked before reading.
 """
 
 import gzip
@@ -13,31 +13,31 @@ from typing import BinaryIO
 
 from glmkit.errors import BadInput
 
-BLOCK = 1 << 16  # fits the second-level cache, where the passes over a block then stay
+BLOCK = 1 << 16  # bytes; fits the second-level cache, so that repeated passes over a block are fast
 _GZIP = b"\x1f\x8b"
 _OTHER = {b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip", b"\x28\xb5\x2f\xfd": "zstd"}
 BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
 
 def read_blocks(path: str | Path, size: int = BLOCK) -> Iterator[bytes]:
-    """Yield the text of `path` in blocks of at most `size` bytes, decompressed.
+    """Yield the decompressed text of `path` in blocks of at most `size` bytes.
 
     Parameters
     ----------
     path
-        Plain, gzip (one or more members) or BGZF.
+        Path of a plain, gzip (one or more members) or BGZF file.
     size
-        Bytes a block; memory stays near it whatever the file's size.
+        Maximum block size in bytes, which also bounds the memory.
 
     Yields
     ------
     bytes
-        The next stretch of text, without a leading byte-order mark.
+        Next block of text, without a leading byte-order mark.
 
     Raises
     ------
     BadInput
-        The file is missing, empty, cut, damaged, or compressed in another way.
+        The file is missing, empty, truncated, damaged, or compressed in another format.
     """
     path = Path(path)
     at = 0
@@ -47,21 +47,21 @@ def read_blocks(path: str | Path, size: int = BLOCK) -> Iterator[bytes]:
             yield block.removeprefix(b"\xef\xbb\xbf") if at == 0 else block
             at += len(block)
     if at == 0:
-        raise BadInput(f"{path}: the compressed file holds no text. Copy or download it again.")
+        raise BadInput(f"{path}: the compressed file contains no text. Copy or download it again.")
 
 
 def probe(path: str | Path) -> Path:
-    """Fail now for what can be told without reading on: a file that is missing, empty, wrongly named, or BGZF that is cut.
+    """Check what needs no full read: that a file exists, is not empty, matches its suffix, and is not truncated BGZF.
 
     Parameters
     ----------
     path
-        A text file, compressed or not.
+        Path of a text file, compressed or not.
 
     Returns
     -------
     Path
-        The same.
+        The checked path.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def _next(path: Path, stream: BinaryIO | gzip.GzipFile, size: int, at: int) -> b
         return stream.read(size)
     except EOFError:
         raise BadInput(
-            f"{path}: the gzip stream ends early, after {at:,} bytes of text: the file is cut. Copy or download it again."
+            f"{path}: the gzip stream ends early, after {at:,} bytes of text: the file is truncated. Copy or download it again."
         ) from None
     except (zlib.error, gzip.BadGzipFile) as error:
         raise BadInput(f"{path}: damaged gzip after {at:,} bytes of text ({error}). Copy or download it again.") from None
@@ -87,17 +87,17 @@ def _next(path: Path, stream: BinaryIO | gzip.GzipFile, size: int, at: int) -> b
 
 def _opened(path: Path) -> BinaryIO:
     if not path.exists():
-        raise BadInput(f"{path} does not exist. Check the path; a relative one starts from {Path.cwd()}.")
+        raise BadInput(f"{path} does not exist. Check the path; relative paths start from {Path.cwd()}.")
     if not path.is_file():
         raise BadInput(f"{path} is not a file. Give the path of one file.")
     try:
         return path.open("rb")
     except PermissionError:
-        raise BadInput(f"{path} may not be read by this user. Change its permissions or copy it.") from None
+        raise BadInput(f"{path}: no permission to read it. Change its permissions or copy it.") from None
 
 
 def _is_gzip(path: Path, file: BinaryIO) -> bool:
-    """Whether `file` is gzip; an error if it is empty, compressed otherwise, wrongly named, or BGZF that is cut."""
+    """Whether `file` is gzip; an error if it is empty, otherwise compressed, misnamed, or truncated BGZF."""
     head = file.read(64)
     size = file.seek(0, 2)
     file.seek(0)
@@ -118,9 +118,8 @@ def _is_gzip(path: Path, file: BinaryIO) -> bool:
         file.seek(max(0, size - len(BGZF_END)))
         if file.read() != BGZF_END:
             raise BadInput(
-                f"{path}: BGZF without its end block: the file is cut, perhaps between two blocks, and would read as if "
-                "it were shorter. "
-                "Copy or download it again."
+                f"{path}: BGZF without its end block: the file is truncated, perhaps between two blocks, and would read as "
+                "a shorter file. Copy or download it again."
             )
         file.seek(0)
     return True

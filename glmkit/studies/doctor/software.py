@@ -29,7 +29,7 @@ def examine_software() -> list[Finding]:
     return [
         python(),
         libraries(),
-        *map(program, (name for name in PROGRAMS if PROGRAMS[name].asks)),
+        *map(program, (name for name in PROGRAMS if PROGRAMS[name].version_argument)),
         *kernels(),
         tracking(store_uri()),
     ]
@@ -90,7 +90,7 @@ def program(name: str) -> Finding:
     try:
         path = find_program(name)
         with tempfile.TemporaryDirectory() as folder:
-            output = run_program(name, [PROGRAMS[name].asks], folder, _SECONDS, errors=True)
+            output = run_program(name, [PROGRAMS[name].version_argument], folder, _SECONDS, errors=True)
     except GlmkitError as error:
         return Finding(about=name, state="warn", text=f"{PROGRAMS[name].title}: not usable", remedy=str(error))
     version = re.search(r"\d+(?:\.\d+)+\+?|\d+-\w+", output)

@@ -1,4 +1,4 @@
-"""Tokenizers of cells: ranked genes, and RNA with binned proteins or accessible peaks."""
+"""Tokenizers of cells: rank-ordered genes, and panels of binned values such as proteins or accessible peaks."""
 
 import lazy_loader as _lazy
 

@@ -1,7 +1,7 @@
-"""Cells as blocks of canonical CSR rows, whatever they lie in.
+"""Cells as blocks of canonical CSR rows, from any storage.
 
-X may be dense or sparse, in memory or in a file. CSR and dense matrices in a file are read block by block. CSC cannot be: every
-block of rows would read the whole file again, so a CSC matrix is read once and turned into CSR in memory.
+X may be dense or sparse, in memory or in a file. CSR and dense matrices in a file are read block by block. A CSC matrix is read
+once and converted to CSR in memory, because every block of its rows would require a read of the whole file.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -24,24 +24,24 @@ Read: TypeAlias = Callable[[str | Path], Any]
 
 
 def each_part(source: Cells, read: Read | None = None) -> Iterator[tuple[str, "AnnData"]]:
-    """Every AnnData of a source, one at a time.
+    """Each AnnData of a source, one at a time.
 
     Parameters
     ----------
     source
-        An AnnData, a path, or any iterable of these, also one that makes them as it goes.
+        AnnData, path, or an iterable of these, which may be a generator.
     read
-        Opens a path; ``read_cells(path, "rna", backed=True)`` if None, which checks the counts and maps names to Ensembl ids.
+        Function that opens a path; if None, ``read_cells(path, "rna", backed=True)``, which checks counts and maps gene names.
 
     Yields
     ------
     tuple
-        Where it lies, as a note for :func:`noted` (empty for one in memory), and the AnnData.
+        Note for :func:`noted` that names the file (empty for an AnnData in memory), and the AnnData.
 
     Raises
     ------
     BadInput
-        Something that is neither a path nor an AnnData, or a file that `read` refuses.
+        An element is neither a path nor an AnnData, or `read` rejects a file.
     """
     from anndata import AnnData
 
@@ -56,7 +56,7 @@ def each_part(source: Cells, read: Read | None = None) -> Iterator[tuple[str, "A
 
 @contextmanager
 def noted(where: str) -> Iterator[None]:
-    """Add a note to an error on its way up, if there is something to say."""
+    """Add the note `where` to exceptions raised in the context, unless it is empty."""
     try:
         yield
     except Exception as error:
@@ -71,27 +71,27 @@ def count_blocks(adata: "AnnData", chunk: int = CHUNK) -> Iterator[tuple[int, "c
     Parameters
     ----------
     adata
-        Cells × features, X dense, CSR or CSC, in memory or backed.
+        Cells × features, with X dense, CSR or CSC, in memory or backed.
     chunk
-        Cells of a block.
+        Number of cells per block, at least 1.
 
     Yields
     ------
     tuple
-        Row of the first cell, and the counts as canonical ``csr_matrix`` (cells, features): sorted columns, none twice. Read
-        it only: it may share its arrays with X.
+        Row of the first cell, and the counts as canonical ``csr_matrix`` (cells, features), with sorted and unique columns. It
+        may share memory with X and must not be modified.
 
     Raises
     ------
     BadInput
-        No X, or a `chunk` below 1.
+        There is no X, or `chunk` is below 1.
     """
     from scipy.sparse import csr_matrix, issparse
 
     if chunk < 1:
         raise BadInput(f"Expected a chunk of at least 1 cell, got {chunk}.")
     matrix: Any = None
-    if not adata.is_view or getattr(adata[:1].X, "format", None) == "csc":  # X of a selection on disk would be read as a whole
+    if not adata.is_view or getattr(adata[:1].X, "format", None) == "csc":  # X of a backed view would be read as a whole
         matrix = adata.X
         if matrix is None:
             raise BadInput("This AnnData has no X. Put raw counts there: glmkit.bio.read_cells finds them in layers or raw.")
@@ -100,7 +100,7 @@ def count_blocks(adata: "AnnData", chunk: int = CHUNK) -> Iterator[tuple[int, "c
     in_memory = issparse(matrix)
     for start in range(0, adata.n_obs, chunk):
         stop = min(start + chunk, adata.n_obs)
-        if in_memory:  # views of its arrays, not copies
+        if in_memory:  # slices of the arrays, without a copy
             first, last = matrix.indptr[start], matrix.indptr[stop]
             parts = (matrix.data[first:last], matrix.indices[first:last], matrix.indptr[start : stop + 1] - first)
             block = csr_matrix(parts, shape=(stop - start, adata.n_vars))
@@ -114,12 +114,12 @@ def count_blocks(adata: "AnnData", chunk: int = CHUNK) -> Iterator[tuple[int, "c
 
 
 def cell_totals(adata: "AnnData", column: str | None) -> np.ndarray:
-    """Totals of the cells from a column of obs: float64 (cells,); empty if `column` is None, which means the sum of each row.
+    """Total counts of the cells from a column of obs, float64 (cells,); empty if `column` is None, which means row sums.
 
     Raises
     ------
     BadInput
-        No such column (those found are listed), or it is not numeric.
+        There is no such column (the message lists the columns), or it is not numeric.
     """
     if column is None:
         return np.empty(0)

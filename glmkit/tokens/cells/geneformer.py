@@ -1,10 +1,10 @@
-"""Geneformer's published vocabularies as rank tokenizers.
+"""Rank tokenizers from the published vocabularies of Geneformer.
 
-A vocabulary is a token and a non-zero median of each gene. It comes as one table of text, or as the pickled dictionaries that are
-published beside the weights (read by :func:`glmkit.tokens.cells.plain_pickle.read_plain_pickle`, which runs nothing). V1 (30 million cells, 2,048
-genes, two special tokens) and V2 (95 million and more, 4,096, four) differ in their tokens and in their medians, so a token
-dictionary of one with the medians of the other would silently scramble every cell: the layout is read off the tokens, and
-a pair that does not fit is refused.
+A vocabulary has a token and a non-zero median of each gene. It is read from a text table, or from the pickled dictionaries
+published with the weights (by :func:`glmkit.tokens.cells.plain_pickle.read_plain_pickle`, which executes nothing). V1 (30
+million cells, 2,048 genes, two special tokens) and V2 (95 million cells or more, 4,096 genes, four special tokens) differ in
+tokens and medians. Tokens of one with medians of the other would give wrong ranks without an error. The layout is therefore
+inferred from the tokens, and files that do not match are rejected.
 """
 
 import gzip
@@ -27,19 +27,30 @@ def rank_tokenizer_from(path: str | Path) -> RankTokenizer:
     Parameters
     ----------
     path
-        A table with the columns ``ensembl_id  symbol  token  nonzero_median``, separated by tabs, plain or gzip; or a folder with
-        ``token_dictionary*.pkl``, ``gene_median_dictionary*.pkl`` and, for symbols, ``gene_name_id_dict*.pkl``.
+        Path of a table with the tab-separated columns ``ensembl_id  symbol  token  nonzero_median``, plain or gzip; or of a
+        folder with ``token_dictionary*.pkl``, ``gene_median_dictionary*.pkl`` and, for symbols, ``gene_name_id_dict*.pkl``.
 
     Returns
     -------
     RankTokenizer
-        Its layout is read off the special tokens.
+        Tokenizer whose layout is inferred from the special tokens.
 
     Raises
     ------
     BadInput
-        A file is missing, there are two of a kind, a line cannot be read, special tokens fit no layout, ids have gaps, or
-        tokens and medians are not of the same genes.
+        A file is missing or ambiguous, a line is malformed, the special tokens match no layout, ids have gaps, or tokens and
+        medians are not of the same genes.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> rows = ["ensembl_id symbol token nonzero_median", "<pad>  0 ", "<mask>  1 ", "ENSG00000141510 TP53 2 1.5"]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "geneformer.tsv")
+    ...     _ = path.write_text("\\n".join(rows).replace(" ", "\\t") + "\\n")
+    ...     tokenizer = rank_tokenizer_from(path)
+    >>> tokenizer.layout, tokenizer.vocabulary, tokenizer.medians.tolist()
+    ('v1', ('<pad>', '<mask>', 'ENSG00000141510'), [1.5])
     """
     path = Path(path)
     if path.is_dir():
@@ -55,7 +66,7 @@ def rank_tokenizer_from(path: str | Path) -> RankTokenizer:
         try:
             gene, symbol, token, median = fields
             if gene in tokens:
-                raise BadInput(f"{path}, line {line}: {gene!r} stands there for the second time. Restore the original file.")
+                raise BadInput(f"{path}, line {line}: {gene!r} is repeated. Restore the original file.")
             tokens[gene] = int(token)
             if median:
                 medians[gene] = float(median)
@@ -71,42 +82,45 @@ def rank_tokenizer_from(path: str | Path) -> RankTokenizer:
 
 
 def assemble(tokens: Mapping[str, int], medians: Mapping[str, float], symbols: Mapping[str, str], path: Path) -> RankTokenizer:
-    """The tokenizer of a token and a median of each gene.
+    """The tokenizer of the given tokens and medians.
 
     Parameters
     ----------
     tokens
-        Id of each special token and gene.
+        Id of each special token and gene, by name.
     medians
-        Non-zero median of each gene.
+        Non-zero median of each gene, by name.
     symbols
-        Symbol of each gene, where known.
+        Known symbols of genes, by name.
     path
-        Where they come from, for messages.
+        Path of the source, for messages.
 
     Raises
     ------
     BadInput
-        Special tokens that fit no layout, ids with gaps, or a gene without a median.
+        The special tokens match no layout, ids have gaps, or a gene has no median.
     """
     entries = sorted(tokens, key=lambda entry: tokens[entry])
     special = tuple(entry for entry in entries if re.fullmatch(r"<.*>", entry))
     layout = next((name for name, expected in SPECIAL.items() if expected == special), None)
     if layout is None:
         known = "; ".join(f"{name}: {' '.join(expected)}" for name, expected in SPECIAL.items())
-        raise BadInput(f"{path}: the special tokens {' '.join(special) or '(none)'} fit no layout ({known}).")
+        raise BadInput(
+            f"{path}: the special tokens {' '.join(special) or '(none)'} match no layout ({known}). Restore the original file."
+        )
     wrong = next((i for i, entry in enumerate(entries) if tokens[entry] != i), None)
     if wrong is not None or tuple(entries[: len(special)]) != special:
         place = wrong or 0
         raise BadInput(
-            f"{path}: expected ids from 0 without a gap, special tokens first; {entries[place]!r} has {tokens[entries[place]]}, not {place}."
+            f"{path}: expected ids from 0 without a gap, special tokens first; {entries[place]!r} has "
+            f"{tokens[entries[place]]}, not {place}."
         )
     genes = entries[len(special) :]
     absent = [gene for gene in genes if not math.isfinite(medians.get(gene, math.nan))]
     if absent:
         raise BadInput(
             f"{path}: {len(absent)} of {len(genes)} genes with a token have no median ({', '.join(absent[:3])}, …). "
-            "Are the two files of different versions of Geneformer? Their tokens and medians may never be mixed."
+            "Use the tokens and medians of the same version of Geneformer."
         )
     return RankTokenizer(genes, [medians[gene] for gene in genes], layout=layout, symbols=symbols)
 
@@ -124,7 +138,8 @@ def _from_folder(folder: Path) -> RankTokenizer:
     for part in ("token", "median"):
         if part not in found:
             raise BadInput(
-                f"{folder} has no file like {_PARTS[part].replace('.*', '*').replace(chr(92), '')}. Geneformer publishes it beside its weights."
+                f"{folder} has no file like {_PARTS[part].replace('.*', '*').replace(chr(92), '')}. Copy it from Geneformer's "
+                "publisher."
             )
     tokens = {gene: _whole(found["token"], gene, value) for gene, value in read_plain_pickle(found["token"]).items()}
     medians = {gene: _number(found["median"], gene, value) for gene, value in read_plain_pickle(found["median"]).items()}
@@ -137,7 +152,9 @@ def _from_folder(folder: Path) -> RankTokenizer:
 
 def _whole(path: Path, gene: str, value: object) -> int:
     if not isinstance(value, int):
-        raise BadInput(f"{path}: expected an integer token of {gene!r}, got {value!r}. Is this the file of the medians?")
+        raise BadInput(
+            f"{path}: expected an integer token of {gene!r}, got {value!r}. Check that this is not the file of the medians."
+        )
     return value
 
 

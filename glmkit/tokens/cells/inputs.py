@@ -1,4 +1,4 @@
-"""Cells as a user gives them, an AnnData or a dictionary of modalities, for any tokenizer that reads cells."""
+"""Cells as input of functions: an AnnData or a dictionary of modalities, for any tokenizer of cells."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ def are_cells(inputs: Any) -> bool:
     Parameters
     ----------
     inputs
-        What a verb was given.
+        Inputs of a function: cells, or a list of sequences.
 
     Returns
     -------
@@ -33,17 +33,17 @@ def cell_names(cells: Any) -> list[str]:
     Parameters
     ----------
     cells
-        An AnnData or a dictionary of them.
+        AnnData, or a dictionary of AnnData by modality.
 
     Returns
     -------
     list of str
-        In order.
+        Names in the order of the cells.
 
     Raises
     ------
     BadInput
-        An empty dictionary.
+        The dictionary is empty.
     """
     if isinstance(cells, Mapping):
         if not cells:
@@ -53,24 +53,24 @@ def cell_names(cells: Any) -> list[str]:
 
 
 def cell_ids(tokenizer: Any, cells: Any) -> Ragged:
-    """Ids of cells, each of which has some.
+    """Ids of cells, checked to have at least one token per cell.
 
     Parameters
     ----------
     tokenizer
-        A RankTokenizer, which takes the RNA, or a CellTokenizer.
+        RankTokenizer, which uses the RNA, or CellTokenizer.
     cells
-        An AnnData of raw counts, or a dictionary of the modalities of the same cells.
+        AnnData of raw counts, or a dictionary of AnnData of the same cells by modality.
 
     Returns
     -------
     Ragged
-        One item a cell.
+        Ids, one item per cell.
 
     Raises
     ------
     BadInput
-        The tokenizer reads no cells, there is no RNA where it reads nothing else, or a cell has no token.
+        The tokenizer is not one of cells, the RNA is missing for a tokenizer of RNA, or a cell has no token.
     """
     if not hasattr(tokenizer, "encode_cells"):
         raise BadInput(
@@ -87,7 +87,7 @@ def cell_ids(tokenizer: Any, cells: Any) -> Ragged:
     if len(empty):
         first = ", ".join(repr(names[i]) for i in empty[:3])
         raise BadInput(
-            f"{len(empty)} of {len(names)} cells have no token, the first {first}: none of the genes that the model knows was "
-            "counted in them. Leave these cells out, or see whether the gene names are those that the model was trained on."
+            f"{len(empty)} of {len(names)} cells have no token, the first {first}: none of the genes of the model's vocabulary "
+            "was counted in them. Leave these cells out, or check that the gene names are those that the model was trained on."
         )
     return ragged

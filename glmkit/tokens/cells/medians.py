@@ -1,9 +1,9 @@
 """The non-zero median of every gene over a corpus, in one pass.
 
-A rank tokenizer divides each value by what is usual for its gene where it is detected at all. Zeros are left out because in a
-sparse measurement the median with them is zero for nearly every gene. Values are kept and the medians exact while they fit a
-budget; beyond it they are poured into a sketch of fixed size (:mod:`glmkit.tokens.cells.streaming_median`), so that memory does not grow with the
-number of cells, and the result says its relative error. (Geneformer estimated its own with t-digests.)
+A rank tokenizer divides each value by the median of its gene over the cells that detect it. Zeros are excluded, because
+including them gives a median of zero for nearly every gene. Medians are exact while the values fit a memory budget. Beyond it,
+values are added to a sketch of fixed size (:mod:`glmkit.tokens.cells.streaming_median`), so that memory does not grow with the
+number of cells. The result records its relative error. (Geneformer estimated its medians with t-digests.)
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from glmkit.tokens.cells.streaming_median import MedianSketch
 
-BUDGET = 10_000_000
+BUDGET = 10_000_000  # values kept for exact medians
 
 
 def gene_medians(
@@ -32,76 +32,88 @@ def gene_medians(
     chunk: int = CHUNK,
     read: Read | None = None,
 ) -> "Series":
-    """Non-zero medians of the genes of a corpus, normalised to 10,000 counts a cell.
+    """Non-zero medians of the genes of a corpus, normalised to 10,000 counts per cell.
 
     Parameters
     ----------
     cells
-        An AnnData with raw counts in X, a path of one, or any iterable of these, read one at a time and a block of cells at a
-        time. Parts may have different genes; they are matched by name.
+        AnnData with raw counts in X, a path, or an iterable of these, read one at a time in blocks of cells. Parts may have
+        different genes, which are matched by name.
     genes
-        Names to report, in this order; all that occur, in order of appearance, if None.
+        Names of genes to report, in this order; None for all genes in order of appearance.
     total
-        Column of obs with the counts of each cell; the sum over all genes of X if None.
+        Column of obs with the total counts of each cell; the sum over all genes of X if None.
     budget
-        Most non-zero values that are kept for exact medians, 12 bytes each; beyond it a sketch takes over.
+        Maximum number of non-zero values kept for exact medians, 12 bytes each; beyond it a sketch is used.
     error
-        Relative error of the sketch.
+        Relative error of the sketch, between 0 and 1.
     chunk
-        Cells at a time.
+        Number of cells per block.
     read
-        Opens a path; ``read_cells(path, "rna", backed=True)`` if None.
+        Function that opens a path; ``read_cells(path, "rna", backed=True)`` if None.
 
     Returns
     -------
     pandas.Series
-        float64, indexed by gene; NaN for a gene that no cell detects. Its ``attrs`` say ``cells``, ``exact`` and ``relative_error``.
+        Medians, float64, indexed by gene; NaN for a gene that no cell detects. Its ``attrs`` are ``cells`` (number of cells),
+        ``exact`` and ``relative_error``.
 
     Raises
     ------
     BadInput
-        No cells, a gene twice, or values that are no raw counts.
+        There are no cells, a gene is repeated, or values are not raw counts.
+
+    Examples
+    --------
+    >>> from anndata import AnnData
+    >>> cells = AnnData(np.array([[1, 3, 0], [2, 2, 0], [0, 5, 0]], dtype=np.float32))
+    >>> cells.var_names = ["GENE1", "GENE2", "GENE3"]
+    >>> medians = gene_medians(cells)
+    >>> medians.to_dict()
+    {'GENE1': 3750.0, 'GENE2': 7500.0, 'GENE3': nan}
+    >>> medians.attrs
+    {'cells': 3, 'exact': True, 'relative_error': 0.0}
     """
     import pandas as pd
 
-    wanted = {gene: place for place, gene in enumerate(genes or ())}
+    places = {gene: place for place, gene in enumerate(genes or ())}
     values = _Values(budget, error)
     seen = 0
     for where, part in each_part(cells, read):
         with noted(where):
-            rows = _rows(part.var_names, wanted, genes is None)
+            rows = _rows(part.var_names, places, genes is None)
             totals = cell_totals(part, total)
             for start, block in count_blocks(part, chunk):
                 found, normalised = _normalised(block, rows, totals[start : start + block.shape[0]], part.obs_names[start:])
-                values.add(found, normalised, len(wanted))
+                values.add(found, normalised, len(places))
                 seen += block.shape[0]
     if not seen:
         raise BadInput("Expected cells to take medians of, got none.")
-    medians = pd.Series(values.medians(len(wanted)), index=list(wanted), name="nonzero_median")
+    medians = pd.Series(values.medians(len(places)), index=list(places), name="nonzero_median")
     exact = values.sketch is None
     medians.attrs = {"cells": seen, "exact": exact, "relative_error": 0.0 if exact else error}
     return medians
 
 
-def _rows(names: Any, wanted: dict[str, int], more: bool) -> np.ndarray:
-    """The row of each column of a part, -1 if nobody asked for it; with `more`, new genes are added to `wanted`."""
+def _rows(names: Any, places: dict[str, int], more: bool) -> np.ndarray:
+    """The row of each column of a part, -1 for a gene not in `places`; with `more`, new genes are added to `places`."""
     if not names.is_unique:
         twice = names[names.duplicated()][0]
-        raise BadInput(f"The gene {twice!r} stands for two columns. Sum them: read_cells(..., sum_duplicates=True).")
+        raise BadInput(f"The gene {twice!r} has two columns. Sum them: read_cells(..., sum_duplicates=True).")
     if more:
-        return np.array([wanted.setdefault(name, len(wanted)) for name in names], np.int32)
-    return np.array([wanted.get(name, -1) for name in names], np.int32)
+        return np.array([places.setdefault(name, len(places)) for name in names], np.int32)
+    return np.array([places.get(name, -1) for name in names], np.int32)
 
 
 def _normalised(block: Any, rows: np.ndarray, totals: np.ndarray, cells: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """The wanted gene and the normalised value of each non-zero count."""
+    """Row and normalised value of each non-zero count of the reported genes."""
     data = block.data.astype(np.float64)
     cell_of = np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))
     if (wrong := ~(np.isfinite(data) & (data >= 0) & (data == np.floor(data)))).any():
         place = int(wrong.argmax())
         raise BadInput(
             f"Expected raw counts, got {data[place]} (cell {cells[cell_of[place]]!r}). Read the file with glmkit.bio.read_cells, "
-            "which looks for counts in layers and raw."
+            "which searches layers and raw for counts."
         )
     sums = totals if len(totals) else np.bincount(cell_of, data, block.shape[0])
     if not (np.isfinite(sums) & (sums > 0))[cell_of].all():
@@ -113,7 +125,7 @@ def _normalised(block: Any, rows: np.ndarray, totals: np.ndarray, cells: Sequenc
 
 
 class _Values:
-    """Values of genes: all of them while they fit the budget, then a sketch."""
+    """Values of genes: all values up to the budget, then a sketch."""
 
     def __init__(self, budget: int, error: float) -> None:
         self.budget, self.error = budget, error
@@ -125,7 +137,7 @@ class _Values:
         self.number += len(values)
         self.kept.append((genes, values))
         if self.sketch is None and self.number > self.budget:
-            from glmkit.tokens.cells.streaming_median import MedianSketch  # loads numba
+            from glmkit.tokens.cells.streaming_median import MedianSketch  # local, because it imports numba
 
             self.sketch = MedianSketch(known, self.error)
         if self.sketch is not None:

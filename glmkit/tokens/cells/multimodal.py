@@ -1,12 +1,12 @@
-"""Cells of several modalities as one sequence: the values of each panel, then the genes in the order of their ranks.
+"""Cells of several modalities as one sequence: binned values of each panel, then genes in the order of their ranks.
 
-Ids are ordered by modality, so a token's id says what it is of: special tokens and genes first, each panel behind. That is what
-the segments of a Transformer are taken from (`CellTokenizer.segment_starts`), what a hidden token becomes (`hidden_by`: a
-hidden gene is the mask, a hidden value its feature's own unknown token) and what may stand in for it (`kin`: any gene for a
-gene, a bin of the same feature for a value).
+Ids are ordered by modality: special tokens and genes first, then each panel. The id of a token therefore determines:
 
-A cell in which a panel was not measured has unknown tokens, as many as ever; a cell without RNA has no ranks. Either way it is
-still a cell.
+- its segment in a Transformer (`CellTokenizer.segment_starts`)
+- the token that replaces it when masked (`hidden_by`): the mask for a gene, the unknown token of its feature for a value
+- the tokens that may replace it at random (`kin`): any gene for a gene, any bin of the same feature for a value
+
+In a cell without a panel, all features of the panel have their unknown token. A cell without RNA has no ranked genes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,45 +24,58 @@ from glmkit.tokens.ragged import Ragged
 from glmkit.tokens.sequences.letters import number
 from glmkit.tokens.tokenizer import as_ids, canonical_hash, smallest_dtype, write_description
 
-SPECIAL = ("<pad>", "<mask>", "<cls>", "<eos>")  # where there is no RNA tokenizer to say them
+SPECIAL = ("<pad>", "<mask>", "<cls>", "<eos>")  # of a tokenizer without RNA; otherwise those of the RNA tokenizer
 
 
 class CellTokenizer:
-    """RNA ranks and panels of binned values.
+    """Tokenizer of RNA ranks and panels of binned values.
 
     Parameters
     ----------
     rna
-        The genes, their medians and the special tokens; None for cells without RNA, whose sequences begin with ``<cls>`` and
-        end with ``<eos>``.
+        Tokenizer of the genes, with their medians and the special tokens; None for cells without RNA, whose sequences begin
+        with ``<cls>`` and end with ``<eos>``.
     panels
-        One for each further modality, in the order in which a cell says them.
+        Panels of the other modalities, in the order of their tokens in a cell.
 
     Attributes
     ----------
     segment_starts
-        The first id of each modality's tokens, RNA with the special tokens first; for `glmkit.models.TransformerConfig`.
+        First id of each modality, RNA with the special tokens first; for `glmkit.models.TransformerConfig`.
     modality
-        int64 (vocab,): 0 for genes, 1 and on for panels in their order, -1 for special tokens.
+        Modality of each id, int64 (vocab,): 0 for genes, from 1 for panels in their order, -1 for special tokens.
     modalities
-        Their names, RNA first whether there is a tokenizer for it or not.
+        Names of the modalities, RNA first even if there is no tokenizer for it.
     hidden_by
-        int64 (vocab,): the id that each id becomes when it is hidden.
+        Id that replaces each id when masked, int64 (vocab,).
     kin
-        int64 (vocab, 2): the half-open range of ids that may take an id's place at random.
+        Half-open range of ids that may replace each id at random, int64 (vocab, 2).
     first_rank
-        Tokens of a cell before its first gene.
+        Number of tokens of a cell before its first gene.
     length
-        Most tokens of a cell, special ones included.
+        Maximum number of tokens of a cell, including special tokens.
     token_of
-        The id of each gene.
+        Id of each gene, by name.
     symbols
-        The symbol of each gene, where known.
+        Known symbols of genes, by name.
 
     Raises
     ------
     BadInput
-        Neither RNA nor a panel, two panels of one name, or a feature of two panels.
+        There is neither RNA nor a panel, two panels have one name, or two panels have the same feature.
+
+    Examples
+    --------
+    >>> from anndata import AnnData
+    >>> rna = AnnData(np.array([[1, 0, 5], [0, 2, 1]], dtype=np.float32))
+    >>> protein = AnnData(np.array([[9, 1], [2, 7]], dtype=np.float32))
+    >>> rna.var_names, protein.var_names = ["GENE1", "GENE2", "GENE3"], ["CD3", "CD19"]
+    >>> tokenizer = CellTokenizer(RankTokenizer(rna.var_names, [1, 1, 1]), [Panel.fit("protein", protein, bins=2)])
+    >>> ragged = tokenizer.encode_cells({"rna": rna, "protein": protein})
+    >>> [tokenizer.decode(ragged.item(i)) for i in range(2)]
+    ['CD3:1 CD19:0 GENE3 GENE1', 'CD3:0 CD19:1 GENE2 GENE3']
+    >>> tokenizer.segment_starts
+    (0, 5)
     """
 
     kind = "cells"
@@ -80,13 +93,13 @@ class CellTokenizer:
         names = [panel.name for panel in self.panels]
         if len({RNA, *names}) != len(names) + 1 or (rna is None and not names):
             raise BadInput(
-                f"A CellTokenizer needs RNA or panels, each of a name of its own other than {RNA!r}, got panels {names}."
+                f"A CellTokenizer needs RNA or panels, each with a unique name other than {RNA!r}, got panels {names}."
             )
         self.modalities = (RNA, *names)
         before = SPECIAL if rna is None else rna.vocabulary
         self.vocabulary = (*before, *(token for panel in self.panels for token in panel.tokens))
         number(self.vocabulary)
-        self._take_special(rna)
+        self._set_special(rna)
         sizes = np.cumsum([len(before), *(len(panel.tokens) for panel in self.panels)])
         self._begin = sizes[:-1]  # the first id of each panel
         self.segment_starts = (0, *sizes[:-1].tolist())
@@ -95,11 +108,11 @@ class CellTokenizer:
         self.token_of = {} if rna is None else rna.token_of
         self.symbols = {} if rna is None else rna.symbols
         self.dtype = smallest_dtype(len(self.vocabulary))
-        self._say_what_hides(len(before))
+        self._set_masking(len(before))
         self.hash = canonical_hash(self._description())
 
-    def _take_special(self, rna: RankTokenizer | None) -> None:
-        """The special ids, and what stands around a cell."""
+    def _set_special(self, rna: RankTokenizer | None) -> None:
+        """Set the special ids, prefix and suffix."""
         if rna is None:
             self.pad_id, self.mask_id, self.bos_id, self.eos_id = range(len(SPECIAL))
             self.unk_id, self.prefix, self.suffix = self.pad_id, (self.bos_id,), (self.eos_id,)
@@ -107,8 +120,8 @@ class CellTokenizer:
         self.pad_id, self.mask_id, self.bos_id, self.eos_id = rna.pad_id, rna.mask_id, rna.bos_id, rna.eos_id
         self.unk_id, self.prefix, self.suffix = rna.unk_id, rna.prefix, rna.suffix
 
-    def _say_what_hides(self, before: int) -> None:
-        """`modality`, `maskable`, `hidden_by` and `kin` of every id; `before` ids are special tokens and genes."""
+    def _set_masking(self, before: int) -> None:
+        """Set `modality`, `maskable`, `hidden_by` and `kin`; the first `before` ids are special tokens and genes."""
         size = len(self.vocabulary)
         ids = np.arange(size)
         genes = np.zeros(before, bool) if self.rna is None else np.asarray(self.rna.maskable, bool)
@@ -127,7 +140,7 @@ class CellTokenizer:
             bins = np.repeat(panel.bins, np.diff(panel.starts))
             value = ids[part] != unknown
             self.hidden_by[part] = unknown
-            self.maskable[part] = value & (bins > 1)  # nothing is to be learnt from a feature that never varies
+            self.maskable[part] = value & (bins > 1)  # a constant feature has nothing to predict
             self.kin[part][value] = np.stack([unknown + 1, unknown + 1 + bins], 1)[value]
 
     def panel(self, name: str) -> Panel:
@@ -136,12 +149,12 @@ class CellTokenizer:
         Parameters
         ----------
         name
-            As in `modalities`.
+            Name of the modality, one of `modalities`.
 
         Returns
         -------
         Panel
-            One of `panels`.
+            The panel, one of `panels`.
 
         Raises
         ------
@@ -152,36 +165,36 @@ class CellTokenizer:
             if panel.name == name:
                 return panel
         known = ", ".join(repr(panel.name) for panel in self.panels) or "none"
-        raise BadInput(f"This tokenizer has no panel {name!r}; it has {known}.")
+        raise BadInput(f"This tokenizer has no panel {name!r}; it has {known}. Choose one of them.")
 
     def panel_ids(self, name: str) -> tuple[int, int]:
-        """Where a panel's tokens are.
+        """Range of the ids of a panel.
 
         Parameters
         ----------
         name
-            Of the panel.
+            Name of the panel.
 
         Returns
         -------
         tuple of int
-            The half-open range of their ids.
+            First id and end of the half-open range.
         """
         begin = int(self._begin[self.panels.index(self.panel(name))])
         return begin, begin + len(self.panel(name).tokens)
 
     def place_of(self, name: str) -> int:
-        """Where in a cell a panel's features begin.
+        """Position in a cell of the first feature of a panel.
 
         Parameters
         ----------
         name
-            Of the panel.
+            Name of the panel.
 
         Returns
         -------
         int
-            Tokens of the panels before it; special tokens are not counted.
+            Number of tokens of the preceding panels, without special tokens.
         """
         return sum(len(panel.features) for panel in self.panels[: self.panels.index(self.panel(name))])
 
@@ -191,20 +204,20 @@ class CellTokenizer:
         Parameters
         ----------
         cells
-            A dictionary from the names of modalities to AnnData of raw counts, of the same cells in the same order; or one
-            AnnData, which is RNA. Modalities that the tokenizer does not know are not looked at.
+            Dictionary of modality name to AnnData of raw counts, of the same cells in the same order; or one AnnData, which
+            is RNA. Modalities that are not in the tokenizer are ignored.
         chunk
-            Cells that are worked on at a time.
+            Number of cells per block.
 
         Returns
         -------
         Ragged
-            For each cell all features of the panels, then its genes by rank.
+            Ids of each cell: all features of the panels, then its genes by rank.
 
         Raises
         ------
         BadInput
-            No modality that is known, modalities of different cells, or counts that are none.
+            No modality is in the tokenizer, modalities have different cells, or values are not counts.
         """
         given = self._given(cells)
         n = next(iter(given.values())).n_obs
@@ -225,7 +238,7 @@ class CellTokenizer:
         return Ragged(*interleave(values, np.asarray(ranks.ids), np.asarray(ranks.offsets)))
 
     def _given(self, cells: Any) -> dict[str, Any]:
-        """The modalities that are known, checked to be of the same cells."""
+        """The modalities of the tokenizer among `cells`, checked to have the same cells."""
         given = dict(cells) if isinstance(cells, Mapping) else {RNA: cells}
         known = [name for name in self.modalities if name != RNA or self.rna is not None]
         found = {name: adata for name, adata in given.items() if name in known}
@@ -237,8 +250,8 @@ class CellTokenizer:
         for name, adata in found.items():
             if not adata.obs_names.equals(names):
                 raise BadInput(
-                    f"cells: the modality {name!r} has {adata.n_obs} cells, which are not the {len(names)} of {next(iter(found))!r} in the same "
-                    "order. Index every modality by the cells that all of them have."
+                    f"cells: the modality {name!r} has {adata.n_obs} cells, which are not the {len(names)} of "
+                    f"{next(iter(found))!r} in the same order. Index every modality by the cells that all of them have."
                 )
         return found
 
@@ -248,13 +261,13 @@ class CellTokenizer:
         Parameters
         ----------
         cell
-            From the names of modalities to counts: of the genes of the RNA tokenizer, of the features of a panel, in their
-            order. A modality that is not there is unknown.
+            Counts by modality name, in the order of the genes of the RNA tokenizer or of the features of the panel. The values
+            of an absent modality are unknown.
 
         Returns
         -------
         numpy.ndarray
-            (length,), without special tokens.
+            Ids (length,), without special tokens.
         """
         parts = []
         for panel, begin in zip(self.panels, self._begin.tolist(), strict=True):
@@ -267,12 +280,12 @@ class CellTokenizer:
         return np.concatenate(parts).astype(self.dtype)
 
     def decode(self, ids: np.ndarray) -> str:
-        """The names of tokens (length,), with blanks between; special tokens are left out.
+        """The names of the tokens of `ids` (length,), separated by blanks; special tokens are omitted.
 
         Raises
         ------
         BadInput
-            An id outside the vocabulary.
+            An id is outside the vocabulary.
         """
         return " ".join(self.vocabulary[i] for i in as_ids(ids, len(self.vocabulary)).tolist() if self.modality[i] >= 0)
 
@@ -286,7 +299,7 @@ class CellTokenizer:
 
     @classmethod
     def from_description(cls, description: dict[str, Any]) -> "CellTokenizer":
-        """The tokenizer of a description read from ``tokenizer.json``."""
+        """Construct the tokenizer from the description in ``tokenizer.json``."""
         rna = None if description["rna"] is None else RankTokenizer.from_description(description["rna"])
         return cls(rna, [Panel.from_description(panel) for panel in description["panels"]])
 
@@ -295,21 +308,21 @@ class CellTokenizer:
 
 
 def interleave(first: np.ndarray, ids: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Put a row before each piece of a ragged array.
+    """Insert a row of fixed length before each item of a ragged array.
 
     Parameters
     ----------
     first
-        (n, k).
+        Rows to insert (n, k).
     ids
-        (total,): the pieces, one after another.
+        Concatenated items (total,).
     offsets
-        (n + 1,): where they begin.
+        Boundaries of the items (n + 1,).
 
     Returns
     -------
     tuple of numpy.ndarray
-        (total + n * k,) of the type of `first`, and its offsets.
+        Concatenated new items (total + n * k,) of the type of `first`, and their offsets (n + 1,).
     """
     n, k = first.shape
     begin = offsets + k * np.arange(n + 1)

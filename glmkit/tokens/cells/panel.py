@@ -1,14 +1,14 @@
-"""Measured values as tokens: each feature of a panel (a protein, a peak) says in which of a few bins its value lies.
+"""Tokenization of measured values: each feature of a panel (a protein, a peak) is represented by the bin of its value.
 
-A Transformer over tokens has no number line, so a value becomes one of a feature's own tokens ``CD4:0`` … ``CD4:7``, from low
-to high, or ``CD4:?`` where nobody knows it. Bins cost resolution (the expected value over them gives most of it back) and buy
-what language models are good at: hiding a value, predicting a distribution over it, and living without it.
+A Transformer over tokens takes no real numbers. A value therefore becomes one of the tokens of its feature, ``CD4:0`` …
+``CD4:7`` from low to high, or ``CD4:?`` if unknown. Binning reduces the resolution, most of which the expected value over the
+bins recovers. In return, values can be masked, predicted as a distribution, and missing, like other tokens.
 
-Edges are quantiles of the training cells, feature by feature, and are values that occurred, so that no bin is empty. Many
-features are zero in most cells: where a bin's share of cells or more tie at the least value, that value is a bin of its own and
-the others divide the rest. A feature that never varied has a single bin.
+Edges are quantiles of the training cells, per feature. They are observed values, so that no bin is empty. Many features are
+zero in most cells. If the cells tied at the minimum would fill a bin or more, the minimum is a separate bin. The other bins
+then divide the remaining cells. A constant feature has a single bin.
 
-Counts are made comparable between cells first: ``clr``, the centred log-ratio over the panel's features of a cell, for surface
+Counts are first normalised between cells: ``clr``, the centred log-ratio over the panel's features of a cell, for surface
 proteins (Stoeckius et al. 2017, doi:10.1038/nmeth.4380); ``binary``, open or closed, for peaks; ``log1p`` of counts per 10,000
 of the panel's counts in the cell.
 """
@@ -29,33 +29,44 @@ PER = 10_000
 
 
 class Panel:
-    """Features, how their counts become values, and how values become bins; `Panel.fit` makes one from training cells.
+    """Features of a modality with their normalisation and bins; `Panel.fit` makes one from training cells.
 
     Parameters
     ----------
     name
-        Of the modality, such as ``protein``.
+        Name of the modality, such as ``protein``.
     features
-        Names, as in ``var_names``.
+        Names of the features, as in ``var_names``.
     normalise
-        ``clr``, ``binary`` or ``log1p``.
+        Normalisation: ``clr``, ``binary`` or ``log1p``.
     edges
-        For each feature the least value of every bin but the first, rising.
+        Lower edges of the bins of each feature except its first bin, increasing.
     centres
-        For each feature the mean value of the training cells in every bin: one more than it has edges.
+        Mean value of the training cells in each bin of each feature: one more than its edges.
 
     Attributes
     ----------
     starts
-        int64 (features + 1,): where each feature's tokens begin among the panel's; the first is the unknown value, the others
-        are bins.
+        Position of the first token of each feature among the tokens of the panel, int64 (features + 1,). The first token of a
+        feature is the unknown value, the others are bins.
     tokens
         Names of all tokens, in order.
 
     Raises
     ------
     BadInput
-        No feature, one twice, an unknown way to normalise, or edges and centres that do not fit.
+        There is no feature, a feature is repeated, the normalisation is unknown, or edges and centres do not match.
+
+    Examples
+    --------
+    >>> from anndata import AnnData
+    >>> cells = AnnData(np.array([[9, 1], [2, 7], [0, 4]], dtype=np.float32))
+    >>> cells.var_names = ["CD3", "CD19"]
+    >>> panel = Panel.fit("protein", cells, bins=2)
+    >>> panel.tokens
+    ('CD3:?', 'CD3:0', 'CD3:1', 'CD19:?', 'CD19:0', 'CD19:1')
+    >>> [[panel.tokens[i] for i in cell] for cell in panel.places(cells)]
+    [['CD3:1', 'CD19:0'], ['CD3:1', 'CD19:1'], ['CD3:0', 'CD19:1']]
     """
 
     def __init__(
@@ -75,10 +86,11 @@ class Panel:
         sizes = [len(values) for values in self.centres]
         if [len(values) + 1 for values in self.edges] != sizes or len(sizes) != len(self.features):
             raise BadInput(
-                f"Panel {name!r}: expected edges and centres for each of {len(self.features)} features, one centre more than edges."
+                f"Panel {name!r}: expected edges and centres for each of {len(self.features)} features, one centre more than "
+                "edges."
             )
         if any((np.diff(values) <= 0).any() for values in self.edges):
-            raise BadInput(f"Panel {name!r}: the edges of a feature must rise.")
+            raise BadInput(f"Panel {name!r}: the edges of a feature must be increasing. Sort them and remove repeats.")
         self.starts = np.concatenate([[0], np.cumsum(np.array(sizes) + 1)]).astype(np.int64)
         self.tokens = tuple(
             f"{feature}:{which}" for feature, size in zip(self.features, sizes, strict=True) for which in (UNKNOWN, *range(size))
@@ -99,36 +111,36 @@ class Panel:
         Parameters
         ----------
         name
-            Of the modality, such as ``protein``.
+            Name of the modality, such as ``protein``.
         adata
-            The *training* cells: raw counts (cells, features), two cells or more.
+            *Training* cells only: raw counts (cells, features), at least two cells.
         bins
-            Most bins of a feature, 2 or more; ``binary`` has two.
+            Maximum number of bins per feature, at least 2; ``binary`` has two.
         normalise
-            ``clr``, ``binary`` or ``log1p``.
+            Normalisation: ``clr``, ``binary`` or ``log1p``.
         features
-            Names of those to take; all if None.
+            Names of the features; all if None.
 
         Returns
         -------
         Panel
-            The same for the same cells, in any order.
+            Fitted panel, independent of the order of the cells.
 
         Raises
         ------
         BadInput
-            A feature that the cells lack, too few cells or bins, or counts that are none.
+            A feature is absent from the cells, there are too few cells or bins, or values are not counts.
         """
         if bins < 2:
             raise BadInput(f"bins: expected 2 or more, got {bins}.")
         names = [str(feature) for feature in (adata.var_names if features is None else features)]
         if adata.n_obs < 2:
             raise BadInput(f"Panel {name!r}: expected two training cells or more, got {adata.n_obs}.")
-        there = set(map(str, adata.var_names))
-        if unknown := [feature for feature in names if feature not in there]:
+        present = set(map(str, adata.var_names))
+        if unknown := [feature for feature in names if feature not in present]:
             raise BadInput(
-                f"Panel {name!r}: {len(unknown)} features are not among the {adata.n_vars} of the training cells, the first {unknown[0]!r}. "
-                "Expected names as in var_names."
+                f"Panel {name!r}: {len(unknown)} features are not among the {adata.n_vars} of the training cells, the first "
+                f"{unknown[0]!r}. Expected names as in var_names."
             )
         bare = cls(name, names, normalise, [[]] * len(names), [[0.0]] * len(names))
         values = bare.values(adata)
@@ -141,42 +153,42 @@ class Panel:
 
     @property
     def bins(self) -> np.ndarray:
-        """How many bins each feature has: int64 (features,)."""
+        """Number of bins of each feature, int64 (features,)."""
         return np.diff(self.starts) - 1
 
     def values(self, adata: Any) -> np.ndarray:
-        """Normalised values.
+        """Normalised values of the features.
 
         Parameters
         ----------
         adata
-            Raw counts (cells, …); its other features are not looked at, not for totals either.
+            Cells with raw counts; features outside the panel are ignored, also for totals.
 
         Returns
         -------
         numpy.ndarray
-            float64 (cells, features); NaN where the cells lack a feature.
+            Values, float64 (cells, features); NaN for a feature absent from `adata`.
 
         Raises
         ------
         BadInput
-            None of the features is there, a name stands twice, or counts are negative or not finite.
+            All features are absent, a name is repeated, or counts are negative or not finite.
         """
         columns = self._columns(adata)
         return np.concatenate([np.empty((0, len(columns))), *self._blocks(adata, columns, CHUNK)])
 
     def places(self, adata: Any) -> np.ndarray:
-        """Which of the panel's tokens each value is.
+        """Token of each feature of each cell.
 
         Parameters
         ----------
         adata
-            Raw counts (cells, …).
+            Cells with raw counts.
 
         Returns
         -------
         numpy.ndarray
-            int64 (cells, features), places in `tokens`; a feature that the cells lack has its unknown token.
+            Indices in `tokens`, int64 (cells, features); a feature absent from `adata` has its unknown token.
 
         Raises
         ------
@@ -186,35 +198,35 @@ class Panel:
         return np.concatenate([self.unknown(0), *self.place_blocks(adata)])
 
     def place_blocks(self, adata: Any, chunk: int = CHUNK) -> Iterator[np.ndarray]:
-        """The same as `places`, a block of cells at a time.
+        """Result of `places`, one block of cells at a time.
 
         Parameters
         ----------
         adata
-            Raw counts (cells, …).
+            Cells with raw counts.
         chunk
-            Cells of a block, which are made dense together.
+            Number of cells per block, whose counts are dense in memory.
 
         Yields
         ------
         numpy.ndarray
-            int64 (cells of the block, features).
+            Indices in `tokens`, int64 (cells of the block, features).
         """
         for values in self._blocks(adata, self._columns(adata), chunk):
             yield self.binned(values)
 
     def binned(self, values: np.ndarray) -> np.ndarray:
-        """Which of the panel's tokens each normalised value is.
+        """Token of each normalised value.
 
         Parameters
         ----------
         values
-            Float (cells, features); NaN is unknown.
+            Normalised values, float (cells, features); NaN if unknown.
 
         Returns
         -------
         numpy.ndarray
-            int64 (cells, features), places in `tokens`.
+            Indices in `tokens`, int64 (cells, features).
         """
         found = np.repeat(self.starts[None, :-1], len(values), 0)
         for place, edges in enumerate(self.edges):
@@ -223,38 +235,38 @@ class Panel:
         return found
 
     def unknown(self, n: int) -> np.ndarray:
-        """The tokens of cells in which the panel was not measured.
+        """Tokens of cells in which the panel was not measured.
 
         Parameters
         ----------
         n
-            Cells.
+            Number of cells.
 
         Returns
         -------
         numpy.ndarray
-            int64 (n, features), places in `tokens`.
+            Indices in `tokens`, int64 (n, features).
         """
         return np.repeat(self.starts[None, :-1], n, 0)
 
     def description(self) -> dict[str, Any]:
-        """Everything as plain JSON values; `from_description` is the inverse."""
+        """The panel as plain JSON values; `from_description` is the inverse."""
         numbers = {"edges": [values.tolist() for values in self.edges], "centres": [values.tolist() for values in self.centres]}
         return {"name": self.name, "features": list(self.features), "normalise": self.normalise} | numbers
 
     @classmethod
     def from_description(cls, description: dict[str, Any]) -> "Panel":
-        """The panel that a `description` is of.
+        """Construct a panel from its `description`.
 
         Parameters
         ----------
         description
-            Plain JSON values.
+            Plain JSON values, as from :meth:`description`.
 
         Returns
         -------
         Panel
-            Equal to the one described.
+            Panel equal to the described one.
         """
         return cls(*(description[name] for name in ("name", "features", "normalise", "edges", "centres")))
 
@@ -262,7 +274,7 @@ class Panel:
         return f"Panel({self.name!r}, {len(self.features)} features, {self.normalise})"
 
     def _columns(self, adata: Any) -> np.ndarray:
-        """The column of each feature among the cells', -1 where they lack it."""
+        """Column of each feature in `adata`, -1 if absent."""
         if not adata.var_names.is_unique:
             twice = adata.var_names[adata.var_names.duplicated()][0]
             raise BadInput(f"Panel {self.name!r}: the cells have the feature {twice!r} twice. Sum or rename such columns first.")
@@ -270,31 +282,31 @@ class Panel:
         if (columns < 0).all():
             shown = ", ".join(map(str, adata.var_names[:3]))
             raise BadInput(
-                f"Panel {self.name!r}: the cells have none of its {len(self.features)} features ({self.features[0]}, …); they have {shown}, …. "
-                "Is this another modality?"
+                f"Panel {self.name!r}: the cells have none of its {len(self.features)} features ({self.features[0]}, …); they "
+                f"have {shown}, …. Check that this is the right modality."
             )
         return columns
 
     def _blocks(self, adata: Any, columns: np.ndarray, chunk: int) -> Iterator[np.ndarray]:
-        """Values float64 (cells, features), a block of cells at a time."""
+        """Values float64 (cells, features), one block of cells at a time."""
         kept = columns[columns >= 0]
         for _, block in count_blocks(adata, chunk):
             yield self.normalised(block[:, kept].toarray().astype(np.float64), columns)
 
     def normalised(self, counts: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """Values of counts that were already found.
+        """Normalise counts of the features that are present.
 
         Parameters
         ----------
         counts
-            Float (cells, features that are there).
+            Counts, float (cells, present features).
         columns
-            int64 (features,): -1 where a feature is not there.
+            Column of each feature, int64 (features,), -1 if absent.
 
         Returns
         -------
         numpy.ndarray
-            float64 (cells, features); NaN where a feature is not there.
+            Values, float64 (cells, features); NaN for absent features.
 
         Raises
         ------
@@ -316,14 +328,14 @@ class Panel:
 
 
 def check_features(name: str, features: Sequence[str]) -> None:
-    """Raise BadInput unless there are features, each once.
+    """Raise :class:`BadInput` unless there are features and their names are unique.
 
     Parameters
     ----------
     name
-        Of the panel, for the message.
+        Name of the panel, for the message.
     features
-        Names.
+        Names of the features.
     """
     twice = sorted({feature for feature in features if features.count(feature) > 1}) if len(set(features)) < len(features) else []
     if not features or twice:
@@ -331,19 +343,19 @@ def check_features(name: str, features: Sequence[str]) -> None:
 
 
 def quantile_edges(values: np.ndarray, bins: int) -> np.ndarray:
-    """The least value of every bin but the first.
+    """Lower edges of all bins except the first, from quantiles.
 
     Parameters
     ----------
     values
-        Float (n,), finite.
+        Finite values, float (n,).
     bins
-        Most bins, 2 or more.
+        Maximum number of bins, at least 2.
 
     Returns
     -------
     numpy.ndarray
-        float64, rising, each one of `values`, at most ``bins - 1``; fewer where values tie, none where all are equal.
+        Increasing edges, float64, each one of `values`; at most ``bins - 1``, fewer with ties, none if all values are equal.
     """
     low = values.min()
     above = values[values > low]

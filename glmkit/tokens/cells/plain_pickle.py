@@ -1,10 +1,11 @@
-"""Dictionaries that were saved as pickles, read without running a pickle.
+"""Safe reading of pickled dictionaries, without executing the pickle.
 
-A pickle is a program; loading one runs whatever its author, or whoever changed the file, put there. Geneformer publishes its
-vocabulary and medians as pickled dictionaries of names to numbers. Such a file needs a handful of the instructions: put a text or a
-number on a stack, make a dictionary, store, stop. This reader walks the instructions with `pickletools.genops`, which only
-decodes them, and follows that handful on a stack of its own. NumPy's float and integer scalars are understood as the bytes they
-are. Everything else, above all any import or call, is refused with the instruction and its place in the file.
+A pickle is a program, and loading it executes arbitrary code of its author or of anyone who modified the file. Geneformer
+publishes its vocabulary and medians as pickled dictionaries of names to numbers. Such a file needs few instructions: push a
+string or a number on the stack, make a dictionary, store an item, stop. This reader decodes the instructions with
+`pickletools.genops`, which does not execute them, and interprets only these on a stack of its own. NumPy scalars of float and
+integer types are decoded from their bytes. All other instructions, in particular imports and calls, are rejected with their
+offset in the file.
 """
 
 import pickletools
@@ -17,13 +18,13 @@ from glmkit.errors import BadInput
 
 
 class _Name(NamedTuple):
-    """A name that the file wants imported; it never is."""
+    """A name that the pickle would import; it is never imported."""
 
     name: str
 
 
 class _NumberType(NamedTuple):
-    """A NumPy number type, such as ``f8``; little-endian unless `order` says otherwise."""
+    """A NumPy number type, such as ``f8``, with its byte order; little-endian by default."""
 
     code: str
     order: str = "<"
@@ -42,23 +43,23 @@ _NUMBERS = {"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"}
 
 
 def read_plain_pickle(path: str | Path) -> dict[str, float | int | str]:
-    """The dictionary in a pickle file that holds nothing but names and numbers; nothing in the file is executed.
+    """Read a pickled dictionary of names to numbers; nothing in the file is executed.
 
     Parameters
     ----------
     path
-        A pickle of any protocol with one dict of str to int, float, str or NumPy number scalar, such as Geneformer's
+        Path of a pickle of any protocol with one dict of str to int, float, str or NumPy number scalar, such as Geneformer's
         ``token_dictionary.pkl``.
 
     Returns
     -------
     dict
-        NumPy scalars become Python numbers.
+        The dictionary, with NumPy scalars converted to Python numbers.
 
     Raises
     ------
     BadInput
-        The file is missing, not a whole pickle, or holds anything else: the instruction and its offset are named.
+        The file is missing, not a complete pickle, or has other content; the message gives the instruction and its offset.
     """
     path = Path(path)
     try:
@@ -76,12 +77,12 @@ def read_plain_pickle(path: str | Path) -> dict[str, float | int | str]:
     except BadInput:
         raise
     except (ValueError, IndexError, KeyError, TypeError, LookupError) as error:
-        raise BadInput(f"{path} is not a whole pickle of a dictionary ({error}). Fetch the file again.") from error
+        raise BadInput(f"{path} is not a complete pickle of a dictionary ({error}). Fetch the file again.") from error
     return _plain(machine.result, path)
 
 
 class _Machine:
-    """The stack, and what each permitted instruction does to it."""
+    """Interpreter of the permitted instructions, with its stack and memo."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -90,7 +91,7 @@ class _Machine:
         self.result: Any = None
 
     def step(self, name: str, argument: Any, position: int) -> None:
-        """Follow one instruction, or refuse it."""
+        """Interpret one instruction, or reject it."""
         if name in {"PROTO", "FRAME"}:
             return
         if name in _VALUES:
@@ -122,7 +123,7 @@ class _Machine:
 
     def _pop(self, n: int) -> list[Any]:
         if len(self.stack) < n:
-            raise ValueError("its stack runs empty")
+            raise ValueError("its stack is empty")
         found = self.stack[len(self.stack) - n :]
         del self.stack[len(self.stack) - n :]
         return found
@@ -142,7 +143,7 @@ class _Machine:
             self.stack.append({})
         target = self.stack[-1]
         if not isinstance(target, dict):
-            raise ValueError("an entry is stored into something that is no dictionary")
+            raise ValueError("an entry is stored into an object that is not a dictionary")
         target.update(zip(items[::2], items[1::2], strict=True))
 
     def _name(self, name: str, opcode: str, position: int) -> None:
@@ -151,7 +152,7 @@ class _Machine:
         self.stack.append(_Name(name))
 
     def _number(self, position: int) -> None:
-        """What NumPy's pickles call to make a scalar: its type, and its bytes (as Latin-1 text in protocol 2)."""
+        """Interpret the calls by which NumPy pickles a scalar: its type, and its bytes (as Latin-1 text in protocol 2)."""
         called, given = self._pop(2)
         name = called.name if isinstance(called, _Name) else ""
         if name in _NUMPY_DTYPE and len(given) == 3 and given[0] in _NUMBERS:
@@ -167,7 +168,7 @@ class _Machine:
             raise self._refuse(f"REDUCE of {name or type(called).__name__}", position)
 
     def _byte_order(self, position: int) -> None:
-        """The state of a number type: the version, then its byte order; types with fields or a shape are refused."""
+        """Interpret the state of a number type (version, byte order); types with fields or a shape are rejected."""
         target, state = self._pop(2)
         if not isinstance(target, _NumberType) or not isinstance(state, tuple) or state[1:2] not in {("<",), (">",), ("|",)}:
             raise self._refuse(f"BUILD of {type(target).__name__.strip('_')}", position)
@@ -179,9 +180,9 @@ class _Machine:
 
     def _refuse(self, what: str, position: int) -> BadInput:
         return BadInput(
-            f"{self.path}, byte {position}: the instruction {what} has no place in a dictionary of names to numbers, and nothing in "
-            "this file was run. It may hold code, or is another kind of file; get the dictionary from its publisher again, "
-            "or as a table of text."
+            f"{self.path}, byte {position}: the instruction {what} does not belong to a dictionary of names to numbers. Nothing "
+            "in this file was executed. It may contain code, or is another kind of file; get the dictionary from its publisher "
+            "again, or as a text table."
         )
 
 
@@ -190,5 +191,5 @@ def _plain(result: Any, path: Path) -> dict[str, float | int | str]:
         raise BadInput(f"{path}: expected a dictionary of names to numbers, got {type(result).__name__.strip('_')}.")
     for key, value in result.items():
         if not isinstance(key, str) or not isinstance(value, int | float | str) or isinstance(value, bool):
-            raise BadInput(f"{path}: expected names to numbers, got {key!r} to {value!r}. Another dictionary's file?")
+            raise BadInput(f"{path}: expected names to numbers, got {key!r} to {value!r}. Check that this is the right file.")
     return result

@@ -1,13 +1,14 @@
-"""A cell as its genes in order of expression, the rule of Geneformer (Theodoris et al., Nature 2023).
+"""Rank-value encoding of cells: genes in order of normalised expression, as in Geneformer (Theodoris et al., Nature 2023).
 
-Each count is divided by the cell's total, times 10,000, divided by the gene's non-zero median over a corpus; detected genes of the
-vocabulary are written from the largest value down, and the list is cut to the model's context. Dividing by the median pushes down
-what every cell has (housekeeping genes) and lifts what marks a cell.
+Each count is divided by the total of the cell, multiplied by 10,000, and divided by the non-zero median of the gene over a
+corpus. The detected genes of the vocabulary are sorted by decreasing value, and the list is truncated to the context length of
+the model. Division by the median lowers the rank of genes expressed in every cell (housekeeping genes) and raises that of genes
+that distinguish cells.
 
-The total and the 10,000 are the same for all genes of a cell, so in exact arithmetic they cannot change its ranks. In float64 they
-can: two genes whose ratios are equal may round apart, or the reverse. The same operations in the same order as the reference
-therefore stay in, at a cost of a few percent. Equal values go by gene index, which is the gene's place in `genes`, not the column
-of the file: a file with shuffled columns gives the same tokens. (Geneformer's own sort leaves the order of ties open.)
+The total and the factor 10,000 are the same for all genes of a cell and cannot change ranks in exact arithmetic. In float64 they
+can: equal ratios may round to different values, or different ratios to the same. The operations and their order are therefore
+those of the reference, at a cost of a few percent. Ties are broken by the index in `genes`, not by the column of the file, so
+that the order of columns has no effect. (Geneformer's own sort leaves the order of ties undefined.)
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,42 +32,50 @@ LENGTHS = {"v1": 2048, "v2": 4096}
 
 
 class RankTokenizer:
-    """Genes of a cell in order of expression; the vocabulary is the special tokens and then the genes.
+    """Genes of a cell in order of normalised expression; the vocabulary is the special tokens, then the genes.
 
-    Layout ``v1`` is ``<pad> <mask>`` and genes from 2, nothing around a cell; ``v2`` is ``<pad> <mask> <cls> <eos>`` and genes from
-    4, with ``<cls>`` before and ``<eos>`` after each cell. As with every tokenizer, `encode` does not add those two; room for them
-    is left in `length`. Where a layout has no token of a kind, its id is that of ``<pad>``; ``<unk>`` is never produced.
+    Layout ``v1`` has ``<pad> <mask>``, genes from id 2, and no prefix or suffix. Layout ``v2`` has ``<pad> <mask> <cls> <eos>``,
+    genes from id 4, the prefix ``<cls>`` and the suffix ``<eos>``. Like all tokenizers, `encode` does not add prefix and suffix,
+    but `length` includes them. A special token that a layout lacks has the id of ``<pad>``; ``<unk>`` is never produced.
 
     Parameters
     ----------
     genes
-        Ensembl ids without version (or other unique names), in the order of their ids.
+        Ensembl ids without version (or other unique names), in the order of their token ids.
     medians
-        (genes,): non-zero median of each gene, normalised to 10,000 counts a cell (:func:`gene_medians`); finite and positive.
+        Non-zero median of each gene at 10,000 counts per cell (:func:`gene_medians`), (genes,), finite and positive.
     layout
-        ``v1`` or ``v2``.
+        Layout of the special tokens, ``v1`` or ``v2``.
     length
-        Tokens of the longest cell, with those around it; 2,048 in ``v1`` and 4,096 in ``v2`` if None.
+        Maximum number of tokens of a cell with prefix and suffix; if None, 2,048 for ``v1`` and 4,096 for ``v2``.
     symbols
-        Symbol of each gene by its name, where known.
+        Known symbols of genes, by name.
 
     Attributes
     ----------
     genes
         Name of each gene; the id of ``genes[i]`` is ``first + i``.
     medians
-        float64 (genes,).
+        Non-zero median of each gene, float64 (genes,).
     first
         Id of the first gene.
     token_of
-        Id of each gene by its name.
+        Id of each gene, by name.
     symbols
-        Symbol of each gene by its name, where known.
+        Known symbols of genes, by name.
 
     Raises
     ------
     BadInput
-        An unknown layout, no genes, a gene twice, medians of another number or not positive, or a length without room for a gene.
+        The layout is unknown, there are no genes, a gene is repeated, medians are not positive or of another number, or
+        `length` leaves no room for a gene.
+
+    Examples
+    --------
+    >>> tokenizer = RankTokenizer(["GENE1", "GENE2", "GENE3"], medians=[1.0, 4.0, 2.0])
+    >>> ids = tokenizer.encode(np.array([3, 4, 0]))
+    >>> ids.tolist(), tokenizer.decode(ids)
+    ([2, 3], 'GENE1 GENE2')
     """
 
     kind = "rank"
@@ -121,27 +130,27 @@ class RankTokenizer:
         Parameters
         ----------
         counts
-            (genes,): raw counts in the order of ``tokenizer.genes``.
+            Raw counts in the order of ``tokenizer.genes``, (genes,).
         total
-            Counts of the cell over all genes of its file, which the vocabulary may not hold all of; the sum of `counts` if None.
+            Total counts of the cell over all measured genes, including those outside the vocabulary; the sum of `counts` if None.
 
         Returns
         -------
         numpy.ndarray
-            (detected genes,), at most `length` less what stands around a cell; from the highest value down.
+            Ids by decreasing value (detected genes,), at most `length` less the lengths of prefix and suffix.
 
         Raises
         ------
         BadInput
-            Another number of counts; or negative, missing or fractional ones.
+            `counts` has another shape, or negative, missing or fractional values.
         """
         from scipy.sparse import csr_matrix
 
         array = np.asarray(counts)
         if array.shape != (len(self.genes),):
             raise BadInput(
-                f"Expected counts of shape ({len(self.genes)},), one a gene of the tokenizer, got {array.shape}. "
-                "Use encode_cells for an AnnData: it finds the genes by name."
+                f"Expected counts of shape ({len(self.genes)},), one per gene of the tokenizer, got {array.shape}. "
+                "Use encode_cells for an AnnData: it matches genes by name."
             )
         totals = np.empty(0) if total is None else np.array([total], np.float64)
         return self._rank(
@@ -149,32 +158,34 @@ class RankTokenizer:
         ).ids
 
     def encode_cells(self, adata: "AnnData", chunk: int = CHUNK, *, total: str | None = None) -> Ragged:
-        """Ids of every cell of an AnnData, in its order.
+        """Ids of all cells of an AnnData, in its order.
 
         Parameters
         ----------
         adata
             Cells × genes, raw counts in X (dense, CSR or CSC, in memory or backed); var_names are matched with `genes`. Genes
-            outside the vocabulary count towards the cells' totals and have no tokens.
+            outside the vocabulary contribute to the totals of cells but have no tokens.
         chunk
-            Cells at a time.
+            Number of cells per block.
         total
-            Column of obs with the counts of each cell, for a file that lost genes; the sum over all genes of X if None.
+            Column of obs with the total counts of each cell, for a file with a subset of the measured genes; the sum over all
+            genes of X if None.
 
         Returns
         -------
         Ragged
-            Ids, and int64 offsets (cells + 1,); a cell without a gene of the vocabulary is empty.
+            Ids, one item per cell; a cell without a gene of the vocabulary is empty.
 
         Raises
         ------
         BadInput
-            No gene of the vocabulary in var_names, one of them twice, or values that are no raw counts (cell and gene are named).
+            No gene of the vocabulary is in var_names, a gene is repeated, or values are not raw counts; the message names cell
+            and gene.
         """
         return Ragged.join(self.encode_blocks(adata, chunk, total=total), self.dtype)
 
     def encode_blocks(self, adata: "AnnData", chunk: int = CHUNK, *, total: str | None = None) -> Iterator[Ragged]:
-        """The same as :meth:`encode_cells`, a block of cells at a time.
+        """Result of :meth:`encode_cells`, one block of cells at a time.
 
         Parameters
         ----------
@@ -184,7 +195,7 @@ class RankTokenizer:
         Yields
         ------
         Ragged
-            Of the next `chunk` cells.
+            Ids of the next `chunk` cells.
         """
         columns, totals = self.columns(adata.var_names), cell_totals(adata, total)
         for start, block in count_blocks(adata, chunk):
@@ -197,66 +208,67 @@ class RankTokenizer:
         Parameters
         ----------
         names
-            var_names.
+            Names of the columns (var_names).
 
         Returns
         -------
         numpy.ndarray
-            int32 (columns,): index in `genes`, -1 where the vocabulary has no such gene.
+            Index in `genes`, int32 (columns,), -1 for a name outside the vocabulary.
 
         Raises
         ------
         BadInput
-            None of the names is in the vocabulary, or a gene stands for two columns.
+            None of the names is in the vocabulary, or a gene has two columns.
         """
         found = np.array([self.token_of.get(name, self.first - 1) for name in names], np.int32) - np.int32(self.first)
         if not (found >= 0).any():
             raise BadInput(
                 f"None of the {len(found):,} var_names ({', '.join(map(str, names[:3]))}, …) is a gene of this tokenizer "
-                f"({', '.join(self.genes[:3])}, …). Read the file with glmkit.bio.read_cells, which maps symbols and drops versions."
+                f"({', '.join(self.genes[:3])}, …). Read the file with glmkit.bio.read_cells, which maps symbols and drops "
+                "versions."
             )
         times = np.bincount(found[found >= 0])
         if times.max() > 1:
             gene = self.genes[int(times.argmax())]
             where = [place for place, name in enumerate(names) if name == gene]
             raise BadInput(
-                f"The gene {gene!r} stands for columns {where} of this AnnData. Sum them: read_cells(..., sum_duplicates=True)."
+                f"The gene {gene!r} has the columns {where} of this AnnData. Sum them: read_cells(..., sum_duplicates=True)."
             )
         return found
 
     def _rank(
         self, block: "csr_matrix", columns: np.ndarray, totals: np.ndarray, cells: Sequence[str], names: Sequence[str]
     ) -> Ragged:
-        from glmkit.tokens.cells import rank_kernel as kernel  # numba takes a moment to load
+        from glmkit.tokens.cells import rank_kernel as kernel  # local, because it imports numba
 
-        room = self.length - len(self.prefix) - len(self.suffix)
+        limit = self.length - len(self.prefix) - len(self.suffix)
         counts = np.diff(block.indptr)
-        ids = np.empty(int(np.minimum(counts, room).sum()), self.dtype)
+        ids = np.empty(int(np.minimum(counts, limit).sum()), self.dtype)
         offsets = np.empty(len(counts) + 1, np.int64)
         data = block.data if block.data.dtype == np.float32 else block.data.astype(np.float64)
         known = columns[columns >= 0]
         ordered = bool((np.diff(known) > 0).all())
         code, row, column = kernel.rank_rows(
-            data, block.indices, block.indptr, totals, columns, self.medians, room, self.first, ordered, ids, offsets
+            data, block.indices, block.indptr, totals, columns, self.medians, limit, self.first, ordered, ids, offsets
         )
         if code == kernel.NO_TOTAL:
             raise BadInput(f"The cell {cells[row]!r} has the total {totals[row]}. Expected a positive number of counts.")
         if code != kernel.OK:
             value = block[row, column]
-            what = "negative, infinite or missing" if code == kernel.NOT_A_COUNT else "a fraction: log-normalised?"
+            what = "negative, infinite or missing" if code == kernel.NOT_A_COUNT else "a fraction (log-normalised?)"
             raise BadInput(
-                f"Expected raw counts, got {value} (cell {cells[row]!r}, gene {names[column]!r}), which is {what} "
-                "Read the file with glmkit.bio.read_cells, which looks for counts in layers and raw."
+                f"Expected raw counts, got {value} (cell {cells[row]!r}, gene {names[column]!r}), which is {what}. "
+                "Read the file with glmkit.bio.read_cells, which searches layers and raw for counts."
             )
         return Ragged(ids[: offsets[-1]], offsets)
 
     def decode(self, ids: np.ndarray) -> str:
-        """The genes of `ids` (length,), from the highest value down, separated by blanks; ``<pad>``, ``<cls>`` and ``<eos>`` are left out.
+        """The genes of `ids` (length,), separated by blanks; ``<pad>``, ``<cls>`` and ``<eos>`` are omitted.
 
         Raises
         ------
         BadInput
-            An id outside the vocabulary.
+            An id is outside the vocabulary.
         """
         array = as_ids(ids, len(self.vocabulary))
         return " ".join(self.vocabulary[i] for i in array[(array >= self.first) | (array == self.mask_id)])
@@ -267,7 +279,7 @@ class RankTokenizer:
 
     @classmethod
     def from_description(cls, description: dict[str, Any]) -> "RankTokenizer":
-        """The tokenizer of a description read from ``tokenizer.json``."""
+        """Construct the tokenizer from the description in ``tokenizer.json``."""
         return cls(
             description["genes"],
             description["medians"],
@@ -285,7 +297,7 @@ def _check_medians(genes: tuple[str, ...], medians: Any) -> np.ndarray:
     if not genes:
         raise BadInput("A rank tokenizer needs at least one gene, got none.")
     if values.shape != (len(genes),):
-        raise BadInput(f"Expected one median a gene, ({len(genes)},), got an array of shape {values.shape}.")
+        raise BadInput(f"Expected one median per gene, ({len(genes)},), got an array of shape {values.shape}.")
     if (wrong := ~(np.isfinite(values) & (values > 0))).any():
         place = int(wrong.argmax())
         raise BadInput(

@@ -1,10 +1,10 @@
-"""Ranks of the genes of many cells, compiled.
+"""Compiled ranking of the genes of many cells.
 
-A value is ``count / total * 10000 / median`` in float64. The bits of positive float64 numbers, read as integers, have the order
-of the numbers, so genes are sorted by integers: two counting passes over 16 leading bits of ``largest - bits``, which
-leave the genes almost in order, and an insertion pass over the exact bits, which finishes the work. The passes are stable and
-start from the order of the genes, and the insertion never moves a gene past an equal one: ties go by gene index. On counts,
-leading bits alone separate nearly all genes, so the cost is linear in the detected genes.
+A value is ``count / total * 10000 / median`` in float64. The bits of positive float64 numbers, read as integers, sort in the
+order of the numbers, so that genes are sorted by integers. Two counting passes over 16 leading bits of ``largest - bits``
+give an almost sorted order, and an insertion pass over the exact bits completes it. All passes are stable and start from the
+order of the genes, so that ties are broken by gene index. For counts, the leading bits separate nearly all genes, and the time
+is linear in the number of detected genes.
 """
 
 import numpy as np
@@ -14,38 +14,38 @@ OK, NOT_A_COUNT, FRACTION, NO_TOTAL = range(4)
 _BITS = 8
 _LAST = (1 << _BITS) - 1
 _HIGHEST = np.iinfo(np.int64).max
-_FEW = 48  # below this many genes insertion alone is quicker
+_FEW = 48  # number of genes up to which insertion alone is faster
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def rank_rows(data, indices, indptr, totals, gene_of, medians, limit, first, ordered, ids, offsets):
-    """Write the ranked ids of each row of a CSR block to `ids`, and where rows end to `offsets`.
+    """Write the ranked ids of each row of a CSR block to `ids`, and the boundaries of the rows to `offsets`.
 
     Parameters
     ----------
     data, indices, indptr
-        The block: raw counts; no column twice in a row.
+        Arrays of the CSR block of raw counts; columns are unique in each row.
     totals
-        float64 (rows,), or empty to sum each row over all of its columns.
+        Total count of each row, float64 (rows,); empty for sums over all columns.
     gene_of
-        int32 (columns,): index of the gene of each column, -1 for columns outside the vocabulary.
+        Index of the gene of each column, int32 (columns,), -1 for columns outside the vocabulary.
     medians
-        float64 (genes,).
+        Non-zero median of each gene, float64 (genes,).
     limit
-        Most genes of a row that are kept.
+        Maximum number of genes kept per row.
     first
         Id of gene 0.
     ordered
-        Whether `gene_of` rises along the columns of every row, so that genes arrive in their order.
+        Whether `gene_of` is increasing, so that genes need no sorting by index.
     ids
-        (at least the sum of ``min(limit, stored values)``,), to be filled.
+        Output array of ids, with a length of at least the sum of ``min(limit, stored values)`` over rows.
     offsets
-        int64 (rows + 1,), to be filled.
+        Output array of boundaries, int64 (rows + 1,).
 
     Returns
     -------
     tuple of int
-        A code (``OK``, ``NOT_A_COUNT``, ``FRACTION``, ``NO_TOTAL``), and the row and column that it is about.
+        Code (``OK``, ``NOT_A_COUNT``, ``FRACTION``, ``NO_TOTAL``), and the row and column of the fault.
     """
     widest = 0
     for row in range(len(indptr) - 1):
@@ -74,7 +74,7 @@ def rank_rows(data, indices, indptr, totals, gene_of, medians, limit, first, ord
             if gene >= 0 and data[place] > 0:
                 values[n], divisors[n], genes[n] = data[place], medians[gene], gene
                 n += 1
-        for i in range(n):  # apart from the loop above, so that it runs on whole vectors
+        for i in range(n):  # separate from the loop above, so that the compiler vectorises it
             values[i] = values[i] / total * 10000.0 / divisors[i]
         if not ordered:
             for shift in range(0, 2 * _BITS if len(medians) <= 1 << 2 * _BITS else 4 * _BITS, 2 * _BITS):
@@ -90,7 +90,7 @@ def rank_rows(data, indices, indptr, totals, gene_of, medians, limit, first, ord
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _sum_counts(data):
-    """Sum of raw counts, or -1 if one of them is none; whole numbers, so that no rounding and no order matters."""
+    """Sum of raw counts, or -1 if a value is not a count; an integer sum is exact and independent of the order."""
     total, wrong = np.int64(0), np.int64(0)
     for place in range(len(data)):
         count = np.int64(data[place])
@@ -101,7 +101,7 @@ def _sum_counts(data):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _fault(data):
-    """What is wrong with the first value that is no count, and its place."""
+    """Code and position of the first value that is not a count."""
     for place in range(len(data)):
         count = np.float64(data[place])
         if not (count >= 0.0 and count < np.inf):
@@ -113,7 +113,7 @@ def _fault(data):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _order_by_value(keys, genes, other_keys, other_genes, places, n):
-    """Order by descending key; equal keys keep their order."""
+    """Sort by descending key; equal keys keep their order."""
     largest, smallest = np.int64(0), np.int64(_HIGHEST)
     for i in range(n):
         largest, smallest = max(largest, keys[i]), min(smallest, keys[i])
@@ -136,7 +136,7 @@ def _order_by_value(keys, genes, other_keys, other_genes, places, n):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _two_passes(keys, genes, other_keys, other_genes, places, n, shift, by_gene):
-    """Order keys and genes, stably, by the 16 bits from `shift` on of the keys, or of the genes."""
+    """Sort keys and genes, stably, by 16 bits from bit `shift` of the keys, or of the genes."""
     places[:] = 0
     for i in range(n):
         digits = np.int64(genes[i]) >> shift if by_gene else keys[i] >> shift

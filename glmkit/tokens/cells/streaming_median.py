@@ -1,8 +1,8 @@
-"""Medians of many streams at once in memory that does not grow.
+"""Streaming medians of many genes in constant memory.
 
-DDSketch (Masson, Rim and Lee, PVLDB 2019): values are counted in bins whose edges grow by a constant factor, so that any value of a
-bin is within a stated relative error of the bin's middle, and two sketches add up to the sketch of all their values. Here each
-gene has a row of bins; 25,000 genes at an error of 1% take about 90 MB whatever the number of cells.
+DDSketch (Masson, Rim and Lee, PVLDB 2019): values are counted in bins whose edges grow by a constant factor. Every value of a
+bin is then within a given relative error of the centre of the bin. The sum of two sketches is the sketch of all values. Here
+each gene has a row of bins; 25,000 genes at an error of 1% take about 90 MB for any number of cells.
 """
 
 import math
@@ -12,7 +12,7 @@ from numba import njit
 
 from glmkit.errors import BadInput
 
-LOWEST, HIGHEST = 1e-4, 1e4  # of counts a 10,000: one count among 10^8, and all of them
+LOWEST, HIGHEST = 1e-4, 1e4  # counts per 10,000: from one count among 10^8 to all counts of a cell
 
 
 class MedianSketch:
@@ -21,19 +21,19 @@ class MedianSketch:
     Parameters
     ----------
     genes
-        How many genes.
+        Number of genes.
     error
-        Largest relative error of a median, between 0 and 1; halving it doubles the memory.
+        Maximum relative error of a median, between 0 and 1; half the error takes twice the memory.
 
     Attributes
     ----------
     counts
-        uint32 (genes, bins): values in each bin.
+        Number of values in each bin, uint32 (genes, bins).
 
     Raises
     ------
     BadInput
-        An `error` out of range.
+        `error` is out of range.
     """
 
     def __init__(self, genes: int, error: float = 0.01) -> None:
@@ -46,19 +46,19 @@ class MedianSketch:
         self.counts = np.zeros((genes, bins), np.uint32)
 
     def add(self, genes: np.ndarray, values: np.ndarray) -> None:
-        """Count values.
+        """Add values.
 
         Parameters
         ----------
         genes
-            int (n,): the gene of each value.
+            Gene of each value, int (n,).
         values
-            float64 (n,): positive. Those below 0.0001 or above 10,000 count as these.
+            Positive values, float64 (n,); clipped to 0.0001 to 10,000.
         """
         _count(self.counts, genes, np.log(np.clip(values, LOWEST, HIGHEST)) / self._step, self._first)
 
     def grow(self, genes: int) -> None:
-        """Make room for `genes` genes in all."""
+        """Extend the sketch to `genes` genes in total."""
         if genes > len(self.counts):
             more = np.zeros((genes - len(self.counts), self.counts.shape[1]), np.uint32)
             self.counts = np.concatenate([self.counts, more])
@@ -69,16 +69,17 @@ class MedianSketch:
         Raises
         ------
         BadInput
-            Other genes or another error.
+            The sketches differ in the number of genes or in the error.
         """
         if other.error != self.error or other.counts.shape != self.counts.shape:
             raise BadInput(
-                f"Sketches of {len(self.counts)} genes at {self.error} and of {len(other.counts)} at {other.error} cannot be merged."
+                f"Sketches of {len(self.counts)} genes at {self.error} and of {len(other.counts)} at {other.error} cannot be "
+                "merged."
             )
         self.counts += other.counts
 
     def medians(self) -> np.ndarray:
-        """Median of each gene, float64 (genes,): the mean of the two middle values if their number is even; NaN without values."""
+        """Median of each gene, float64 (genes,): the mean of the two middle values for an even number; NaN without values."""
         middles = 2 * np.exp(self._step * (self._first + np.arange(self.counts.shape[1]))) / (1 + math.exp(self._step))
         found = np.full(len(self.counts), np.nan)
         for gene, row in enumerate(self.counts):
@@ -91,6 +92,6 @@ class MedianSketch:
 
 @njit(cache=True, nogil=True)
 def _count(counts, genes, steps, first):
-    """Add one to the bin of each value, whose logarithm in steps is given."""
+    """Increment the bin of each value, given its logarithm in units of the bin width."""
     for i in range(len(genes)):
         counts[genes[i], min(max(int(np.ceil(steps[i])) - first, 0), counts.shape[1] - 1)] += 1

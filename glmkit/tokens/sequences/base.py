@@ -1,9 +1,9 @@
-"""One base, one token.
+"""Single-base tokenization: one token per base.
 
-The table holds an id for each of the 256 byte values, so encoding is one pass of ``bytes.translate`` over slices that stay
-in cache: a chromosome needs its own length in memory for the ids and one slice more. Lower case means the same base (the
-soft mask is kept apart, see ``bio``), IUPAC ambiguity codes become N, and anything else is an error with its position
-rather than a silent ``<unk>``: a gap or a protein letter in DNA is a mistake upstream.
+A table has the id of each of the 256 byte values. Encoding is one pass of ``bytes.translate`` over slices that fit the cache.
+Memory is one byte per base for the ids, plus one slice. Lower case is encoded like upper case (the soft mask is stored
+separately, see ``glmkit.bio``), and IUPAC ambiguity codes become N. Any other character is an error with its position. It does
+not become ``<unk>``, because a gap or a protein letter in DNA indicates an error in the data.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ from glmkit.tokens.tokenizer import FIRST, LAST, as_ids, canonical_hash, write_d
 
 LETTERS = "ACGTN"
 AMBIGUOUS = "RYSWKMBDHV"
-SLICE = 1 << 18  # characters at a time: fits the cache, and bounds the memory beyond the result
+SLICE = 1 << 18  # characters per slice: fits the cache and bounds temporary memory
 _BAD = 255
 
 
@@ -29,12 +29,12 @@ def byte_table(codes: dict[str, int]) -> bytes:
 
 
 def lookup(sequence: str, table: bytes, out: np.ndarray | None = None) -> np.ndarray:
-    """Map each character of `sequence` through a :func:`byte_table`: uint8 (length,).
+    """Map each character of `sequence` by a :func:`byte_table`: uint8 (length,).
 
     Raises
     ------
     BadInput
-        A character that the table does not know, with its position (from 0).
+        A character is not in the table; the message gives its position (from 0).
     """
     out = np.empty(len(sequence), np.uint8) if out is None else out
     for start in range(0, len(sequence), SLICE):
@@ -51,7 +51,7 @@ def lookup(sequence: str, table: bytes, out: np.ndarray | None = None) -> np.nda
 
 
 def _unknown(letter: str, position: int) -> BadInput:
-    hint = " RNA? Write T for U." if letter in "Uu" else " Remove gaps and stops, or choose the tokenizer of this alphabet."
+    hint = " Replace U by T in RNA." if letter in "Uu" else " Remove gaps and stops, or choose the tokenizer of this alphabet."
     return BadInput(
         f"Expected DNA letters (A, C, G, T, N or an IUPAC code), got {letter!r} at position {position} (from 0).{hint}"
     )
@@ -60,12 +60,20 @@ def _unknown(letter: str, position: int) -> BadInput:
 class BaseTokenizer:
     """Single bases of DNA: 10 entries, ``<cls> <pad> <eos> <unk> A C G T N <mask>``, uint8.
 
-    Lower case counts as upper case; IUPAC codes other than A, C, G and T become N. ``<unk>`` is never produced.
+    Lower case is encoded like upper case; IUPAC codes other than A, C, G and T become N. ``<unk>`` is never produced.
 
     Attributes
     ----------
     letter_ids
-        uint8 (4,): the ids of A, C, G and T.
+        Ids of A, C, G and T, uint8 (4,).
+
+    Examples
+    --------
+    >>> tokenizer = BaseTokenizer()
+    >>> tokenizer.encode("ACgtR")
+    array([4, 5, 6, 7, 8], dtype=uint8)
+    >>> tokenizer.decode(tokenizer.encode("ACgtR"))
+    'ACGTN'
     """
 
     kind = "base"
@@ -103,24 +111,24 @@ class BaseTokenizer:
         Returns
         -------
         numpy.ndarray
-            uint8 (length,), one id a base.
+            One id per base, uint8 (length,).
 
         Raises
         ------
         BadInput
-            A character that is no DNA letter; its position (from 0) is in the message.
+            A character is not a DNA letter; the message gives its position (from 0).
         """
         return lookup(sequence, self._encode)
 
     def decode(self, ids: np.ndarray) -> str:
         """The bases of `ids` (length,), upper case.
 
-        ``<cls>``, ``<pad>`` and ``<eos>`` are left out; ``<mask>`` and ``<unk>`` are bases nobody knows, so they read N.
+        ``<cls>``, ``<pad>`` and ``<eos>`` are omitted; ``<mask>`` and ``<unk>`` are unknown bases and become N.
 
         Raises
         ------
         BadInput
-            An id outside the vocabulary.
+            An id is outside the vocabulary.
         """
         array = as_ids(ids, len(self.vocabulary)).astype(np.uint8, copy=False)
         return array.tobytes().translate(self._decode, self._left_out).decode("ascii")
@@ -131,7 +139,7 @@ class BaseTokenizer:
 
     @classmethod
     def from_description(cls, description: dict[str, Any]) -> "BaseTokenizer":
-        """The tokenizer of a description read from ``tokenizer.json``."""
+        """Construct the tokenizer from the description in ``tokenizer.json``."""
         if tuple(description.get("vocabulary", ())) != cls.vocabulary:
             raise BadInput(f"Expected the vocabulary {cls.vocabulary} of single bases, got {description.get('vocabulary')}.")
         return cls()

@@ -1,9 +1,10 @@
-"""Byte-pair encoding of DNA: letters that often stand together become one token.
+"""Byte-pair encoding (BPE) of DNA: frequent strings of letters become one token.
 
-Training starts from A, C, G, T and merges the commonest neighbours, again and again (Sennrich et al. 2016; for genomes DNABERT-2,
-Zhou et al. 2024). The merging is done by the ``tokenizers`` library; the vocabulary and the merges are kept here as plain
-lists, in the same file and with the same hash as every other tokenizer. DNA has no words, so a sequence is read in blocks
-and no token crosses a block's edge: cost and memory then grow with the length alone, at the price of one odd cut a block.
+Training starts from A, C, G, T and repeatedly merges the most frequent pair of adjacent tokens (Sennrich et al. 2016; for
+genomes DNABERT-2, Zhou et al. 2024). The ``tokenizers`` library does the merging. The vocabulary and the merges are stored as
+plain lists, in the same file format and with the same hash as for other tokenizers. DNA has no words, so a sequence is encoded
+in blocks, and no token crosses the edge of a block. Time and memory are then linear in the length; the trade-off is one
+arbitrary cut per block.
 """
 
 import json
@@ -20,25 +21,31 @@ from glmkit.errors import BadInput
 from glmkit.tokens.sequences.base import BaseTokenizer
 from glmkit.tokens.tokenizer import FIRST, LAST, as_ids, canonical_hash, smallest_dtype, write_description
 
-BLOCK = 1024  # bases read at a time
+BLOCK = 1024  # bases per block
 LETTERS = ("A", "C", "G", "T", "N")
-_BATCH = 64  # blocks handed to the library at once
+_BATCH = 64  # blocks per call of the library
 
 
 class BpeTokenizer:
-    """Merged letters of DNA: ``<cls> <pad> <eos> <unk> A C G T N``, the merges in the order they were learnt, ``<mask>``.
+    """Byte pairs of DNA: ``<cls> <pad> <eos> <unk> A C G T N``, the merges in the order of training, ``<mask>``.
 
-    N is a token of its own and part of no other. Make one with :meth:`train`, or read one with ``load_tokenizer``.
+    N is a separate token and is never merged. :meth:`train` learns a tokenizer, ``load_tokenizer`` reads a saved one.
 
     Parameters
     ----------
     merges
-        Pairs of tokens in the order they were learnt; each pair's two parts are letters or results of earlier pairs.
+        Pairs of tokens in the order of training; each part is a letter or the result of an earlier pair.
 
     Raises
     ------
     BadInput
-        A pair whose parts are not known yet, or that makes a token twice.
+        A part of a pair is undefined, or two pairs give the same token.
+
+    Examples
+    --------
+    >>> tokenizer = BpeTokenizer.train(["TATATACG" * 20], vocabulary_size=13)
+    >>> [tokenizer.vocabulary[i] for i in tokenizer.encode("TATACG")]
+    ['TATA', 'CG']
     """
 
     kind = "bpe"
@@ -53,7 +60,7 @@ class BpeTokenizer:
         for left, right in self.merges:
             if not {left, right} <= known.keys() - {*FIRST, "N"} or left + right in known:
                 raise BadInput(
-                    f"The merge {left!r} + {right!r} has an unknown part or makes a token twice. Train the tokenizer again."
+                    f"The merge {left!r} + {right!r} has an unknown part or gives a repeated token. Train the tokenizer again."
                 )
             known[left + right] = None
         self.vocabulary: tuple[str, ...] = (*known, LAST)
@@ -73,14 +80,19 @@ class BpeTokenizer:
         Parameters
         ----------
         sequences
-            DNA in either case; letters other than A, C, G and T only separate. All of it is held in memory.
+            DNA in either case; letters other than A, C, G and T act as separators. All sequences are held in memory.
         vocabulary_size
-            Entries wanted, special tokens and letters included. Fewer come out when no pair stands anywhere twice.
+            Maximum number of entries, including special tokens and letters; fewer result if no remaining pair occurs twice.
+
+        Returns
+        -------
+        BpeTokenizer
+            The trained tokenizer.
 
         Raises
         ------
         BadInput
-            A vocabulary too small for the letters, no sequence, or a character that is no DNA letter.
+            `vocabulary_size` is too small for the letters, there is no sequence, or a character is not a DNA letter.
         """
         fixed = len(FIRST) + len(LETTERS) + 1
         if vocabulary_size <= fixed:
@@ -96,7 +108,7 @@ class BpeTokenizer:
         engine.train_from_iterator(_blocks(_cleaned(sequences)), trainer)
         merges = _merges(engine)
         if not merges:
-            raise BadInput("Nothing to learn from: expected sequences with pairs of letters that stand somewhere twice.")
+            raise BadInput("No merges to learn: expected sequences in which a pair of letters occurs at least twice. Give more.")
         return cls(merges)
 
     def _description(self) -> dict[str, Any]:
@@ -114,12 +126,12 @@ class BpeTokenizer:
         Returns
         -------
         numpy.ndarray
-            uint8 or uint16 (tokens,), as many as the merges leave.
+            Ids after all merges, uint8 or uint16 (tokens,).
 
         Raises
         ------
         BadInput
-            A character that is no DNA letter; its position (from 0) is in the message.
+            A character is not a DNA letter; the message gives its position (from 0).
         """
         blocks = _blocks([self._clean.decode(self._clean.encode(sequence))])
         pieces = [np.empty(0, self.dtype)]
@@ -130,12 +142,12 @@ class BpeTokenizer:
     def decode(self, ids: np.ndarray) -> str:
         """The bases of `ids` (length,), upper case.
 
-        ``<cls>``, ``<pad>`` and ``<eos>`` are left out; ``<unk>`` and ``<mask>`` read N, of whatever length they were.
+        ``<cls>``, ``<pad>`` and ``<eos>`` are omitted; ``<unk>`` and ``<mask>`` become one N, whatever the length of the token.
 
         Raises
         ------
         BadInput
-            An id outside the vocabulary.
+            An id is outside the vocabulary.
         """
         text = {self.bos_id: "", self.pad_id: "", self.eos_id: "", self.unk_id: "N", self.mask_id: "N"}
         return "".join(text.get(i, self.vocabulary[i]) for i in as_ids(ids, len(self.vocabulary)).tolist())
@@ -146,10 +158,10 @@ class BpeTokenizer:
 
     @classmethod
     def from_description(cls, description: dict[str, Any]) -> "BpeTokenizer":
-        """The tokenizer of a description read from ``tokenizer.json``."""
+        """Construct the tokenizer from the description in ``tokenizer.json``."""
         made = cls((left, right) for left, right in description["merges"])
         if list(made.vocabulary) != description.get("vocabulary") or description.get("block") != BLOCK:
-            raise BadInput("The vocabulary is not the one that the merges make. Restore the original file.")
+            raise BadInput("The vocabulary does not match the merges. Restore the original file.")
         return made
 
     def __repr__(self) -> str:
@@ -168,7 +180,7 @@ def _blocks(sequences: Iterable[str]) -> Iterator[str]:
 
 
 def _merges(engine: Engine) -> list[tuple[str, str]]:
-    """The merges of a trained engine; one that makes a token which exists already adds nothing to learn and is left out."""
+    """The merges of a trained engine; a merge that gives an existing token is redundant and dropped."""
     merges: dict[str, tuple[str, str]] = {}
     for pair in json.loads(engine.to_str())["model"]["merges"]:
         left, right = pair

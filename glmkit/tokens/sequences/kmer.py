@@ -1,11 +1,13 @@
-"""One token for k bases.
+"""Tokenization by k-mers: one token for k bases.
 
-A k-mer's number is its letters read as digits (A 0, C 1, G 2, T 3), the first letter first. The numbers of all windows come
-from doubling: pairs from singles, fours from pairs, and so on, so that six letters take three passes over an array that
-stays in cache. Overlapping k-mers (DNABERT's, Ji et al. 2021) show each base k times: a hidden token can be read off its
-neighbours, so hide runs: k hidden tokens hide one base (`glmkit.data.corpora.mask_tokens` does it). k-mers set apart (the Nucleotide
-Transformer's, Dalla-Torre et al. 2024) do not have that fault, but depend on where reading starts and cannot hide or score one
-base.
+The number of a k-mer is its letters as base-4 digits (A 0, C 1, G 2, T 3), the first letter most significant. The numbers of
+all windows are computed by doubling: pairs from single letters, fours from pairs, and so on. Six letters then take three
+passes over an array that fits the cache.
+
+Overlapping k-mers (DNABERT, Ji et al. 2021) contain each base k times, so that a masked token can be inferred from its
+neighbours. Masking must therefore cover runs: k masked tokens hide one base (`glmkit.data.corpora.mask_tokens`).
+Non-overlapping k-mers (Nucleotide Transformer, Dalla-Torre et al. 2024) avoid this problem. Their tokens depend on the start
+of the sequence, and single bases cannot be masked or scored.
 """
 
 from itertools import product
@@ -26,20 +28,27 @@ _CODES = byte_table({letter: code for code, letter in enumerate("ACGT")} | dict.
 class KmerTokenizer:
     """DNA as k-mers: ``<cls> <pad> <eos> <unk>``, the 4^k k-mers in alphabetical order, ``<mask>``.
 
-    A k-mer with an N or another ambiguity code becomes ``<unk>``. A sequence of L bases gives L - k + 1 tokens when they overlap
-    (token `i` starts at base `i`; none if L < k), else L // k (token `i` starts at base `i`·k; a shorter rest has none).
+    A k-mer with an N or another ambiguity code becomes ``<unk>``. A sequence of L bases gives L - k + 1 overlapping tokens, none
+    if L < k; token `i` starts at base `i`. Without overlap it gives L // k tokens; token `i` starts at base `i`·k, and the last
+    L % k bases have no token.
 
     Parameters
     ----------
     k
-        Bases of a token, 1 to 8.
+        Bases per token, 1 to 8.
     overlapping
-        One token a base, or one token every k bases.
+        Whether a token starts at every base, rather than at every k-th base.
 
     Raises
     ------
     BadInput
-        `k` out of range.
+        `k` is out of range.
+
+    Examples
+    --------
+    >>> tokenizer = KmerTokenizer(3, overlapping=False)
+    >>> [tokenizer.vocabulary[i] for i in tokenizer.encode("ACGTTNAC")]
+    ['ACG', '<unk>']
     """
 
     kind = "kmer"
@@ -73,12 +82,12 @@ class KmerTokenizer:
         Returns
         -------
         numpy.ndarray
-            uint8, uint16 or uint32 (length - k + 1,) or (length // k,), one id a k-mer.
+            One id per k-mer, uint8, uint16 or uint32, (length - k + 1,) or (length // k,).
 
         Raises
         ------
         BadInput
-            A character that is no DNA letter; its position (from 0) is in the message.
+            A character is not a DNA letter; the message gives its position (from 0).
         """
         k, step = self.k, (1 if self.overlapping else self.k)
         out = np.empty(max((len(sequence) - k) // step + 1, 0), self.dtype)
@@ -112,13 +121,13 @@ class KmerTokenizer:
     def decode(self, ids: np.ndarray) -> str:
         """The bases of `ids` (length,), upper case.
 
-        ``<cls>``, ``<pad>`` and ``<eos>`` are left out. A base that no k-mer tells (each one over it is ``<unk>`` or
-        ``<mask>``) reads N. Where overlapping k-mers disagree, the first one over a base decides.
+        ``<cls>``, ``<pad>`` and ``<eos>`` are omitted. A base becomes N if all k-mers that cover it are ``<unk>`` or ``<mask>``.
+        If overlapping k-mers disagree, the first one that covers a base decides.
 
         Raises
         ------
         BadInput
-            An id outside the vocabulary.
+            An id is outside the vocabulary.
         """
         array = as_ids(ids, len(self.vocabulary)).astype(np.int64)
         array = array[~np.isin(array, [self.bos_id, self.pad_id, self.eos_id])]
@@ -139,7 +148,7 @@ class KmerTokenizer:
 
     @classmethod
     def from_description(cls, description: dict[str, Any]) -> "KmerTokenizer":
-        """The tokenizer of a description read from ``tokenizer.json``."""
+        """Construct the tokenizer from the description in ``tokenizer.json``."""
         made = cls(int(description["k"]), bool(description["overlapping"]))
         if list(made.vocabulary) != description.get("vocabulary"):
             raise BadInput(f"The vocabulary is not that of all {made.k}-mers in alphabetical order. Restore the original file.")
@@ -150,17 +159,17 @@ class KmerTokenizer:
 
 
 def tokens_over_base(tokenizer: Any) -> int:
-    """How many tokens show each base (fewer at the ends of a sequence).
+    """Number of tokens that contain each base (fewer at the ends of a sequence).
 
     Parameters
     ----------
     tokenizer
-        Any tokenizer.
+        Tokenizer of any kind.
 
     Returns
     -------
     int
-        k for overlapping k-mers, where base `b` stands in tokens ``b - k + 1`` to `b`; 1 for all others.
+        k for overlapping k-mers, where tokens ``b - k + 1`` to `b` contain base `b`; 1 for all others.
     """
     return tokenizer.k if isinstance(tokenizer, KmerTokenizer) and tokenizer.overlapping else 1
 
@@ -171,32 +180,32 @@ def centre_token(length: Any, over: int) -> Any:
     Parameters
     ----------
     length
-        Tokens of the window, 1 or more: a number or an array (or tensor) of whole numbers.
+        Number of tokens of the window, at least 1: an integer, or an array or tensor of integers.
     over
-        Tokens over a base, from :func:`tokens_over_base`; with 1 this is ``length // 2``.
+        Tokens per base, from :func:`tokens_over_base`; with 1 the result is ``length // 2``.
 
     Returns
     -------
     int or array
-        Of a window of L bases the token that has base ``L // 2`` at index ``(k - 1) // 2`` of its letters, the last token where
-        the window is too short for that.
+        Position of the token that has base ``L // 2`` of the window's L bases at index ``(k - 1) // 2`` of its letters; the last
+        token if the window is too short.
     """
     place = (length + over - 1) // 2 - (over - 1) // 2
     return place - (place >= length) * (place - length + 1)
 
 
 def complement_kmers(k: int) -> np.ndarray:
-    """The number of each k-mer's reverse complement.
+    """The number of the reverse complement of each k-mer.
 
     Parameters
     ----------
     k
-        Bases of a k-mer.
+        Bases per k-mer.
 
     Returns
     -------
     numpy.ndarray
-        int64 (4^k,).
+        Number of the reverse complement of k-mer `i` at position `i`, int64 (4^k,).
     """
     rest, turned = np.arange(4**k), np.zeros(4**k, np.int64)
     for _ in range(k):
@@ -206,7 +215,7 @@ def complement_kmers(k: int) -> np.ndarray:
 
 
 def _codes(sequence: str, start: int, stop: int) -> np.ndarray:
-    """Codes of a slice (0 to 3, 4 for N); an error states the position in the whole sequence."""
+    """Codes of a slice (0 to 3, 4 for N); errors give the position in the whole sequence."""
     try:
         return lookup(sequence[start:stop], _CODES)
     except BadInput:
@@ -215,7 +224,7 @@ def _codes(sequence: str, start: int, stop: int) -> np.ndarray:
 
 
 def _windows(codes: np.ndarray, k: int) -> np.ndarray:
-    """Numbers of all windows of `k` codes, by doubling: (length - k + 1,)."""
+    """Numbers of all windows of `k` codes, computed by doubling, (length - k + 1,)."""
     power, size = codes, 1
     result: np.ndarray | None = None
     done = 0
@@ -229,7 +238,7 @@ def _windows(codes: np.ndarray, k: int) -> np.ndarray:
 
 
 def _join(left: np.ndarray, left_size: int, right: np.ndarray, right_size: int) -> np.ndarray:
-    """Numbers of windows made of a left window and the right window that follows it."""
+    """Numbers of the windows that join each left window with the right window after it."""
     dtype = smallest_dtype(4 ** (left_size + right_size))
     after = right[left_size:]
     joined = left[: len(after)].astype(dtype, copy=False) * dtype.type(

@@ -1,9 +1,9 @@
-"""One residue, one token: proteins under ESM's vocabulary, and under any other vocabulary of single letters.
+"""Single-residue tokenization of proteins, with the vocabulary of ESM or any other vocabulary of single letters.
 
-Families differ in the order of the letters, in the names of the special tokens and in what they put around a sequence, so one
-class holds all of that as data: ESM-2, ESM-1b, Sapiens (RoBERTa) and AntiBERTy (BERT) are vocabularies of it. Letters are read
-strictly. The rare residues B, J, O, U, X and Z become ``<unk>`` where a vocabulary lacks them, as their published tokenizers
-do; a gap, a stop or any other character is an error with its position, for a model was trained on none of these.
+Model families differ in the order of the letters, the names of the special tokens and the tokens added around a sequence. One
+class has these as data; ESM-2, ESM-1b, Sapiens (RoBERTa) and AntiBERTy (BERT) are instances with different vocabularies. The
+rare residues B, J, O, U, X and Z become ``<unk>`` if a vocabulary lacks them, as in the published tokenizers. A gap, a stop or
+any other character is an error with its position, because no model was trained on these.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,23 +24,32 @@ _BAD = 65535
 
 
 class LetterTokenizer:
-    """Single letters of proteins; by default ESM-2's 33 entries.
+    """Single letters of proteins; by default the 33 entries of ESM-2.
 
-    Lower case counts as upper case. The 20 standard amino acids may be hidden; rare residues are read and never asked about.
+    Lower case is encoded like upper case. Only the 20 standard amino acids may be masked; rare residues are encoded but not
+    prediction targets.
 
     Parameters
     ----------
     vocabulary
-        Entry of each id. Entries of one letter are residues; ``.`` and ``-`` keep their ids but are not read from strings.
+        Entry of each id. Entries of one letter are residues; ``.`` and ``-`` have ids but are not accepted in sequences.
     special
-        Which entry is ``bos``, ``pad``, ``eos``, ``unk`` and ``mask``.
+        Map of ``bos``, ``pad``, ``eos``, ``unk`` and ``mask`` to their entries.
     prefix, suffix
-        Entries that stand before and after every sequence; ``bos`` and ``eos`` if None.
+        Entries added before and after every sequence; ``bos`` and ``eos`` if None.
 
     Raises
     ------
     BadInput
-        An entry twice, a special token that is not an entry, or a standard amino acid that is missing.
+        An entry is repeated, a special token is not an entry, or a standard amino acid is missing.
+
+    Examples
+    --------
+    >>> tokenizer = LetterTokenizer()
+    >>> tokenizer.encode("MKV").tolist()
+    [20, 15, 7]
+    >>> tokenizer.prefix, tokenizer.suffix
+    ((0,), (2,))
     """
 
     kind = "letter"
@@ -60,7 +69,7 @@ class LetterTokenizer:
         if missing := [entry for entry in (*special.values(), *prefix, *suffix, *PROTEIN.letters) if entry not in ids]:
             raise BadInput(
                 f"The vocabulary of {len(ids)} entries lacks {', '.join(map(repr, missing))}. Expected the special tokens "
-                f"{' '.join(special.values())} and the 20 amino acids, each as an entry of its own."
+                f"{' '.join(special.values())} and the 20 amino acids, each as a separate entry."
             )
         self.special = {name: special[name] for name in SPECIAL}
         self.bos_id, self.pad_id, self.eos_id, self.unk_id, self.mask_id = (ids[special[name]] for name in SPECIAL)
@@ -88,17 +97,17 @@ class LetterTokenizer:
         Parameters
         ----------
         sequence
-            One-letter codes in either case, X and the rare residues among them.
+            One-letter codes in either case, including X and the rare residues.
 
         Returns
         -------
         numpy.ndarray
-            (length,), one id a residue; nothing is put around them.
+            One id per residue (length,), without prefix and suffix.
 
         Raises
         ------
         BadInput
-            A character that is no residue; its position (from 0) is in the message.
+            A character is not a residue; the message gives its position (from 0).
         """
         found = self._ids[np.frombuffer(sequence.encode("latin-1", "replace"), np.uint8)]
         if len(found) and found.max() == _BAD:
@@ -108,12 +117,12 @@ class LetterTokenizer:
     def decode(self, ids: np.ndarray) -> str:
         """The residues of `ids` (length,), upper case.
 
-        The start, end and padding tokens are left out; every other entry that is no single letter reads X.
+        The start, end and padding tokens are omitted; all other entries that are not single letters become X.
 
         Raises
         ------
         BadInput
-            An id outside the vocabulary.
+            An id is outside the vocabulary.
         """
         array = as_ids(ids, len(self.vocabulary))
         kept = array[~np.isin(array, [self.bos_id, self.pad_id, self.eos_id])]
@@ -125,7 +134,7 @@ class LetterTokenizer:
 
     @classmethod
     def from_description(cls, description: dict[str, Any]) -> "LetterTokenizer":
-        """The tokenizer of a description read from ``tokenizer.json``."""
+        """Construct the tokenizer from the description in ``tokenizer.json``."""
         return cls(description["vocabulary"], description["special"], description["prefix"], description["suffix"])
 
     def __repr__(self) -> str:
@@ -133,12 +142,12 @@ class LetterTokenizer:
 
 
 def number(vocabulary: Sequence[str]) -> dict[str, int]:
-    """The id of each entry.
+    """Map of each entry of a vocabulary to its id.
 
     Raises
     ------
     BadInput
-        An entry twice.
+        An entry is repeated.
     """
     ids: dict[str, int] = {}
     for place, entry in enumerate(vocabulary):

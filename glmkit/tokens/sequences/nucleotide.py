@@ -1,8 +1,8 @@
-"""DNA as the Nucleotide Transformer reads it: 6-mers apart from the left, single letters for what is left over.
+"""Tokenization of the Nucleotide Transformer: non-overlapping 6-mers, and single letters for the remaining bases.
 
-Every run of A, C, G and T is cut into 6-mers from its own left end; the last bases of a run, fewer than six, become single
-letters, and so does each N. Nothing of a sequence is lost, at the price of a reading frame that shifts behind every N. A token
-shows up to six bases at once, so one base cannot be hidden or scored on its own.
+Every run of A, C, G and T is cut into 6-mers from its left end. The last bases of a run, fewer than six, become single
+letters, and so does each N. All bases have a token; the trade-off is a reading frame that shifts after every N. A token covers
+up to six bases, so that a single base cannot be masked or scored.
 
 References
 ----------
@@ -33,20 +33,27 @@ _CODES = byte_table({letter: code for code, letter in enumerate("ACGT")} | dict.
 
 
 class NucleotideTokenizer:
-    """6-mers apart, single letters for the rest; ``<cls>`` stands before every sequence and nothing after it.
+    """Non-overlapping 6-mers and single letters; the prefix is ``<cls>``, and there is no suffix.
 
-    Lower case counts as upper case, IUPAC codes other than A, C, G and T become N. All 6-mers and the four bases may be hidden.
+    Lower case is encoded like upper case; IUPAC codes other than A, C, G and T become N. All 6-mers and the four bases may be
+    masked.
 
     Parameters
     ----------
     vocabulary
-        Entry of each id: all 4096 6-mers, ``A C G T N``, ``<unk> <pad> <mask> <cls>``, and mostly ``<eos>`` and ``<bos>``, in
-        any order.
+        Entry of each id, in any order: all 4096 6-mers, ``A C G T N``, ``<unk> <pad> <mask> <cls>``, and optionally ``<eos>``
+        and ``<bos>``.
 
     Raises
     ------
     BadInput
-        An entry twice or missing.
+        An entry is repeated or missing.
+
+    Examples
+    --------
+    >>> tokenizer = NucleotideTokenizer()
+    >>> [tokenizer.vocabulary[i] for i in tokenizer.encode("ACGTACGNTT")]
+    ['ACGTAC', 'G', 'N', 'T', 'T']
     """
 
     kind = "nucleotide"
@@ -59,8 +66,8 @@ class NucleotideTokenizer:
         special = ("<cls>", "<pad>", "<unk>", "<mask>")
         if missing := [entry for entry in (*special, *LETTERS, *kmers) if entry not in ids]:
             raise BadInput(
-                f"The vocabulary of {len(ids)} entries lacks {len(missing)} of those that the Nucleotide Transformer has, "
-                f"{missing[0]!r} for one. Expected {' '.join(special)}, A C G T N and all {len(kmers)} 6-mers."
+                f"The vocabulary of {len(ids)} entries lacks {len(missing)} of those of the Nucleotide Transformer, "
+                f"such as {missing[0]!r}. Expected {' '.join(special)}, A C G T N and all {len(kmers)} 6-mers."
             )
         self.bos_id, self.pad_id, self.unk_id, self.mask_id = (ids[entry] for entry in special)
         self.eos_id = ids.get("<eos>", self.pad_id)
@@ -87,12 +94,12 @@ class NucleotideTokenizer:
         Returns
         -------
         numpy.ndarray
-            uint16 (tokens,): about a sixth of the bases, more where N breaks the runs.
+            Ids, uint16 (tokens,): about one per six bases, more if N interrupts the runs.
 
         Raises
         ------
         BadInput
-            A character that is no DNA letter; its position (from 0) is in the message.
+            A character is not a DNA letter; the message gives its position (from 0).
         """
         codes = lookup(sequence, _CODES)
         edges = np.flatnonzero(np.diff(codes == 4, prepend=True, append=True)).reshape(-1, 2)
@@ -110,12 +117,13 @@ class NucleotideTokenizer:
     def decode(self, ids: np.ndarray) -> str:
         """The bases of `ids` (length,), upper case.
 
-        ``<cls>``, ``<pad>``, ``<eos>`` and ``<bos>`` are left out; ``<unk>`` and ``<mask>`` read N, of whatever length they were.
+        ``<cls>``, ``<pad>``, ``<eos>`` and ``<bos>`` are omitted; ``<unk>`` and ``<mask>`` become one N, whatever the length of
+        the token.
 
         Raises
         ------
         BadInput
-            An id outside the vocabulary.
+            An id is outside the vocabulary.
         """
         text = {self.unk_id: "N", self.mask_id: "N"}
         entries = ((i, self.vocabulary[i]) for i in as_ids(ids, len(self.vocabulary)).tolist())
@@ -127,7 +135,7 @@ class NucleotideTokenizer:
 
     @classmethod
     def from_description(cls, description: dict[str, Any]) -> "NucleotideTokenizer":
-        """The tokenizer of a description read from ``tokenizer.json``."""
+        """Construct the tokenizer from the description in ``tokenizer.json``."""
         return cls(description["vocabulary"])
 
     def __repr__(self) -> str:

@@ -1,7 +1,7 @@
-"""Folders of plain arrays with a manifest: what the stores of tokens and of cells share.
+"""Folders of memory-mapped arrays with a manifest, the common format of the stores of tokens and of cells.
 
-An array is a file of bytes that is mapped into memory, so opening costs the same for any size and reading touches only the pages that
-are read. The manifest holds the size and SHA-256 of every file, and its own hash: sizes are compared whenever a store is
+An array is a binary file that is mapped into memory. The cost of opening is independent of its size, and only accessed pages
+are read. The manifest has the size and SHA-256 of every file, and a hash of itself. Sizes are compared whenever a store is
 opened, contents on request.
 """
 
@@ -17,11 +17,11 @@ from glmkit.files import read_json, sha256
 from glmkit.tokens.tokenizer import canonical_hash
 
 MANIFEST = "manifest.json"
-_PIECE = 1 << 24  # bytes written and hashed at a time
+_PIECE = 1 << 24  # bytes per write and hash update
 
 
 class HashedFile:
-    """A binary file that is hashed while it is written, so that nothing has to be read twice."""
+    """A binary file that is hashed while it is written, which saves a second read."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -47,12 +47,12 @@ class HashedFile:
         self._bytes += len(view)
 
     def entry(self) -> dict[str, int | str]:
-        """Size and SHA-256 of what was written, as they stand in a manifest."""
+        """Manifest entry of the written bytes: size and SHA-256."""
         return {"bytes": self._bytes, "sha256": self._hash.hexdigest()}
 
 
 def entry_of(path: Path) -> dict[str, int | str]:
-    """Size and SHA-256 of a file, as they stand in a manifest."""
+    """Manifest entry of a file: size and SHA-256."""
     return {"bytes": path.stat().st_size, "sha256": sha256(path)}
 
 
@@ -68,16 +68,21 @@ def read_manifest(folder: Path, form: str, version: int, what: str) -> dict[str,
     Parameters
     ----------
     folder
-        The store.
+        Folder of the store.
     form, version
-        The format that is read, and its version.
+        Expected format and its version.
     what
-        What kind of store is expected, for messages.
+        Expected kind of store, for messages.
+
+    Returns
+    -------
+    dict
+        Content of ``manifest.json``.
 
     Raises
     ------
     BadInput
-        Not such a store, a future version, or a manifest whose hash does not fit.
+        The folder is not such a store, has a future version, or its manifest does not match its hash.
     """
     path = folder / MANIFEST
     if not path.is_file():
@@ -97,17 +102,17 @@ def read_manifest(folder: Path, form: str, version: int, what: str) -> dict[str,
 
 
 def changed(folder: Path) -> BadInput:
-    """The error of a manifest that is not as it was written."""
-    return BadInput(f"{folder / MANIFEST} was changed after it was written: its hash does not fit. Write the store again.")
+    """The error for a manifest that was changed after it was written."""
+    return BadInput(f"{folder / MANIFEST} was changed after it was written: its hash does not match. Write the store again.")
 
 
 def check_files(folder: Path, files: dict[str, dict[str, Any]], verify: bool) -> None:
-    """Compare sizes, and with `verify` contents, with the manifest's entries.
+    """Compare the sizes of files, and with `verify` their contents, with the entries of the manifest.
 
     Raises
     ------
     BadInput
-        A file is missing, cut, grown or (with `verify`) changed.
+        A file is missing, has another size, or (with `verify`) another content.
     """
     for name, entry in files.items():
         path = folder / name
@@ -115,17 +120,17 @@ def check_files(folder: Path, files: dict[str, dict[str, Any]], verify: bool) ->
             raise BadInput(f"{path} is missing. Write the store again.")
         if path.stat().st_size != entry["bytes"]:
             raise BadInput(
-                f"{path} has {path.stat().st_size:,} bytes, the manifest says {entry['bytes']:,}. Write the store again."
+                f"{path} has {path.stat().st_size:,} bytes, the manifest states {entry['bytes']:,}. Write the store again."
             )
         if verify and (found := sha256(path)) != entry["sha256"]:
             raise BadInput(
-                f"{path} was changed after it was written: SHA-256 {found[:12]}…, the manifest says {entry['sha256'][:12]}…. "
+                f"{path} was changed after it was written: SHA-256 {found[:12]}…, the manifest states {entry['sha256'][:12]}…. "
                 "Write the store again."
             )
 
 
 def load_array(path: Path) -> np.ndarray:
-    """An ``.npy`` file in memory; nothing but plain numbers is read."""
+    """Load an ``.npy`` file into memory; pickled objects are rejected."""
     try:
         return np.load(path, allow_pickle=False)
     except ValueError as error:

@@ -1,7 +1,7 @@
-"""From records to the items of a token store.
+"""Encoding of records as items of a token store.
 
-A generator, so that one record at a time is in memory. The soft mask comes in bases and goes out in tokens: a token counts
-as soft-masked if all of its bases are.
+Records are encoded one at a time, so that one is in memory. Soft-masked runs are converted from bases to tokens: a token is
+soft-masked if all of its bases are.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,22 +22,30 @@ def encode_records(
     Parameters
     ----------
     records
-        DNA records, as ``read_fasta`` gives.
+        Records of DNA or proteins, as from ``read_fasta``.
     tokenizer
-        Encodes each sequence.
+        Tokenizer of the sequences.
     report
-        Counts ``record_without_tokens``: records that are dropped because they are too short for one token or hold nothing
-        but N.
+        Report to which ``record_without_tokens`` is added: the number of dropped records, which are too short for one token
+        or have only N.
 
     Yields
     ------
     tuple
-        Name, ids (length,) and soft-masked runs int64 (runs, 2) in token positions.
+        Name, ids (length,), and soft-masked runs in token positions, int64 (runs, 2).
 
     Raises
     ------
     BadInput
-        A letter that the tokenizer does not know; the record is named.
+        A letter is not in the alphabet of the tokenizer; a note names the record.
+
+    Examples
+    --------
+    >>> from glmkit.tokens import make_tokenizer
+    >>> records = [Record("contig1", "ACGTAC", soft_masked=np.array([[2, 6]])), Record("contig2", "NNNN")]
+    >>> for name, ids, runs in encode_records(records, make_tokenizer("base")):
+    ...     print(name, ids.tolist(), runs.tolist())
+    contig1 [4, 5, 6, 7, 4, 5] [[2, 6]]
     """
     for record in records:
         try:
@@ -52,21 +60,21 @@ def encode_records(
 
 
 def token_runs(runs: np.ndarray, ids: np.ndarray, tokenizer: Tokenizer) -> np.ndarray:
-    """Runs of bases as runs of the tokens that lie wholly inside them.
+    """Convert runs of bases to runs of the tokens that lie completely inside them.
 
     Parameters
     ----------
     runs
-        int64 (runs, 2): half-open, in bases, sorted.
+        Half-open runs in bases, sorted, int64 (runs, 2).
     ids
-        (length,): the tokens of the whole sequence.
+        Ids of the whole sequence (length,).
     tokenizer
-        The one that made them.
+        Tokenizer that made the ids.
 
     Returns
     -------
     numpy.ndarray
-        int64 (runs, 2): half-open, in token positions; runs that hold no whole token are gone.
+        Half-open runs in token positions, int64 (runs, 2); runs without a complete token are omitted.
     """
     runs = np.asarray(runs, np.int64).reshape(-1, 2)
     if isinstance(tokenizer, KmerTokenizer):
@@ -83,5 +91,5 @@ def token_runs(runs: np.ndarray, ids: np.ndarray, tokenizer: Tokenizer) -> np.nd
 
 
 def _inside(ends: np.ndarray, position: np.ndarray) -> np.ndarray:
-    """1 where `position` lies inside a token rather than at its start."""
+    """1 if a position lies inside a token, 0 if at the start of one; int64, of the shape of `position`."""
     return (~np.isin(position, ends) & (position != 0)).astype(np.int64)

@@ -1,10 +1,11 @@
-"""The token store: sequences of any length, one after another, in one memory-mapped file.
+"""The token store: a memory-mapped corpus of sequences of any length, concatenated in one file.
 
-Every modality shares it. A folder holds ``tokens.bin`` (ids, little-endian), ``offsets.npy`` (where each item starts),
-``names.json``, ``soft_mask.bin`` and ``soft_mask_offsets.npy`` (runs of soft-masked tokens), ``tokenizer.json`` and
-``manifest.json`` (sizes and SHA-256 of all of them). Reading an item touches its own pages only, so a training run starts as
-fast on a genome as on a plasmid; names are read when they are first asked for. Writing keeps one item in memory at a time; what
-grows is the index, 24 bytes an item: two offsets, and a number that finds a name given twice. The trade-off: a store is written once and never changed in place.
+The format is the same for DNA, proteins and cells. A folder has ``tokens.bin`` (ids, little-endian), ``offsets.npy``
+(boundaries of the items), ``names.json``, ``soft_mask.bin`` and ``soft_mask_offsets.npy`` (runs of soft-masked tokens),
+``tokenizer.json`` and ``manifest.json`` (sizes and SHA-256 of all files). Reading an item accesses its own pages only, so that
+the start of a training run does not depend on the size of the corpus. Names are read at first use. Writing has one item in
+memory at a time; the index takes 24 bytes per item (two offsets, and a hash that detects repeated names). The trade-off: a
+store is written once and cannot be changed in place.
 """
 
 from array import array
@@ -39,24 +40,35 @@ _DTYPES = {"uint8", "uint16", "uint32"}
 
 
 class TokenStore:
-    """A ragged, memory-mapped corpus of ids. Make one with :meth:`write` or :meth:`open`.
+    """A ragged, memory-mapped corpus of ids, made by :meth:`write` or :meth:`open`.
 
     ``len(store)`` is the number of items and ``store[i]`` the ids of item `i`, a read-only view of the file.
 
     Attributes
     ----------
     folder
-        Where it lies.
+        Folder of the store.
     offsets
-        int64 (n + 1,): item `i` is ``tokens[offsets[i]:offsets[i + 1]]``.
+        Boundaries of the items, int64 (n + 1,): item `i` is ``tokens[offsets[i]:offsets[i + 1]]``.
     lengths
-        int64 (n,): tokens of each item.
+        Number of tokens of each item, int64 (n,).
     tokens
-        All ids, one item after another; a read-only memory map.
+        Concatenated ids of all items (tokens,), a read-only memory map.
     hash
-        SHA-256 over content, tokenizer and format; equal stores have equal hashes wherever and whenever they were written.
+        SHA-256 of content, tokenizer and format; stores of equal content have equal hashes.
     tokenizer_hash
         Hash of the tokenizer that made the ids.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from glmkit.tokens import make_tokenizer
+    >>> tokenizer = make_tokenizer("base")
+    >>> items = [(name, tokenizer.encode(dna), None) for name, dna in {"a": "ACGT", "b": "GG"}.items()]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     store = TokenStore.write(Path(folder, "store"), items, tokenizer)
+    ...     print(len(store), store.names, store.lengths.tolist(), store[1].tolist())
+    2 ['a', 'b'] [4, 2] [6, 6]
     """
 
     def __init__(self, folder: Path, manifest: dict[str, Any]) -> None:
@@ -75,7 +87,7 @@ class TokenStore:
 
     @cached_property
     def names(self) -> list[str]:
-        """Name of each item, unique; read when it is first asked for, and checked against the number of items."""
+        """Unique name of each item, read at first use and checked against the number of items."""
         names: list[str] = read_json(self.folder / "names.json")
         if len(names) != len(self):
             raise self._contradiction()
@@ -90,24 +102,29 @@ class TokenStore:
     def write(
         cls, folder: str | Path, items: Iterable[tuple[str, np.ndarray, np.ndarray | None]], tokenizer: Tokenizer
     ) -> "TokenStore":
-        """Write items one at a time to a temporary folder, then rename it to `folder` whole.
+        """Write items one at a time to a temporary folder, which is then renamed to `folder`.
 
         Parameters
         ----------
         folder
-            The store's folder; an older one is replaced when, and only when, the new one is complete.
+            Folder of the store; an older store is replaced only after the new one is complete.
         items
-            ``(name, ids, soft_masked)``: a unique name; ids (length,) of `tokenizer`, at least one; soft-masked runs as int64
-            (runs, 2), half-open, in token positions, sorted and apart from each other, or None.
+            Tuples ``(name, ids, soft_masked)``: a unique name; ids (length,) of `tokenizer`, at least one; and soft-masked runs
+            in token positions, int64 (runs, 2), half-open, sorted and disjoint, or None.
         tokenizer
-            The tokenizer that made the ids; it is stored beside them.
+            Tokenizer that made the ids; it is saved in the store.
+
+        Returns
+        -------
+        TokenStore
+            The written store, open.
 
         Raises
         ------
         BadInput
-            No items, an empty one, a name twice, an id outside the vocabulary, or runs outside the item.
+            There are no items, an item is empty, a name is repeated, or an id or a run is out of range.
         ResourceError
-            The disk is full or `folder` cannot be written; nothing partial is left.
+            The disk is full or `folder` cannot be written; no partial store remains.
         """
         folder = Path(folder)
         with atomic_folder(folder) as temporary:
@@ -143,14 +160,20 @@ class TokenStore:
         Parameters
         ----------
         folder
-            A folder that :meth:`write` made.
+            Folder written by :meth:`write`.
         verify
-            Also read every file and compare its SHA-256; sizes are compared always.
+            Whether to read every file and compare its SHA-256; sizes are always compared.
+
+        Returns
+        -------
+        TokenStore
+            The open store.
 
         Raises
         ------
         BadInput
-            Not a store, a future format version, or a file that is missing, cut, grown or (with `verify`) changed.
+            The folder is not a store or has a future format version; or a file is missing, has another size, or (with
+            `verify`) another content.
         """
         folder = Path(folder)
         recover_folder(folder)
@@ -170,19 +193,19 @@ class TokenStore:
         return self.tokens[self.offsets[index] : self.offsets[index + 1]]
 
     def soft_masked(self, index: int, start: int = 0, stop: int | None = None) -> np.ndarray:
-        """Which tokens of an item are soft-masked (lower case in the source: repeats).
+        """Soft mask of the tokens of an item (lower case in the source, which marks repeats).
 
         Parameters
         ----------
         index
-            The item.
+            Index of the item.
         start, stop
-            Token positions of the part wanted, half-open; the whole item by default.
+            Half-open range of token positions; the whole item by default.
 
         Returns
         -------
         numpy.ndarray
-            bool (stop - start,).
+            Whether each token is soft-masked, bool (stop - start,).
         """
         stop = int(self.lengths[index]) if stop is None else stop
         runs = self._runs[self._run_offsets[index] : self._run_offsets[index + 1]]
@@ -193,11 +216,11 @@ class TokenStore:
         return mask
 
     def weights(self, index: int) -> np.ndarray:
-        """Weight of each token of an item in the loss: float32 (length,), 0.1 where soft-masked, else 1."""
+        """Loss weight of each token of an item, float32 (length,): 0.1 if soft-masked, else 1."""
         return np.where(self.soft_masked(index), SOFT_MASK_WEIGHT, np.float32(1))
 
     def tokenizer(self) -> Tokenizer:
-        """The tokenizer that made the ids, from the store's own ``tokenizer.json``."""
+        """The tokenizer that made the ids, from the ``tokenizer.json`` of the store."""
         return load_tokenizer(self.folder)
 
     def __repr__(self) -> str:
@@ -212,7 +235,7 @@ def _append(
     dtype: np.dtype,
     size: int,
 ) -> tuple["array[int]", "array[int]"]:
-    """Write every item; return token offsets and run offsets."""
+    """Write all items; return token offsets and run offsets."""
     offsets, run_offsets = array("q", [0]), array("q", [0])
     for name, ids, runs in items:
         try:
@@ -229,7 +252,7 @@ def _append(
         offsets.append(offsets[-1] + len(checked))
         run_offsets.append(run_offsets[-1] + len(checked_runs))
     if len(offsets) == 1:
-        raise BadInput("No sequences to store: expected at least one, got none. Were all of them filtered out?")
+        raise BadInput("No sequences to store: expected at least one, got none. Check that not all of them were filtered out.")
     return offsets, run_offsets
 
 
@@ -237,5 +260,5 @@ def _check_runs(runs: np.ndarray | None, length: int) -> np.ndarray:
     array_ = np.asarray([] if runs is None else runs, "<i8").reshape(-1, 2)
     flat = array_.ravel()
     if len(flat) and (flat[0] < 0 or flat[-1] > length or (np.diff(flat) < 0).any() or (array_[:, 0] == array_[:, 1]).any()):
-        raise BadInput(f"Soft-masked runs must be sorted, apart, non-empty and inside 0..{length}; got {array_[:3].tolist()}…")
+        raise BadInput(f"Soft-masked runs must be sorted, disjoint, non-empty and inside 0..{length}; got {array_[:3].tolist()}…")
     return array_

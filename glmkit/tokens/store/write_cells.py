@@ -1,7 +1,7 @@
-"""From cells to a token store: a block of cells in memory at a time, whatever the size of the corpus.
+"""Encoding of cells into a token store, with one block of cells in memory at a time.
 
-Tokens go straight into the store's files, which is where Geneformer's own preparation spends most of its time (it builds lists of
-Python numbers first). Cells without a token, of which a model could learn nothing, are left out and counted.
+Tokens are written directly to the files of the store. (Geneformer's own preparation spends most of its time on lists of
+Python numbers.) Cells without a token are dropped and counted.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,32 +30,49 @@ def write_cell_tokens(
     report: DataReport | None = None,
     read: Read | None = None,
 ) -> TokenStore:
-    """Encode cells into a token store, in their order, one item a cell, named by its obs_name.
+    """Encode cells into a token store, one item per cell, in order and named by ``obs_names``.
 
     Parameters
     ----------
     folder
-        The store's folder; an older one is replaced when, and only when, the new one is complete.
+        Folder of the store; an older store is replaced only after the new one is complete.
     cells
-        An AnnData with raw counts in X (or modalities of the same cells by name, if the tokenizer reads these), a path, or any
-        iterable of AnnData and paths, also one that makes them as it goes.
+        AnnData with raw counts in X (or AnnData of the same cells by modality, if the tokenizer accepts these), a path, or an
+        iterable of AnnData and paths, which may be a generator.
     tokenizer
-        A :class:`RankTokenizer`, or another with ``encode_cells``.
+        Tokenizer with a method ``encode_cells``, such as :class:`RankTokenizer` or :class:`CellTokenizer`.
     chunk
-        Cells at a time.
+        Number of cells per block.
     total
-        Column of obs with the counts of each cell, for rank tokens; the sum over all genes of X if None.
+        Column of obs with the total counts of each cell, for rank tokens; the sum over all genes of X if None.
     report
-        Counts ``cell_without_tokens``.
+        Report to which ``cell_without_tokens`` is added.
     read
-        Opens a path; ``read_cells(path, "rna", backed=True)`` if None.
+        Function that opens a path; ``read_cells(path, "rna", backed=True)`` if None.
+
+    Returns
+    -------
+    TokenStore
+        The written store, open.
 
     Raises
     ------
     BadInput
-        No cell with tokens, two cells of one name, no known genes, or values that are no raw counts; the file is in a note.
+        No cell has tokens, two cells have one name, no genes are known, or values are not raw counts; a note names the file.
     ResourceError
-        The disk is full or `folder` cannot be written; nothing partial is left.
+        The disk is full or `folder` cannot be written; no partial store remains.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from anndata import AnnData
+    >>> cells = AnnData(np.array([[1, 0, 5], [0, 2, 1]], dtype=np.float32))
+    >>> cells.var_names = ["GENE1", "GENE2", "GENE3"]
+    >>> tokenizer = RankTokenizer(cells.var_names, [1.0, 1.0, 1.0])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     store = write_cell_tokens(Path(folder, "store"), cells, tokenizer)
+    ...     print([tokenizer.decode(store[i]) for i in range(len(store))])
+    ['GENE3 GENE1', 'GENE2 GENE3']
     """
     return TokenStore.write(folder, _items(cells, tokenizer, chunk, total, report, read), tokenizer)
 
@@ -82,7 +99,7 @@ def _items(
 
 
 def _blocks(part: Any, tokenizer: Any, chunk: int, total: str | None) -> Iterator[tuple[Sequence[str], Ragged]]:
-    """Names and tokens of the next cells."""
+    """Names and tokens of each block of cells."""
     if isinstance(tokenizer, RankTokenizer):
         start = 0
         for block in tokenizer.encode_blocks(part, chunk, total=total):

@@ -89,7 +89,7 @@ def test_an_assembly_comes_out_of_its_package(serve: Callable[[Any], Any], place
     assert card.path.name == "GCF_000009999.1_ASM9v1_genomic.fna"
     assert card.path.read_bytes() == b">NC_1.1\nACGTACG\n>NC_2.1\nTTTAC\n"
     assert [fields["include_annotation_type"] for _, _, fields, _ in server.log] == ["GENOME_FASTA"] * 2
-    with pytest.raises(BadInput, match=r"package of GCF_000009999.1 has 0 files genomic.gff; is there an annotation"):
+    with pytest.raises(BadInput, match=r"package of GCF_000009999.1 has 0 files genomic.gff, where 1 was expected"):
         acquire("ncbi:GCF_000009999.1#format=gff", place / "out", patience=QUICK, address=server.url)
     server.content = {"/genome/accession/GCF_000009999.1/download": package(sums=False)}
     with pytest.raises(NetworkError, match=r"states no MD5 of ncbi_dataset/data/GCF_000009999.1/GCF"):
@@ -106,9 +106,9 @@ def test_stable_ids_come_fifty_at_a_time(serve: Callable[[Any], Any], place: Pat
     assert (card.organism, card.source.split(":")[0]) == ("Homo sapiens", "Ensembl REST, release 115")
     sizes = [len(json.loads(fields["json"])["ids"]) for _, path, fields, _ in server.log if path == "/sequence/id"]
     assert sizes == [50, 13]
-    with pytest.raises(BadInput, match=r"has release 115 now, not 114. Take that release's files instead"):
+    with pytest.raises(BadInput, match=r"has release 115 now, not 114. Use the files of that release instead"):
         acquire("ensembl:ENSG00000000001#release=114", place / "out", patience=QUICK, address=server.url)
-    with pytest.raises(BadInput, match=r"Ensembl knows no ENSG99. Retired ids"):
+    with pytest.raises(BadInput, match=r"Ensembl has no ENSG99. Look up retired ids"):
         acquire("ensembl:ENSG99", place / "out", patience=QUICK, address=server.url)
 
 
@@ -153,20 +153,23 @@ def test_a_file_of_this_machine(place: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("genbank:U00096", r"'genbank:U00096' is no file, and 'genbank' no source. Sources: sample:NAME, package:NAME, ncbi:NC_"),
-        ("ncbi:", r"has no name behind its prefix"),
-        ("ncbi:NC_000913.3#forma=gb", r"'forma=gb' after # is not understood. Did you mean 'format'\? Options here"),
+        (
+            "genbank:U00096",
+            r"'genbank:U00096' is not a file, and 'genbank' is not a source. Sources: sample:NAME, package:NAME, ncbi:NC_",
+        ),
+        ("ncbi:", r"has no name after its prefix"),
+        ("ncbi:NC_000913.3#forma=gb", r"'forma=gb' after # is not an option. Did you mean 'format'\? Options here"),
         ("ncbi:NC_000913.3#format=embl", r"format=embl is not one of: fasta \(sequences\), genbank \(with annotation\)"),
         ("ncbi:GCF_000005845", r"GCF_000005845 has no version.* such as GCF_000005845.1"),
-        ("ncbi:NC_000913.3,NP_414543.1", r"holds accessions of nucleotides and of proteins. Fetch them apart"),
-        ("ncbi:NC_1.1,NC_1.1", r"An accession stands twice"),
+        ("ncbi:NC_000913.3,NP_414543.1", r"has accessions of nucleotides and of proteins. Fetch them separately"),
+        ("ncbi:NC_1.1,NC_1.1", r"An accession is repeated"),
         ("ncbi:any#most=0", r"most=0 is not a positive whole number"),
         ("ensembl:homo sapiens", r"neither species/release/kind, such as 'homo_sapiens/115/pep', nor stable ids"),
-        ("ensembl:homo_sapiens/115/peptides", r"'peptides' is no kind of file here. Kinds: dna, dna_rm"),
+        ("ensembl:homo_sapiens/115/peptides", r"'peptides' is not a supported kind of file. Choose one of: dna, dna_rm"),
         ("ensembl:homo_sapiens/115/pep#type=cds", r"The options type are for stable ids"),
         ("uniprot:P04637#fields=length", r"fields= is for format=tsv"),
         ("cellxgene:lung", r"'lung' is not an id such as 17616a35-"),
-        ("url:http://example.org/x", r"http://example.org/x is plain http, which anybody on the way can change"),
+        ("url:http://example.org/x", r"http://example.org/x is plain http, which can be altered in transit"),
         ("url:https://example.org/x#sha256=12", r"sha256=12 is not 64 hexadecimal digits"),
         ("url:ftp://example.org/x", r"'ftp://example.org/x' is not an address such as https://host/file"),
     ],
@@ -180,11 +183,11 @@ def test_searches_that_find_nothing_or_too_much(serve: Callable[[Any], Any], pla
     server = serve(Eutils(records(7)))
     with pytest.raises(BadInput, match=r"NCBI's nuccore has nothing for 'nothing'"):
         acquire("ncbi:nothing", place / "out", patience=QUICK, address=server.url)
-    with pytest.raises(BadInput, match=r"NCBI does not know 'xyzzy' in 'any OR xyzzy', and would search without it"):
+    with pytest.raises(BadInput, match=r"NCBI does not recognise 'xyzzy' in 'any OR xyzzy', and would search without it"):
         acquire("ncbi:any OR xyzzy", place / "out", patience=QUICK, address=server.url)
-    with pytest.raises(BadInput, match=r"'any' finds 7 records, more than 5. Narrow it, or write #most=7 behind it"):
+    with pytest.raises(BadInput, match=r"'any' finds 7 records, more than 5. Narrow it, or append #most=7"):
         acquire("ncbi:any#most=5", place / "out", patience=QUICK, address=server.url)
-    with pytest.raises(BadInput, match=r"answered 400 .* an accession of NCBI's nuccore\?"):
+    with pytest.raises(BadInput, match=r"answered 400 .* an accession of NCBI's nuccore"):
         acquire("ncbi:AB999999.1", place / "out", patience=QUICK, address=server.url)
 
 

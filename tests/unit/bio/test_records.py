@@ -31,7 +31,7 @@ def test_interval_beyond_the_end() -> None:
 
 
 def test_location_wholly_elsewhere_has_no_extremes() -> None:
-    with pytest.raises(BadInput, match=r"lies wholly on 'other', not on 'own'"):
+    with pytest.raises(BadInput, match=r"lies entirely on 'other', not on 'own'"):
         _ = Location((Interval("other", 0, 3, 1),), "own").start
 
 

@@ -52,7 +52,7 @@ def test_ambiguous_codons() -> None:
 
 
 def test_translate_refuses() -> None:
-    with pytest.raises(BadInput, match=r"Genetic code 7 is not known here. Known: 1, 2, 3"):
+    with pytest.raises(BadInput, match=r"Genetic code 7 is not supported. Choose one of 1, 2, 3"):
         translate("ATG", 7)
     with pytest.raises(BadInput, match=r"The codon 'A-G' holds -"):
         translate("ATGA-G")

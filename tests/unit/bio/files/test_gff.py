@@ -46,7 +46,7 @@ def test_columns_are_converted(tmp_path: Path) -> None:
             "##gff-version 3\n" + LINE.replace("\t", " "),
             "line 2: expected 9 tab-separated columns, got 1. Columns are separated by tabs",
         ),
-        ("##gff-version 3\n" + LINE[:25], "line 2: expected 9 tab-separated columns, got 6. The line may be cut"),
+        ("##gff-version 3\n" + LINE[:25], "line 2: expected 9 tab-separated columns, got 6. The line may be truncated"),
         ("##gff-version 3\n" + LINE.replace("\t3\t", "\t0\t"), "line 2: expected 1 <= start <= end"),
         ("##gff-version 3\n" + LINE.replace("\t3\t", "\t9\t"), "line 2: expected 1 <= start <= end"),
         ("##gff-version 3\n" + LINE.replace("-", "x"), "strand 'x'"),

@@ -148,7 +148,7 @@ def test_values_that_are_no_counts_leave_the_older_store(tmp_path: Path, value: 
 
 def test_names_and_features_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     adata, folder = cells(), tmp_path / "store"
-    with pytest.raises(BadInput, match="The name 'cell0_0' stands for two cells"):
+    with pytest.raises(BadInput, match="The name 'cell0_0' is used for two cells"):
         CellStore.write(folder, [adata, adata])
     with pytest.raises(BadInput, match=r"lacks 2 features of the first \(f0, f1\) and has 0 others"):
         CellStore.write(folder, [adata, cells(seed=1)[:, 2:]])
@@ -169,14 +169,14 @@ def test_a_store_that_was_changed_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"counts.bin was changed after it was written"):
         CellStore.open(folder, verify=True)
     (folder / "counts.bin").write_bytes(content[:-2])
-    with pytest.raises(BadInput, match=r"counts.bin has [\d,]+ bytes, the manifest says"):
+    with pytest.raises(BadInput, match=r"counts.bin has [\d,]+ bytes, the manifest states"):
         CellStore.open(folder)
     (folder / "counts.bin").unlink()
     with pytest.raises(BadInput, match=r"counts.bin is missing"):
         CellStore.open(folder)
     text = (folder / "manifest.json").read_text()
     (folder / "manifest.json").write_text(text.replace('"cells": 37', '"cells": 36'))
-    with pytest.raises(BadInput, match="its hash does not fit"):
+    with pytest.raises(BadInput, match="its hash does not match"):
         CellStore.open(folder)
     (folder / "manifest.json").write_text(text.replace('"version": 1', '"version": 2'))
     with pytest.raises(BadInput, match="has format version 2; this glmkit reads 1"):

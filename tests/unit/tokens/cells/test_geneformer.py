@@ -55,12 +55,12 @@ def test_pickled_dictionaries(tmp_path: Path) -> None:
         ("a,b\n", "line 1: expected the columns ensembl_id symbol token nonzero_median"),
         (V1 + "ENSG4\tX\t4\n", "line 6: expected a gene, a symbol, an integer token and a median"),
         (V1 + "ENSG4\tX\tfour\t1.0\n", "line 6: expected a gene"),
-        (V1 + "ENSG3\tTP53\t4\t1.0\n", "line 6: 'ENSG3' stands there for the second time"),
+        (V1 + "ENSG3\tTP53\t4\t1.0\n", "line 6: 'ENSG3' is repeated"),
         (V1 + "ENSG4\tX\t5\t1.0\n", "'ENSG4' has 5, not 4"),
         (V1 + "ENSG4\tX\t4\t\n", "1 of 3 genes with a token have no median \\(ENSG4"),
         (V1 + "ENSG4\tX\t4\tnan\n", "1 of 3 genes with a token have no median"),
-        (V1.replace("<mask>", "<cls>"), "the special tokens <pad> <cls> fit no layout"),
-        (HEAD, "the special tokens \\(none\\) fit no layout"),
+        (V1.replace("<mask>", "<cls>"), "the special tokens <pad> <cls> match no layout"),
+        (HEAD, "the special tokens \\(none\\) match no layout"),
         ("", "expected a table|no layout"),
     ],
 )
@@ -87,9 +87,9 @@ def test_dictionaries_that_do_not_belong_together_are_refused(tmp_path: Path) ->
     tokens = {"<pad>": 0, "<mask>": 1, "ENSG1": 2}
     with pytest.raises(BadInput, match="has no file like token_dictionary"):
         rank_tokenizer_from(write_folder(tmp_path / "a", None, {"ENSG1": 1.0}))
-    with pytest.raises(BadInput, match=r"1 of 1 genes with a token have no median .*may never be mixed"):
+    with pytest.raises(BadInput, match=r"1 of 1 genes with a token have no median .*of the same version of Geneformer"):
         rank_tokenizer_from(write_folder(tmp_path / "b", tokens, {"ENSG2": 1.0}))
-    with pytest.raises(BadInput, match=r"expected an integer token of 'ENSG1', got 1.5. Is this the file of the medians"):
+    with pytest.raises(BadInput, match=r"expected an integer token of 'ENSG1', got 1.5. Check that this is not the file of the medians"):
         rank_tokenizer_from(write_folder(tmp_path / "c", {"ENSG1": 1.5}, {"ENSG1": 1.0}))
     with pytest.raises(BadInput, match="expected a number as the median of 'ENSG1', got 'TP53'"):
         rank_tokenizer_from(write_folder(tmp_path / "d", tokens, {"ENSG1": "TP53"}))

@@ -110,7 +110,7 @@ def test_what_cannot_be_counted_is_named(tmp_path: Path) -> None:
         gene_medians(path)
     adata = corpus(9, 5)
     adata.var_names = ["a", "b", "c", "b", "d"]
-    with pytest.raises(BadInput, match="The gene 'b' stands for two columns"):
+    with pytest.raises(BadInput, match="The gene 'b' has two columns"):
         gene_medians(adata)
     adata = corpus(9, 5)
     adata.obs["total"] = 0

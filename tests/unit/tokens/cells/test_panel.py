@@ -124,7 +124,7 @@ def test_what_is_refused() -> None:
         Panel("protein", ["CD4", "CD4"], "clr", [[], []], [[0], [0]])
     with pytest.raises(BadInput, match="one centre more than edges"):
         Panel("protein", ["CD4"], "clr", [[1.0]], [[0.0]])
-    with pytest.raises(BadInput, match="the edges of a feature must rise"):
+    with pytest.raises(BadInput, match="the edges of a feature must be increasing"):
         Panel("protein", ["CD4"], "clr", [[1.0, 1.0]], [[0.0, 1.0, 2.0]])
     with pytest.raises(BadInput, match="normalise: expected one of clr, binary, log1p, got 'zscore'"):
         Panel.fit("protein", cells(counts), normalise="zscore")

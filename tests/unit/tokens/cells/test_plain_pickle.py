@@ -38,7 +38,7 @@ def test_a_payload_does_not_run(tmp_path: Path, protocol: int) -> None:
     path, canary = tmp_path / "tokens.pkl", tmp_path / "canary"
     content = pickle.dumps({"ENSG1": 1, "ENSG2": Payload(canary)}, protocol)
     path.write_bytes(content)
-    with pytest.raises(BadInput, match=r"tokens.pkl, byte \d+: the instruction (STACK_)?GLOBAL .* nothing in this file was run"):
+    with pytest.raises(BadInput, match=r"tokens.pkl, byte \d+: the instruction (STACK_)?GLOBAL .* Nothing in this file was executed"):
         read_plain_pickle(path)
     assert not canary.exists()
     pickle.loads(content)  # the canary works
@@ -63,14 +63,14 @@ def test_a_payload_does_not_run(tmp_path: Path, protocol: int) -> None:
         (b"\x80\x02}q\x00X\x01\x00\x00\x00ah\x00s.", "expected names to numbers, got 'a' to {"),
         (b"\x80\x02}X\x01\x00\x00\x00aNs.", "got 'a' to None"),
         (b"\x80\x02}X\x01\x00\x00\x00a\x88s.", "got 'a' to True"),
-        (b"\x80\x02}X\x01\x00\x00\x00a", "is not a whole pickle"),
-        (b"\x80\x02}.}.", "is not a whole pickle .*2 bytes follow its end"),
-        (b"\x80\x02}sss.", "is not a whole pickle"),
-        (b"\x80\x02}u.", "is not a whole pickle"),
-        (b"\x80\x02h\x07.", "is not a whole pickle"),
-        (b"\x80\x02R.", "is not a whole pickle .*stack runs empty"),
-        (b"<html>", "is not a whole pickle"),
-        (b"", "is not a whole pickle"),
+        (b"\x80\x02}X\x01\x00\x00\x00a", "is not a complete pickle"),
+        (b"\x80\x02}.}.", "is not a complete pickle .*2 bytes follow its end"),
+        (b"\x80\x02}sss.", "is not a complete pickle"),
+        (b"\x80\x02}u.", "is not a complete pickle"),
+        (b"\x80\x02h\x07.", "is not a complete pickle"),
+        (b"\x80\x02R.", "is not a complete pickle .*stack is empty"),
+        (b"<html>", "is not a complete pickle"),
+        (b"", "is not a complete pickle"),
     ],
 )
 def test_everything_else_is_named(tmp_path: Path, content: bytes, words: str) -> None:

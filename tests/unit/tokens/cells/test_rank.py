@@ -183,7 +183,7 @@ def test_saved_and_loaded_it_is_the_same(tmp_path: Path) -> None:
         (-1.0, "got -1.0 .*which is negative"),
         (np.nan, "got nan .*missing"),
         (np.inf, "got inf"),
-        (1.7, "got 1.7.*fraction: log-normalised.*read_cells"),
+        (1.7, "got 1.7.*fraction .log-normalised.*read_cells"),
     ],
 )
 def test_values_that_are_no_counts_are_named(value: float, words: str) -> None:
@@ -202,13 +202,13 @@ def test_names_that_do_not_fit_are_refused() -> None:
     with pytest.raises(BadInput, match=r"None of the 32 var_names \(hg19_.*is a gene of this tokenizer.*read_cells"):
         tokenizer().encode_cells(adata)
     adata.var_names = [GENES[4], *adata.var_names[1:9], GENES[4], *adata.var_names[10:]]
-    with pytest.raises(BadInput, match=r"'ENSG00000000005' stands for columns \[0, 9\].*sum_duplicates"):
+    with pytest.raises(BadInput, match=r"'ENSG00000000005' has the columns \[0, 9\].*sum_duplicates"):
         tokenizer().encode_cells(adata)
     adata.X = None
     adata.var_names = cells().var_names
     with pytest.raises(BadInput, match="has no X"):
         tokenizer().encode_cells(adata)
-    with pytest.raises(BadInput, match=r"shape \(30,\), one a gene of the tokenizer, got \(29,\)"):
+    with pytest.raises(BadInput, match=r"shape \(30,\), one per gene of the tokenizer, got \(29,\)"):
         tokenizer().encode(np.ones(29))
 
 
@@ -216,7 +216,7 @@ def test_names_that_do_not_fit_are_refused() -> None:
     ("genes", "medians", "more", "words"),
     [
         (["a", "a"], [1, 1], {}, "'a' twice"),
-        (["a"], [1, 1], {}, "Expected one median a gene"),
+        (["a"], [1, 1], {}, "Expected one median per gene"),
         (["a", "b"], [1, 0], {}, "Expected positive medians, got 0.0 for 'b'"),
         (["a", "b"], [1, np.nan], {}, "got nan for 'b'"),
         ([], [], {}, "at least one gene"),

@@ -49,7 +49,7 @@ def test_decode_leaves_out_what_stands_for_no_base() -> None:
 @pytest.mark.parametrize(
     ("sequence", "words"),
     [
-        ("ACGU", "got 'U' at position 3 (from 0). RNA? Write T for U."),
+        ("ACGU", "got 'U' at position 3 (from 0). Replace U by T in RNA."),
         ("A" * SLICE + "C-", f"got '-' at position {SLICE + 1}"),
         ("ACé", "got 'é' at position 2"),
         ("MKV*", "got '*' at position 3"),

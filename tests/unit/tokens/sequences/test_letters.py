@@ -143,7 +143,7 @@ def test_published_files_that_are_not_what_they_should_be(tmp_path: Path) -> Non
     with pytest.raises(BadInput, match=r"expected a folder with vocab.txt or dict.txt.*it does not exist"):
         published(tmp_path / "none", "esm")
     (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(BadInput, match=r"it holds config\.json"):
+    with pytest.raises(BadInput, match=r"it has config\.json"):
         published(tmp_path, "esm")
     with pytest.raises(BadInput, match="family: expected one of esm, bert, roberta, got 'gpt'"):
         published(tmp_path, "gpt")  # type: ignore[arg-type]

@@ -79,11 +79,11 @@ def test_the_hash_is_of_the_content_only(tmp_path: Path) -> None:
     ("items", "words"),
     [
         ([], "No sequences to store"),
-        ([("a", np.array([4]), None), ("a", np.array([5]), None)], "The name 'a' stands for two sequences"),
+        ([("a", np.array([4]), None), ("a", np.array([5]), None)], "The name 'a' is used for two sequences"),
         ([("a", np.array([], np.uint8), None)], "The sequence 'a' has no tokens"),
         ([("a", np.array([4, 77]), None)], "Id 77 at position 1 is outside the vocabulary of 10 entries"),
         ([("a", np.array([[4]]), None)], "Expected a one-dimensional array of integer ids"),
-        ([("a", np.array([4, 4]), np.array([[1, 3]]))], "Soft-masked runs must be sorted, apart, non-empty and inside 0..2"),
+        ([("a", np.array([4, 4]), np.array([[1, 3]]))], "Soft-masked runs must be sorted, disjoint, non-empty and inside 0..2"),
     ],
 )
 def test_bad_items_leave_nothing_behind_and_an_older_store_as_it_was(tmp_path: Path, items: list, words: str) -> None:
@@ -126,7 +126,7 @@ def test_a_missing_cut_or_changed_file_is_named(tmp_path: Path, name: str) -> No
     path.write_bytes(whole[:-1])
     with pytest.raises(BadInput) as caught:
         TokenStore.open(tmp_path / "store")
-    assert f"{name} has {len(whole) - 1} bytes, the manifest says {len(whole)}" in str(caught.value)
+    assert f"{name} has {len(whole) - 1} bytes, the manifest states {len(whole)}" in str(caught.value)
     path.unlink()
     with pytest.raises(BadInput) as caught:
         TokenStore.open(tmp_path / "store")
@@ -141,7 +141,7 @@ def test_a_future_version_an_edited_manifest_and_no_store_are_refused(tmp_path: 
     for change, words in [
         ({"version": 2}, "has format version 2; this glmkit reads 1"),
         ({"format": "zarr"}, "is not a token store's"),
-        ({"tokens": 13}, "was changed after it was written: its hash does not fit"),
+        ({"tokens": 13}, "was changed after it was written: its hash does not match"),
     ]:
         path.write_text(json.dumps(manifest | change))
         with pytest.raises(BadInput) as caught:

@@ -82,7 +82,7 @@ def test_errors_name_the_file_and_leave_nothing(tmp_path: Path) -> None:
             tmp_path / "store", [tmp_path / "first.h5ad", tmp_path / "second.h5ad"], rank(), 2, read=anndata.read_h5ad
         )
     assert caught.value.__notes__ == [f"file {tmp_path / 'second.h5ad'}"]
-    with pytest.raises(BadInput, match="The name 'cell0_0' stands for two sequences"):
+    with pytest.raises(BadInput, match="The name 'cell0_0' is used for two sequences"):
         write_cell_tokens(tmp_path / "store", [tmp_path / "first.h5ad"] * 2, rank(), read=AS_IS)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["first.h5ad", "second.h5ad"]
 
@@ -118,7 +118,7 @@ def test_names_are_unique_even_where_their_numbers_are_equal(tmp_path: Path) -> 
             names.add(name)
         names._numbers[0] = names._numbers[1]  # as if two names had one number
     assert (tmp_path / "names.json").read_text() == '[\n"ä",\n"b\\"",\n"c"\n]'
-    with pytest.raises(BadInput, match="The name 'b' stands for two"):
+    with pytest.raises(BadInput, match="The name 'b' is used for two"):
         write_names(tmp_path / "names.json", ["a", "b", "c", "b"])
 
 
