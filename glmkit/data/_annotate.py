@@ -1,7 +1,8 @@
 """Results of a model in the places that scverse uses: ``obsm``, ``obs`` and ``uns`` of an AnnData.
 
-After ``annotate(adata, "model", ...)``, ``sc.pp.neighbors(adata, use_rep="X_model")`` and ``sc.pl.umap(adata, color="model_pred")`` work.
-Only values that an ``.h5ad`` file can hold are written, so the object can be saved at once.
+After ``annotate(adata, "model", ...)`` the functions of scanpy find the results, as in
+``sc.pp.neighbors(adata, use_rep="X_model")`` and ``sc.pl.umap(adata, color="model_pred")``. Only values that an ``.h5ad`` file
+can hold are written, so the object can be saved at once.
 """
 
 import json
@@ -51,9 +52,9 @@ def annotate(
     classes
         Names of the columns of `probabilities`; not needed for a data frame.
     provenance
-        Origin of the results (model, hash of the checkpoint, seed, split), written to ``uns["<name>"]`` with glmkit's version, the time
-        and the classes. Numbers, text, booleans, and lists and mappings of them are kept; other values are written as JSON text or
-        refused.
+        Origin of the results (model, hash of the checkpoint, seed, split), written to ``uns["<name>"]`` with glmkit's version,
+        the time and the classes. Numbers, text, booleans, and lists and mappings of them are kept; other values are written as
+        JSON text or refused.
 
     Returns
     -------
@@ -63,8 +64,8 @@ def annotate(
     Raises
     ------
     BadInput
-        A name that is no identifier, nothing to write, results for other cells, numbers that are not finite, or provenance that a file
-        cannot hold.
+        A name that is no identifier, nothing to write, results for other cells, numbers that are not finite, or provenance that
+        a file cannot hold.
 
     Examples
     --------

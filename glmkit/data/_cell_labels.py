@@ -1,8 +1,8 @@
 """Labels of cells from a column of ``adata.obs``, checked before training.
 
-A column of obs may be text, a categorical with unused categories, or numbers converted from text. ``NA`` may be a missing value or
-the name of a class. Text is kept as written. A cell with a missing value (NaN, None) has no label: it is left out and counted, and
-missing values never form a class.
+A column of obs may be text, a categorical with unused categories, or numbers converted from text. ``NA`` may be a missing value
+or the name of a class. Text is kept as written. A cell with a missing value (NaN, None) has no label: it is left out and
+counted, and missing values never form a class.
 """
 
 from collections import Counter

@@ -1,13 +1,13 @@
 """Counts of many cells on disk, read in random mini-batches.
 
-A folder holds the counts as compressed sparse rows: ``counts.bin`` (uint16, or uint32 if one count needs it), ``columns.bin`` (uint16 up
-to 65,536 features), ``offsets.npy``, names of cells and features, and ``manifest.json`` with the SHA-256 of all of them. All arrays are
-memory-mapped. For a batch, a compiled loop copies its rows from the map and converts them to float32. A non-zero count takes 4 bytes;
-an ``.h5ad`` takes 8 bytes and one HDF5 call per row.
+A folder holds the counts as compressed sparse rows: ``counts.bin`` (uint16, or uint32 if one count needs it), ``columns.bin``
+(uint16 up to 65,536 features), ``offsets.npy``, names of cells and features, and ``manifest.json`` with the SHA-256 of all of
+them. All arrays are memory-mapped. For a batch, a compiled loop copies its rows from the map and converts them to float32. A
+non-zero count takes 4 bytes; an ``.h5ad`` takes 8 bytes and one HDF5 call per row.
 
-The store is not compressed, so it is larger on disk than a compressed file, and it cannot be changed after writing. Loaders that read
-shards in order and shuffle in a buffer (annbatch) suit disks with slow random access; here every batch is drawn from all cells.
-Measured speed relative to backed AnnData and bionemo-scdl is listed in ``tests/benchmarks/RESULTS.md``.
+The store is not compressed, so it is larger on disk than a compressed file, and it cannot be changed after writing. Loaders
+that read shards in order and shuffle in a buffer (annbatch) suit disks with slow random access; here every batch is drawn from
+all cells. Measured speed relative to backed AnnData and bionemo-scdl is listed in ``tests/benchmarks/RESULTS.md``.
 """
 
 from array import array
@@ -112,7 +112,8 @@ class CellStore:
         Raises
         ------
         BadInput
-            No cells, two cells or features of one name, other features in a later part, or values that are no raw counts below 2^32.
+            No cells, two cells or features of one name, other features in a later part, or values that are no raw counts below
+            2^32.
         ResourceError
             The disk is full or `folder` cannot be written; no partial store is left.
         """

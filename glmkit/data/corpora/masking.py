@@ -1,16 +1,16 @@
 """Masking of tokens for a masked language model.
 
-Of the maskable tokens, a share `rate` is chosen. Of those, 80% become ``<mask>``, 10% a random letter and 10% are left unchanged
-(Devlin et al. 2019, BERT, section 3.1), so that the input does not show which visible tokens are targets. All operations work on
-one packed array with the caller's random generator. Nothing depends on a global state, and the same generator state gives the same
-mask after a resume.
+Of the maskable tokens, a share `rate` is chosen. Of those, 80% become ``<mask>``, 10% a random letter and 10% are left
+unchanged (Devlin et al. 2019, BERT, section 3.1), so that the input does not show which visible tokens are targets. All
+operations work on one packed array with the caller's random generator. Nothing depends on a global state, and the same
+generator state gives the same mask after a resume.
 
 A tokenizer of several modalities defines more. ``hidden_by`` is the id that replaces each hidden id: ``<mask>`` for a gene, and
 ``CD4:?`` for a value of the protein CD4. ``kin`` is the range of ids for random replacement: other genes, or other values of the
 same protein.
 
-Under overlapping k-mers a base is hidden only if all k tokens over it are hidden, so bases are chosen and the tokens over them
-are masked in one run. A random or true token inside a run would reveal its bases, so every token of a run becomes ``<mask>``.
+Under overlapping k-mers a base is hidden only if all k tokens over it are hidden. Therefore bases are chosen, and the tokens over
+them are masked in one run. A random or true token inside a run would reveal its bases, so every token of a run becomes ``<mask>``.
 """
 
 from dataclasses import dataclass

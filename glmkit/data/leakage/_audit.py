@@ -1,9 +1,9 @@
 """Leakage audit of a split: what the test items share with the training items.
 
 Scores do not show the faults of a split: copies, reverse complements, homologues with the same label, donors in training and in
-test. The audit counts each of them. It also uses the label of the nearest training item as a prediction, which estimates the score
-that memorisation alone can reach. The cost is one search of test against training. The audit cannot find remote homologues (below
-about 25% identity for proteins, 70% for DNA), nor a common origin that is not recorded as a group.
+test. The audit counts each of them. It also uses the label of the nearest training item as a prediction, which estimates the
+score that memorisation alone can reach. The cost is one search of test against training. The audit cannot find remote
+homologues (below about 25% identity for proteins, 70% for DNA), nor a common origin that is not recorded as a group.
 
 References
 ----------
@@ -35,12 +35,12 @@ class Audit:  # numpydoc ignore=PR02
     Parameters
     ----------
     table
-        One row per check: ``check``, ``items`` (number found; missing where the check counts none), ``share`` (of the test items),
-        ``value`` (the figure of the check) and ``meaning`` (a sentence on both).
+        One row per check: ``check``, ``items`` (number found; missing where the check counts none), ``share`` (of the test
+        items), ``value`` (the figure of the check) and ``meaning`` (a sentence on both).
     nearest
         One row per test item: ``id``, ``nearest`` (training item; empty without one), ``identity``, ``coverage`` and ``strand``
-        of their alignment (for numeric rows ``distance`` instead), ``label``, ``nearest_label`` and ``agrees``. Empty if no search
-        was made.
+        of their alignment (for numeric rows ``distance`` instead), ``label``, ``nearest_label`` and ``agrees``. Empty if no
+        search was made.
     verdict
         Conclusion in one sentence.
     leaks
@@ -67,8 +67,8 @@ class Audit:  # numpydoc ignore=PR02
             counted = "" if pd.isna(items) else f"{items:,}"
             of_test = "" if pd.isna(share) else f"{share:.1%}"
             figure = "" if pd.isna(value) else f"{value:.3f}"
-            told = meaning if not (counted or figure) else ""
-            lines.append(f"  {check:<{width}} {counted:>8} {of_test:>7} {figure:>8} {told}".rstrip())
+            shown = meaning if not (counted or figure) else ""
+            lines.append(f"  {check:<{width}} {counted:>8} {of_test:>7} {figure:>8} {shown}".rstrip())
         return "\n".join([*lines, self.verdict])
 
 
@@ -108,8 +108,8 @@ def audit(
     identity
         Identity from which two sequences count as relatives, in (0, 1]; by default 0.3 for proteins and 0.8 for DNA.
     coverage
-        Least share of both sequences inside the alignment, in [0, 1]; by default 0.8 for proteins and 0.4 for DNA. Of windows tiled
-        over two copies of a region some share only about half, whatever the offset.
+        Least share of both sequences inside the alignment, in [0, 1]; by default 0.8 for proteins and 0.4 for DNA. Of windows
+        tiled over two copies of a region some share only about half, whatever the offset.
     sensitivity
         Sensitivity of MMseqs2's search, 1 (fast) to 7.5.
     measured

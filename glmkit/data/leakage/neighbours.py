@@ -74,8 +74,8 @@ def with_labels(items: Items, table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The table with the columns ``label``, ``nearest_label`` (None without a neighbour) and ``agrees`` (boolean; missing without a
-        neighbour and for measured values).
+        The table with the columns ``label``, ``nearest_label`` (None without a neighbour) and ``agrees`` (boolean; missing
+        without a neighbour and for measured values).
     """
     label = dict(zip(items.ids, items.labels.tolist(), strict=True))
     found = (table["nearest"] != "").to_numpy()
@@ -118,10 +118,10 @@ def relative_rows(items: Items, nearest: pd.DataFrame, identity: float, coverage
         span = f" over {coverage:.0%} of both" if least == identity else ""
         meaning = f"Test items with a training sequence at {least:.0%} identity or more{span}; value: {right}."
         leak = least == identity and share > TOLERATED
-        told = "" if np.isnan(value) else f", whose label {'correlates at' if items.measured else 'is theirs in'} "
-        told += "" if np.isnan(value) else f"{value:.2f}" if items.measured else f"{value:.0%}"
+        clause = "" if np.isnan(value) else f", whose label {'correlates at' if items.measured else 'is theirs in'} "
+        clause += "" if np.isnan(value) else f"{value:.2f}" if items.measured else f"{value:.0%}"
         finding = (
-            f"{share:.1%} of the test items have a relative in training at {least:.0%} identity or more{told}" if leak else ""
+            f"{share:.1%} of the test items have a relative in training at {least:.0%} identity or more{clause}" if leak else ""
         )
         rows.append(Row(f"relatives at {least:.0%}", int(close.sum()), share, value, meaning, finding))
         if least == identity and not items.measured and close.any():

@@ -1,8 +1,8 @@
 """Audit of numeric items: equal rows, and the nearest training row in principal components.
 
-Components are fitted on training rows alone, as a model would have to. A close neighbour with the same label is no leak by itself;
-it is how a nearest-neighbour classifier works. Its accuracy is reported as a baseline for every model. An accuracy far above that
-on a new donor or study suggests that groups are in training and in test.
+Components are fitted on training rows alone, as a model would have to. A close neighbour with the same label is no leak by
+itself; it is how a nearest-neighbour classifier works. Its accuracy is reported as a baseline for every model. An accuracy far
+above that on a new donor or study suggests that groups are in training and in test.
 """
 
 from collections.abc import Hashable

@@ -1,15 +1,15 @@
 """Homologues among DNA sequences, on both strands.
 
-A window and the reverse complement of another window can be the same genomic region, so BLASTN searches both strands. MMseqs2 also
-has a nucleotide search. In a comparison on windows of 30 to 3,000 bases with planted homologues, BLASTN found more of them: at 80%
-identity and 60 bases 92% against 43%, at 70% identity and 600 bases 97% against 85%. It was also much faster, because MMseqs2 uses
-longer words and first builds a large table. The word size is 7 for windows up to 250 bases and 11 beyond, where 7 finds no more and
-takes ten times as long. Below about 70% identity neither program finds DNA homologues: compare the proteins, or hold out whole
-species.
+A window and the reverse complement of another window can be the same genomic region, so BLASTN searches both strands. MMseqs2
+also has a nucleotide search. In a comparison on windows of 30 to 3,000 bases with planted homologues, BLASTN found more of
+them: at 80% identity and 60 bases 92% against 43%, at 70% identity and 600 bases 97% against 85%. It was also much faster,
+because MMseqs2 uses longer words and first builds a large table. The word size is 7 for windows up to 250 bases and 11 beyond,
+where 7 finds no more and takes ten times as long. Below about 70% identity neither program finds DNA homologues: compare the
+proteins, or hold out whole species.
 
-Windows are cut at arbitrary positions, so two windows over copies of a repeat share only part of it. An alignment therefore counts
-if it covers 40% of both windows. With the 80% that is usual for whole proteins, windows of 200 bases from the two copies of a
-chloroplast's inverted repeat appear unrelated.
+Windows are cut at arbitrary positions, so two windows over copies of a repeat share only part of it. An alignment therefore
+counts if it covers 40% of both windows. With the 80% that is usual for whole proteins, windows of 200 bases from the two copies
+of a chloroplast's inverted repeat appear unrelated.
 
 References
 ----------
@@ -59,9 +59,9 @@ def closest_dna(
     Returns
     -------
     pandas.DataFrame
-        One row per query, in order: ``id``, ``nearest`` (id of the target; empty without a hit), ``identity`` (share of equal bases
-        in the alignment; 0 without a hit), ``coverage`` (the smaller of both sequences' shares) and ``strand`` (``+``, ``-`` where
-        the target matches as its reverse complement, empty without a hit).
+        One row per query, in order: ``id``, ``nearest`` (id of the target; empty without a hit), ``identity`` (share of equal
+        bases in the alignment; 0 without a hit), ``coverage`` (the smaller of both sequences' shares) and ``strand`` (``+``,
+        ``-`` where the target matches as its reverse complement, empty without a hit).
 
     Raises
     ------
@@ -109,7 +109,8 @@ def cluster_dna(
 ) -> pd.Series:
     """Cluster DNA sequences on both strands by single linkage over BLASTN hits.
 
-    Equal sequences and reverse complements are always in one cluster. The result depends on ids and sequences, not on their order.
+    Equal sequences and reverse complements are always in one cluster. The result depends on ids and sequences, not on their
+    order.
 
     Parameters
     ----------

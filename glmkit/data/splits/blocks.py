@@ -196,7 +196,7 @@ def split_blocks(
     for name in sorted(lengths):
         edges = [*range(0, max(lengths[name] - block, 0) + 1, block), lengths[name]]
         blocks += [(name, start, end) for start, end in pairwise(edges)]
-    part_of = _deal(np.array([end - start for _, start, end in blocks]), fractions, np.random.default_rng(seed))
+    part_of = _assign(np.array([end - start for _, start, end in blocks]), fractions, np.random.default_rng(seed))
     rows: list[list] = []
     for (name, start, end), part in zip(blocks, part_of, strict=True):
         if rows and rows[-1][0] == name:
@@ -242,7 +242,7 @@ def split_groups(groups: Sequence[str], fractions: Sequence[float] = (0.8, 0.1, 
     if len(groups) == 0:
         raise BadInput("Expected at least one item to split, got none.")
     _, inverse, sizes = np.unique(np.asarray(groups, dtype=str), return_inverse=True, return_counts=True)
-    return _deal(sizes, fractions, np.random.default_rng(seed))[inverse]
+    return _assign(sizes, fractions, np.random.default_rng(seed))[inverse]
 
 
 def hold_out(groups: Sequence[str], held: Collection[str], rest: Sequence[str] | None = None) -> np.ndarray:
@@ -285,7 +285,7 @@ def hold_out(groups: Sequence[str], held: Collection[str], rest: Sequence[str] |
     return parts
 
 
-def _deal(sizes: np.ndarray, fractions: Sequence[float], rng: np.random.Generator) -> np.ndarray:
+def _assign(sizes: np.ndarray, fractions: Sequence[float], rng: np.random.Generator) -> np.ndarray:
     """Part of each group: large groups first (in random order within a factor of two), each to the part that lacks most."""
     order = np.lexsort((rng.random(len(sizes)), -np.floor(np.log2(sizes))))
     lacks = np.asarray(fractions, float) * sizes.sum()

@@ -88,8 +88,8 @@ def split_cells(
     Raises
     ------
     BadInput
-        No cells, a missing column (those found are listed), a group that is missing for some cell, a class too small to be in each
-        part of a stratified split, one class only, or fewer groups than parts.
+        No cells, a missing column (those found are listed), a group that is missing for some cell, a class too small to be in
+        each part of a stratified split, one class only, or fewer groups than parts.
 
     Examples
     --------

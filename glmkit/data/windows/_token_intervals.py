@@ -1,6 +1,6 @@
 """Conversion between intervals in bases, tokens of a store, and sequences.
 
-A split is in bases and covers whole records. Under overlapping k-mers token `i` starts at base `i`, so a record of L bases has
+A split is in bases and covers whole records. Under overlapping k-mers token `i` starts at base `i`. A record of L bases then has
 L - k + 1 tokens, and no token starts at the last k - 1 bases. With single-base tokens, positions in bases and tokens are equal.
 """
 

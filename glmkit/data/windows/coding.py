@@ -1,8 +1,8 @@
 """Coding and non-coding windows, with the reading frame as a finer label.
 
 A coding window lies wholly inside one CDS and overlaps no other gene, so it has one frame. A non-coding window overlaps no
-annotated gene on either strand. Windows are read on either strand and in each of the three frames, in equal numbers, so the
-position of the cut carries no information on the label. Windows of one kind do not overlap. Every contig (and part of a split)
+annotated gene on either strand. Both strands and all three frames are equally frequent, so the position of the
+cut carries no information on the label. Windows of one kind do not overlap. Every contig (and part of a split)
 gives equal numbers of coding and non-coding windows, so the composition of a contig does not predict the label.
 """
 
@@ -52,10 +52,12 @@ def coding_windows(
     Returns
     -------
     LabelledWindows
-        Windows in order of record and position. ``extra`` has ``frame`` (codon position, 0 to 2, of the first base on the coding strand;
-        -1 without a gene), ``coding_strand`` (1 if the window reads as the gene does, -1 if it is its reverse complement, 0
-        without a gene), ``fine`` (0 non-coding, 1 to 3 for frames 0 to 2 read as the gene does, 4 to 6 for its reverse
-        complement) and, with a split, ``part``.
+        Windows in order of record and position, with these columns of ``extra``:
+
+        - ``frame``: codon position, 0 to 2, of the first base on the coding strand; -1 without a gene;
+        - ``coding_strand``: 1 for a window on the gene's strand, -1 for its reverse complement, 0 without a gene;
+        - ``fine``: 0 non-coding, 1 to 3 for frames 0 to 2 on the gene's strand, 4 to 6 for the reverse complement;
+        - ``part``, with a split only.
 
     Raises
     ------

@@ -316,9 +316,9 @@ def block_names(where: Iterable[Interval], size: int) -> list[str]:
 class Cutter:
     """Cuts windows out of records and counts those that are dropped in a report.
 
-    A window is dropped if it extends beyond its contig (``window_beyond_contig``), contains a letter other than A, C, G, T
-    (``window_not_acgt``), or has the sequence of an earlier window on either strand (``window_duplicate``), because a repeat must
-    not be in two parts.
+    Three kinds of windows are dropped: those that extend beyond their contig (``window_beyond_contig``), those with a letter other
+    than A, C, G, T (``window_not_acgt``), and those with the sequence of an earlier window on either strand
+    (``window_duplicate``). The last rule keeps a repeat from being in two parts.
 
     Parameters
     ----------

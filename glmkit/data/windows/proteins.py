@@ -87,7 +87,8 @@ def labelled_proteins(
     positive
         Label of class 1; all other labels are class 0.
     drop_methionine
-        Whether to remove an initial M. Some databases keep it and some do not, so its presence can reveal the source of a protein.
+        Whether to remove an initial M. Some databases keep it and some do not, so its presence can reveal the source of a
+        protein.
     report
         Report that counts ``protein_without_label``, ``label_without_protein``, ``first_methionine_dropped`` and
         ``protein_duplicate`` (a sequence that occurred before under another id, which is left out).
@@ -124,10 +125,10 @@ def labelled_proteins(
         cut = drop_methionine and record.sequence.startswith("M") and len(record) > 1
         sequence = record.sequence[cut:]
         report.count("first_methionine_dropped", int(cut))
-        if (twin := seen.setdefault(sequence, record.id)) != record.id:
-            if labels[twin] != labels[record.id]:
+        if (other := seen.setdefault(sequence, record.id)) != record.id:
+            if labels[other] != labels[record.id]:
                 raise BadInput(
-                    f"{twin!r} ({labels[twin]}) and {record.id!r} ({labels[record.id]}) are one sequence with two labels. "
+                    f"{other!r} ({labels[other]}) and {record.id!r} ({labels[record.id]}) are one sequence with two labels. "
                     "Correct or drop one of them."
                 )
             report.count("protein_duplicate", where=record.id)

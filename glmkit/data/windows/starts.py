@@ -1,9 +1,9 @@
 """Translation starts and other ATGs, as the reference classification task.
 
-A positive is a window around the first base of an annotated start codon, on the gene's strand. A decoy is a window around an ATG
-that is no annotated start, on either strand, from the same contig. Both are centred on the codon's first base, so most windows have
-the same three letters in the middle and differ in their context only. The annotation is taken as the truth. A decoy may be an
-unannotated start, which limits the score that any model can reach.
+A positive is a window around the first base of an annotated start codon, on the gene's strand. A decoy is a window around an
+ATG that is no annotated start, on either strand, from the same contig. Both are centred on the codon's first base, so most
+windows have the same three letters in the middle and differ in their context only. The annotation is taken as the truth. A
+decoy may be an unannotated start, which limits the score that any model can reach.
 """
 
 import zlib
@@ -38,8 +38,8 @@ def start_windows(
     decoys_per_start
         Number of decoys per start.
     report
-        Report that counts what is left out: ``cds_pseudo``, ``cds_partial_5``, ``cds_remote``, ``cds_other_start``, ``start_twice``,
-        ``decoys_short`` and the codes of dropped windows.
+        Report that counts what is left out: ``cds_pseudo``, ``cds_partial_5``, ``cds_remote``, ``cds_other_start``,
+        ``start_twice``, ``decoys_short`` and the codes of dropped windows.
 
     Returns
     -------

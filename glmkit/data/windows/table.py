@@ -1,8 +1,8 @@
-"""Tables of sequences with labels, as published by assays and benchmarks: one row per sequence, optionally with a column of parts.
+"""Tables of sequences with labels, as published by assays and benchmarks: one row per sequence.
 
-Such tables have faults that are easily overlooked: ``1`` and ``1.0`` for one class, or one sequence with two values. Contradictions
-are refused with file and line. Repeats with the same label are counted and left out. Copies in different parts are kept, because
-they belong to the given split; the audit measures their effect.
+Such tables have faults that are easily overlooked: ``1`` and ``1.0`` for one class, or one sequence with two values.
+Contradictions are refused with file and line. Repeats with the same label are counted and left out. Copies in different parts
+are kept, because they belong to the given split; the audit measures their effect.
 """
 
 import gzip
@@ -61,15 +61,15 @@ def read_table(
     Returns
     -------
     pandas.DataFrame
-        One row per sequence: ``id`` (file and line), ``sequence`` in capitals, ``label`` (int64 0 or 1, or float64), ``part`` (empty
-        if none is given).
+        One row per sequence: ``id`` (file and line), ``sequence`` in capitals, ``label`` (int64 0 or 1, or float64), ``part``
+        (empty if none is given).
 
     Raises
     ------
     BadInput
-        No such file or column (those found are listed), no rows, an empty sequence or unknown letter, an empty label, one class only,
-        labels other than 0 and 1 without `positive`, a value that is no finite number, an unknown part, or one sequence with two
-        labels.
+        No such file or column (those found are listed), no rows, an empty sequence or unknown letter, an empty label, one class
+        only, labels other than 0 and 1 without `positive`, a value that is no finite number, an unknown part, or one sequence
+        with two labels.
 
     Examples
     --------
@@ -165,9 +165,9 @@ def _one_of_each(table: pd.DataFrame, report: DataReport) -> pd.DataFrame:
     first = table.groupby("sequence")["label"].transform("first")
     if (clash := (first != table["label"]).to_numpy()).any():
         row = table.iloc[int(np.argmax(clash))]
-        twin = table.loc[table["sequence"] == row["sequence"], "id"].iloc[0]
+        other = table.loc[table["sequence"] == row["sequence"], "id"].iloc[0]
         raise BadInput(
-            f"{twin} and {row['id']} are one sequence with two labels ({int(clash.sum())} such lines). Correct them, or average values."
+            f"{other} and {row['id']} are one sequence with two labels ({int(clash.sum())} such lines). Correct them, or average values."
         )
     copies = table.duplicated(["sequence", "part"])
     report.count("copy_left_out", int(copies.sum()), where=next(iter(table["id"][copies]), ""))
