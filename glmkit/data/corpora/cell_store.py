@@ -76,7 +76,7 @@ class CellStore:
         self._columns = map_array(folder / "columns.bin", manifest["columns"])
         expected = (self.shape[0] + 1, len(self._counts), len(self._columns))
         if expected != (len(self.offsets), int(self.offsets[-1]), int(self.offsets[-1])) or (np.diff(self.offsets) < 0).any():
-            raise FORMAT.contradiction(folder, "offsets and counts")
+            raise FORMAT.inconsistent(folder, "offsets and counts")
 
     @cached_property
     def names(self) -> list[str]:
