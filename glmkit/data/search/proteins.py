@@ -1,11 +1,11 @@
-"""Families of proteins by sequence, and splits that keep each family on one side.
+"""Protein families by sequence similarity, and the nearest training protein of each test protein.
 
-Two proteins of common descent share structure, place and often function, so a random split asks whether a model remembers, not
-whether it has learnt. MMseqs2 finds the relatives; proteins joined by a chain of hits become one cluster (connected components
-rather than the usual greedy sets, in which two near relatives of different representatives fall into different clusters), and
-whole clusters go to train, validation or test. The trade-off: chains make larger clusters and coarser fractions, and relatives
-too far apart to be found (below about 25% identity), or alike in one domain only, still stand on both sides. How close the
-closest pair across the split is, is therefore searched for and reported.
+Homologous proteins share structure, location and often function, so under a random split a model can score by memorising
+training sequences. MMseqs2 finds the homologues, and proteins connected by a chain of hits form one cluster. These are connected
+components. The usual greedy set cover can place two close homologues with different representatives into different clusters.
+Whole clusters are then assigned to train, validation or test. Chaining makes clusters larger and fractions coarser. Homologues
+that the search cannot find (below about 25% identity), or that share one domain only, can still be in different parts. The
+identity of the closest pair across the split is therefore searched for and reported.
 
 References
 ----------
@@ -19,14 +19,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from glmkit.bio import PROTEIN
+from glmkit.data.search.inputs import check_ranges, check_sequences
 from glmkit.data.search.numbered_fasta import result_file, write_numbered
-from glmkit.errors import BadInput
 from glmkit.programs import SECONDS, run_program
 
-_ONE_STEP = 20_000  # sequences up to which all pairs are searched in one pass; beyond, MMseqs2's cascade
-_LETTERS = frozenset(PROTEIN.letters + PROTEIN.codes + PROTEIN.unknown)
-SHORTEST = 14  # residues below which MMseqs2 has no words to look for
+_ONE_STEP = 20_000  # number of sequences up to which all pairs are searched in one pass; beyond, MMseqs2's cascade
+SHORTEST = 14  # residues; MMseqs2 finds no words in shorter peptides
 _FIELDS = "query,target,fident,qcov,tcov"
 
 
@@ -41,24 +39,24 @@ def cluster(
 ) -> pd.Series:
     """Cluster proteins by sequence with MMseqs2.
 
-    Two proteins are joined if their local alignment has at least `identity` and covers at least `coverage` of both; a cluster
-    is everything that a chain of such pairs connects. Equal sequences are always together. The result depends on ids and
-    sequences, not on their order.
+    Two proteins are joined if their local alignment has at least `identity` and covers at least `coverage` of both. A cluster
+    is a connected component of such pairs. Equal sequences are always in one cluster. The result depends on ids and sequences,
+    not on their order.
 
     Parameters
     ----------
     sequences
-        Id to protein; letter case does not matter.
+        Id to protein sequence, in upper or lower case.
     identity
         Least share of equal residues in the alignment, in (0, 1].
     coverage
         Least share of either protein inside the alignment, in [0, 1].
     sensitivity
-        Of MMseqs2's search, 1 (fast) to 7.5 (finds more at low identity, three times slower than 5.7).
+        Sensitivity of MMseqs2's search, 1 (fast) to 7.5 (finds more at low identity, three times slower than 5.7).
     threads
         Processor threads.
     seconds
-        Time limit.
+        Time limit of the program run.
 
     Returns
     -------
@@ -70,10 +68,18 @@ def cluster(
     BadInput
         The program ``mmseqs`` is not installed, a parameter is out of range, or a sequence is empty or no protein.
     ResourceError
-        The program failed or took too long.
+        The program failed or exceeded the time limit.
+
+    Examples
+    --------
+    >>> from glmkit.data import cluster
+    >>> protein = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSGAEK"
+    >>> found = cluster({"a": protein, "b": protein[:-2], "c": "GSHMLEDPVWNACTYKRLH" * 3})  # doctest: +SKIP
+    >>> found["a"] == found["b"], found["a"] == found["c"]  # doctest: +SKIP
+    (True, False)
     """
-    _check("sequences", sequences)
-    _check_ranges(identity, coverage, sensitivity)
+    check_sequences("sequences", sequences, "protein")
+    check_ranges(identity, coverage, sensitivity)
     first: dict[str, str] = {}
     for name in sorted(sequences):
         first.setdefault(sequences[name].upper(), name)
@@ -106,7 +112,7 @@ def closest(
     Parameters
     ----------
     queries, targets
-        Id to protein: the test side and the training side, say.
+        Id to protein sequence, such as those of test and of training.
     coverage
         Least share of either protein inside the alignment, in [0, 1]; 0 counts a shared domain too.
     sensitivity, threads, seconds
@@ -115,17 +121,24 @@ def closest(
     Returns
     -------
     pandas.DataFrame
-        A row a query, in order: ``id``, ``nearest`` (id of the target; empty without a hit), ``identity`` (share of equal
+        One row per query, in order: ``id``, ``nearest`` (id of the target; empty without a hit), ``identity`` (share of equal
         residues in the alignment; 0 without a hit) and ``coverage`` (the smaller of both proteins' shares).
 
     Raises
     ------
     BadInput, ResourceError
         As for :func:`cluster`.
+
+    Examples
+    --------
+    >>> from glmkit.data.search import closest
+    >>> protein = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSGAEK"
+    >>> closest({"q": protein[2:]}, {"a": protein, "b": "GSHMLEDPVWNACTYKRLH" * 3}).nearest.tolist()  # doctest: +SKIP
+    ['a']
     """
-    _check("queries", queries)
-    _check("targets", targets)
-    _check_ranges(1.0, coverage, sensitivity)
+    check_sequences("queries", queries, "protein")
+    check_sequences("targets", targets, "protein")
+    check_ranges(1.0, coverage, sensitivity)
     ids, names = list(queries), list(targets)
     lines: list[list[str]] = []
     if min(max(map(len, side.values())) for side in (queries, targets)) >= SHORTEST:
@@ -137,7 +150,9 @@ def closest(
             _mmseqs(argv, folder, threads, seconds)
             lines = [line.split("\t") for line in result_file(folder, "hits.tsv", "mmseqs").read_text().splitlines()]
     hits = sorted((float(i), min(float(a), float(b)), -int(target), int(query)) for query, target, i, a, b in lines)
-    best = {query: (names[-target], i, covered) for i, covered, target, query in hits}  # the last, so the best, stays
+    best = {
+        query: (names[-target], i, covered) for i, covered, target, query in hits
+    }  # later entries replace earlier ones, so the best remains
     same = {sequence.upper(): name for name, sequence in list(targets.items())[::-1]}
     rows = [
         (name, same[s], 1.0, 1.0) if (s := queries[name].upper()) in same else (name, *best.get(i, ("", 0.0, 0.0)))
@@ -147,12 +162,12 @@ def closest(
 
 
 def closest_train_neighbour(train: Mapping[str, str], test: Mapping[str, str], coverage: float = 0.8, **search: float) -> float:
-    """Identity of the closest pair across a split: the number for a leakage audit.
+    """Identity of the closest pair across a split, as reported in a leakage audit.
 
     Parameters
     ----------
     train, test
-        Id to protein.
+        Id to protein sequence.
     coverage
         As for :func:`closest`.
     **search
@@ -161,29 +176,12 @@ def closest_train_neighbour(train: Mapping[str, str], test: Mapping[str, str], c
     Returns
     -------
     float
-        0 if no test protein has a hit among the training proteins; below the identity of the clusters if the split held.
+        In [0, 1]; 0 if no test protein has a hit among the training proteins. It is below the identity threshold of the clusters
+        if the split separates them.
     """
     return float(closest(test, train, coverage, **search)["identity"].max())  # type: ignore[arg-type]
 
 
-def _check(what: str, sequences: Mapping[str, str]) -> None:
-    if not sequences:
-        raise BadInput(f"{what}: expected at least one protein, got none.")
-    for name, sequence in sequences.items():
-        if not sequence:
-            raise BadInput(f"{what}: protein {name!r} is empty. Remove it.")
-        if unknown := sorted(set(sequence.upper()) - _LETTERS):
-            place = next(i for i, letter in enumerate(sequence.upper()) if letter in unknown)
-            raise BadInput(f"{what}: protein {name!r} has {sequence[place]!r} at residue {place + 1}; expected amino acids.")
-
-
-def _check_ranges(identity: float, coverage: float, sensitivity: float) -> None:
-    if not 0 < identity <= 1 or not 0 <= coverage <= 1:
-        raise BadInput(f"Expected 0 < identity <= 1 and 0 <= coverage <= 1, got identity={identity} and coverage={coverage}.")
-    if not 1 <= sensitivity <= 7.5:
-        raise BadInput(f"sensitivity: expected 1 to 7.5, got {sensitivity}.")
-
-
 def _mmseqs(argv: Sequence[str], folder: str, threads: int, seconds: float) -> None:
-    """Run MMseqs2 on proteins in `folder`, without its log."""
+    """Run MMseqs2 on proteins in `folder`, with errors as its only log."""
     run_program("mmseqs", [*argv, "--dbtype", "1", "--threads", str(threads), "-v", "1"], folder, seconds)

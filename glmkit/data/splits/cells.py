@@ -1,140 +1,60 @@
-"""Which cells may be learnt from, and which are kept to judge by.
+"""Splits of cells by donor or batch, or within each class.
 
-Cells of one donor share a genome, a sample and a day, so whole donors (or batches) go to one part each. Where nothing says which
-cells belong together, cells are dealt out within each class, and the split says of itself that it tells nothing about a new donor:
-the numbers of such a split are too good.
+Cells of one donor share a genome, a sample and a day of preparation, so whole donors (or batches) are assigned to one part. If no
+such column is given, cells are assigned within each class. A note on the split then states that the results are too optimistic
+for new donors.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
 from glmkit.data._cell_labels import as_text, cell_labels, obs_column
 from glmkit.data.labels import check_stratified
-from glmkit.data.splits.blocks import PARTS, split_groups
+from glmkit.data.splits.base import PARTS, Partition, check_fractions
+from glmkit.data.splits.blocks import split_groups
 from glmkit.errors import BadInput
-from glmkit.files import write_text
-
-COLUMNS = ["cell", "part", "group"]
 
 
 @dataclass(frozen=True)
-class CellSplit:  # numpydoc ignore=PR02
+class CellSplit(Partition[str]):  # numpydoc ignore=PR02
     """Cells by name, each in one part.
 
     Parameters
     ----------
     table
-        Columns ``cell`` (unique), ``part`` (``train``, ``validation`` or ``test``) and ``group`` (the unit that was dealt out as a
+        Columns ``cell`` (unique), ``part`` (``train``, ``validation`` or ``test``) and ``group`` (the unit that was assigned as a
         whole: a donor, or the cell itself), all str, in the order of obs.
     notes
-        What a reader of the results has to know about the split, as sentences.
+        Sentences on how far results under this split generalise. They are not written to the file.
     by
-        Column of obs that the groups come from; empty for cells that stand for themselves.
+        Column of obs that the groups come from; empty if each cell is its own group. It is not written to the file.
+
+    Raises
+    ------
+    BadInput
+        A column is missing, a part is unknown, a cell occurs twice, or a group is in more than one part.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from glmkit.data.splits import CellSplit
+    >>> table = pd.DataFrame({"cell": ["c1", "c2", "c3"], "part": ["train", "train", "test"], "group": ["d1", "d1", "d2"]})
+    >>> split = CellSplit(table)
+    >>> split.items("train"), split.counts()
+    (['c1', 'c2'], {'train': 2, 'validation': 0, 'test': 1})
+    >>> split.groups["c3"]
+    'd2'
     """
 
-    table: pd.DataFrame
-    notes: tuple[str, ...] = ()
     by: str = ""
 
-    def __post_init__(self) -> None:
-        if missing := [column for column in COLUMNS if column not in self.table.columns]:
-            raise BadInput(f"A split of cells needs the columns {COLUMNS}; missing {missing}, found {list(self.table.columns)}.")
-        table = self.table[COLUMNS].astype(str).reset_index(drop=True)
-        object.__setattr__(self, "table", table)
-        if unknown := sorted(set(table["part"]) - set(PARTS)):
-            raise BadInput(f"Unknown parts {unknown}: expected {', '.join(PARTS)}.")
-        if (twice := table["cell"].duplicated()).any():
-            raise BadInput(f"Cell {table['cell'][int(np.argmax(twice))]!r} stands in the split more than once.")
-        parts = table.groupby("group")["part"].nunique()
-        if (torn := parts[parts > 1]).size:
-            raise BadInput(f"{torn.size} groups stand in more than one part, the first is {torn.index[0]!r}.")
-
-    def part(self, name: str) -> list[str]:
-        """Names of the cells of a part, in order.
-
-        Parameters
-        ----------
-        name
-            One of train, validation, test.
-
-        Returns
-        -------
-        list of str
-            Names of cells.
-
-        Raises
-        ------
-        BadInput
-            `name` is none of them.
-        """
-        if name not in PARTS:
-            raise BadInput(f"Unknown part {name!r}: expected {', '.join(PARTS)}.")
-        return self.table.loc[self.table["part"] == name, "cell"].tolist()
-
-    @property
-    def parts(self) -> pd.Series:
-        """The part of each cell, by name."""
-        return pd.Series(self.table["part"].to_numpy(), index=self.table["cell"].to_numpy(), name="part")
-
-    @property
-    def groups(self) -> pd.Series:
-        """The group of each cell, by name."""
-        return pd.Series(self.table["group"].to_numpy(), index=self.table["cell"].to_numpy(), name="group")
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        """Cells of each part."""
-        return {name: int((self.table["part"] == name).sum()) for name in PARTS}
-
-    @property
-    def hash(self) -> str:
-        """SHA-256 of the table as CSV."""
-        return hashlib.sha256(self._csv().encode("utf-8")).hexdigest()
-
-    def to_csv(self, path: str | Path) -> None:
-        """Write the table, whole or not at all.
-
-        Parameters
-        ----------
-        path
-            Of the file.
-        """
-        write_text(path, self._csv())
-
-    @classmethod
-    def from_csv(cls, path: str | Path) -> "CellSplit":
-        """Read what :meth:`to_csv` wrote; names such as ``NA`` or ``1E5`` stay text.
-
-        Parameters
-        ----------
-        path
-            Of the file.
-
-        Returns
-        -------
-        CellSplit
-            Without notes, which are no part of the table.
-
-        Raises
-        ------
-        BadInput
-            A column is missing, a part is unknown, a cell stands there twice, or a group is in two parts.
-        """
-        try:
-            return cls(pd.read_csv(path, dtype=str, keep_default_na=False))
-        except BadInput as error:
-            error.add_note(f"file {path}")
-            raise
-        except (ValueError, OSError) as error:
-            raise BadInput(f"{path} is not a split that can be read ({error}). Write it with CellSplit.to_csv.") from error
-
-    def _csv(self) -> str:
-        return self.table.to_csv(index=False, lineterminator="\n")
+    KEY: ClassVar[tuple[str, ...]] = ("cell",)
+    OPTIONAL: ClassVar[tuple[str, ...]] = ()
+    MORE: ClassVar[tuple[str, ...]] = ("group",)
 
 
 def split_cells(
@@ -144,39 +64,48 @@ def split_cells(
     shares: Sequence[float] = (0.6, 0.2, 0.2),
     seed: int = 0,
 ) -> CellSplit:
-    """Deal cells out to train, validation and test.
+    """Assign cells to train, validation and test.
 
     Parameters
     ----------
     obs
-        One row a cell, such as ``adata.obs``.
+        One row per cell, such as ``adata.obs``.
     by
-        Column whose values go to one part as a whole (donor, batch). None: each cell for itself.
+        Column of donors or batches; all cells of one value are assigned to one part. None: cells are assigned individually.
     label
-        Column of classes. Cells without a value are left out. Without groups, each class is dealt out on its own, so that every part
-        has its share of it; with groups the classes only stand in the notes, where a part lacks one.
+        Column of classes. Cells without a value are left out. Without `by`, the split is stratified by class. With `by`, a class
+        that a part lacks is named in the notes.
     shares
-        Of the cells in train, validation and test, summing to 1.
+        Shares of the cells in train, validation and test, summing to 1.
     seed
-        Decides which cell or group goes where; the order of the rows does not.
+        Seed of the assignment; the order of the rows has no influence.
 
     Returns
     -------
     CellSplit
-        With notes that say how far it can be trusted.
+        Its notes state to which cells results generalise.
 
     Raises
     ------
     BadInput
-        No cells, a missing column (those found are listed), a group that is missing for some cell, a class too small to be in each
-        part of a stratified split, one class only, or fewer groups than parts.
+        No cells, a missing column (those found are listed), a group that is missing for some cell, a class too small to be in
+        each part of a stratified split, one class only, or fewer groups than parts.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from glmkit.data import split_cells
+    >>> obs = pd.DataFrame({"donor": ["d1", "d1", "d2", "d3"]}, index=["c1", "c2", "c3", "c4"])
+    >>> split = split_cells(obs, by="donor", shares=(0.5, 0.25, 0.25), seed=0)
+    >>> split.parts.to_dict()
+    {'c1': 'train', 'c2': 'train', 'c3': 'test', 'c4': 'validation'}
     """
     labels = None if label is None else cell_labels(obs, label)
     if labels is None and len(obs) == 0:
         raise BadInput("No cells: expected at least two in obs, got none. Were all of them filtered out?")
     names = np.array(obs.index.astype(str) if labels is None else labels.names, dtype=object)
     if not pd.Index(names).is_unique:
-        raise BadInput("obs_names: names stand there more than once. Call adata.obs_names_make_unique() first.")
+        raise BadInput("obs_names: some names occur more than once. Call adata.obs_names_make_unique() first.")
     notes = []
     if labels is not None and labels.missing:
         notes.append(f"{labels.missing} cells without a value of {label!r} are in no part.")
@@ -184,7 +113,7 @@ def split_cells(
         groups = _groups(obs.loc[names], by)
         parts = split_groups(groups.tolist(), shares, seed)
         count = len(set(groups))
-        notes.append(f"Each of {count} values of {by!r} is in one part as a whole: the test says how a new {by} would fare.")
+        notes.append(f"Each of {count} values of {by!r} is in one part as a whole: the test estimates performance on a new {by}.")
         if labels is not None:
             notes += _lacking(labels.values, parts, shares)
     else:
@@ -194,8 +123,8 @@ def split_cells(
             check_stratified(labels.values, sum(share > 0 for share in shares))
         parts = _stratified(names, values, shares, seed)
         notes.append(
-            "No column says which cells belong together: cells of one donor stand on both sides, so the test says nothing "
-            "about a new donor and its numbers are too good."
+            "No column of donors or batches was given: cells of one donor can be in training and in test. The results do not "
+            "generalise to new donors and are too optimistic."
         )
     return CellSplit(pd.DataFrame({"cell": names, "part": parts, "group": groups}), tuple(notes), by or "")
 
@@ -209,11 +138,8 @@ def _groups(obs: pd.DataFrame, by: str) -> np.ndarray:
 
 
 def _stratified(names: np.ndarray, values: np.ndarray, shares: Sequence[float], seed: int) -> np.ndarray:
-    """Part of each cell: every class dealt out on its own, in an order that only names and seed decide."""
-    if len(shares) != len(PARTS) or min(shares) < 0 or not abs(sum(shares) - 1) < 1e-6:
-        raise BadInput(f"Expected three shares (train, validation, test) that sum to 1, got {tuple(shares)}.")
-    if seed < 0:
-        raise BadInput(f"Expected a seed of at least 0, got {seed}.")
+    """Part of each cell, assigned within each class; the result depends on names and seed, not on the order of rows."""
+    check_fractions(shares, seed)
     rng = np.random.default_rng(seed)
     parts = np.zeros(len(names), np.int64)
     wanted = np.asarray(shares, float)
@@ -225,7 +151,7 @@ def _stratified(names: np.ndarray, values: np.ndarray, shares: Sequence[float], 
 
 
 def _counts(n: int, shares: np.ndarray) -> np.ndarray:
-    """Whole numbers that sum to n, by largest remainder; every share above 0 gets one if there are enough."""
+    """Whole numbers that sum to n, by largest remainder; every share above 0 gets at least one if n allows it."""
     counts = np.floor(n * shares).astype(np.int64)
     order = np.argsort(-(n * shares - counts), kind="stable")
     counts[order[: n - counts.sum()]] += 1
