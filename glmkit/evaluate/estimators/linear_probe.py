@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from glmkit.errors import BadInput
 from glmkit.evaluate.estimators.random_weights import untrained
 from glmkit.evaluate.method import check_fitted
-from glmkit.evaluate.metrics.multiclass import check_many_classes
+from glmkit.evaluate.metrics.multiclass import check_multiclass
 from glmkit.evaluate.metrics.registry import METRICS, Kind
 
 Embed = Callable[[Sequence[Any]], np.ndarray]
@@ -110,7 +110,7 @@ class Probe:
             raise BadInput(f"{self.name}: expected {len(x)} labels of at least two values, got {len(y)} of shape {y.shape}.")
         if self.kind == "multiclass":
             self._width = self.classes or int(y.max()) + 1
-            y = check_many_classes(np.asarray(labels), self._width)
+            y = check_multiclass(np.asarray(labels), self._width)
         mean, scale = x.mean(0), x.std(0)
         scale = np.where(scale > 1e-12 * np.abs(x).max(), scale, 1.0)
         x = (x - mean) / scale

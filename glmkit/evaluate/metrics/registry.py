@@ -291,7 +291,7 @@ def check_scores(labels: np.ndarray, scores: np.ndarray, kind: Kind = "classific
     if kind == "multiclass":
         if scores.ndim != 2 or len(scores) != len(labels):
             raise BadInput(f"Expected a score for each item and class, got labels {labels.shape} and scores {scores.shape}.")
-        labels = multiclass.check_many_classes(labels, scores.shape[1])
+        labels = multiclass.check_multiclass(labels, scores.shape[1])
     elif labels.shape != scores.shape or labels.ndim != (2 if kind == "multioutput" else 1):
         raise BadInput(f"Expected one score for each label, got labels {labels.shape} and scores {scores.shape}.")
     else:

@@ -24,7 +24,7 @@ from glmkit.evaluate.card.card import results_card
 from glmkit.evaluate.method import Method, check_methods, check_names
 from glmkit.evaluate.metrics.registry import DEFAULTS, METRICS, choose_headline, find_metric
 from glmkit.evaluate.protocols.jobs import Entry, Job, run_jobs
-from glmkit.evaluate.protocols.scoring import judge
+from glmkit.evaluate.protocols.scoring import score_method
 from glmkit.evaluate.results.row import Row
 from glmkit.evaluate.results.split_audits import AuditLike, Auditor, audit_splits
 from glmkit.evaluate.results.table import Table
@@ -150,7 +150,7 @@ def _rows(
             for j, split in enumerate(together):
                 scores = np.stack([np.concatenate([parts[j] for parts, _ in by_fold]) for by_fold in done])
                 items = np.concatenate([fold.test for fold in folds[split]])
-                row = judge(task, items, folds[split], scores, metrics, draws, number)
+                row = score_method(task, items, folds[split], scores, metrics, draws, number)
                 row = row._replace(split=split, method=method.name, kind=kind, description=method.description)
                 rows.append(row._replace(seeds=list(own_seeds), seconds=seconds))
             if log is not None:

@@ -12,7 +12,7 @@ from glmkit.errors import BadInput
 from glmkit.evaluate.method import Method, check_methods, check_names
 from glmkit.evaluate.metrics.registry import DEFAULTS, METRICS, choose_headline, find_metric
 from glmkit.evaluate.protocols.jobs import checked_scores, cpu_seconds
-from glmkit.evaluate.protocols.scoring import judge
+from glmkit.evaluate.protocols.scoring import score_method
 from glmkit.evaluate.results.row import Row
 from glmkit.evaluate.results.table import Table
 from glmkit.evaluate.tasks.task import Task
@@ -76,7 +76,7 @@ def zero_shot(
         for number, (method, kind) in enumerate(methods):
             began = cpu_seconds()
             got = checked_scores(task, method.name, method.score([task.sequences[i] for i in items]), len(items))
-            row = judge(task, items, [], got[None], metrics, draws, number)
+            row = score_method(task, items, [], got[None], metrics, draws, number)
             row = row._replace(split=split, method=method.name, kind=kind, description=method.description)
             rows.append(row._replace(seconds=cpu_seconds() - began))
             if log is not None:
