@@ -1,4 +1,4 @@
-"""The result of a comparison: rows with intervals, paired differences, and one sentence that says what came out."""
+"""The result of a comparison: rows with intervals, paired differences, and sentences that summarise them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,20 +14,45 @@ from glmkit.statistics import Estimate, interval
 
 
 class Table:
-    """Rows of a comparison.
+    """Rows of a comparison, one for each method and split.
+
+    :func:`glmkit.evaluate.compare` makes one.
 
     Parameters
     ----------
     task
-        The task's name.
+        Name of the task.
     rows
-        One a method and split.
+        Rows, one for each method and split.
     metrics
         Names of the metrics, in the order of the columns.
     headline
         Name of the metric by which methods are ranked and verdicts are made.
     audits
         Split to audit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmkit.evaluate import Fold, Task, Trained, compare
+    >>> from glmkit.evaluate.baselines import Majority
+    >>> labels = np.arange(60) % 2
+    >>> task = Task(
+    ...     name="toy", sequences=list(range(60)), labels=labels, groups=[i // 5 for i in range(60)],
+    ...     splits={"held out": Fold(np.arange(30), np.arange(30, 60))},
+    ... )
+    >>> good = Trained("good", "labels", lambda items, seed: 0.9 * labels[items])
+    >>> poor = Trained("poor", "noise", lambda items, seed: np.random.default_rng(seed).random(len(items)))
+    >>> table = compare(task, [good, poor], [Majority()], seeds=[0], draws=50)
+    >>> table.headline_table(["accuracy"]).round(2)
+         method  auroc  auroc_low  auroc_high              accuracy
+    0      good   1.00       1.00        1.00  1.000 [1.000, 1.000]
+    1  majority   0.50       0.50        0.50  0.500 [0.433, 0.567]
+    2      poor   0.36       0.16        0.64  0.333 [0.174, 0.459]
+    >>> for sentence in table.sentences("good", ["poor", "majority"]):
+    ...     print(sentence)
+    On held out, good is above poor: the difference in AUROC is ...
+    On held out, good is above majority: the difference in AUROC is +0.500 [+0.500, +0.500].
     """
 
     def __init__(
@@ -44,17 +69,17 @@ class Table:
 
     @property
     def splits(self) -> list[str]:
-        """Names of the splits, in order."""
+        """Names of the splits, in their order."""
         return list(dict.fromkeys(row.split for row in self.rows))
 
     @property
     def methods(self) -> list[str]:
-        """Names of the methods, models first, in order."""
+        """Names of the methods in their order, models first."""
         return list(dict.fromkeys(row.method for row in self.rows))
 
     @property
     def frame(self) -> pd.DataFrame:
-        """Everything as columns; each metric has its value, ``_low``, ``_high`` and ``_seed_sd``."""
+        """All rows as a frame; each metric has its value, ``_low``, ``_high`` and ``_seed_sd``."""
         records = []
         for row in self.rows:
             record: dict[str, object] = {"method": row.method, "kind": row.kind, "task": self.task, "split": row.split}
@@ -78,17 +103,17 @@ class Table:
         return pd.DataFrame.from_records(records)
 
     def summary(self, split: str | None = None) -> pd.DataFrame:
-        """For people: one line a method, best first, with "value [low, high]" as text.
+        """All metrics as text "value [low, high]", one row for each method, best first.
 
         Parameters
         ----------
         split
-            Which; may be left out if there is one.
+            Name of the split; may be left out if there is one.
 
         Returns
         -------
         pandas.DataFrame
-            Columns method, one a metric, description.
+            Columns method, one for each metric under its title, and how (the description).
         """
         rows = self._ranked(split, self.headline)
         return pd.DataFrame(
@@ -139,16 +164,16 @@ class Table:
         return table
 
     def difference(self, a: str, b: str, split: str | None = None, metric: str | None = None) -> Estimate:
-        """`a` minus `b` on the same test windows, with a paired interval.
+        """`a` minus `b` on the same test items, with a paired interval.
 
         Parameters
         ----------
         a, b
             Names of two methods.
         split
-            Which; may be left out if there is one.
+            Name of the split; may be left out if there is one.
         metric
-            None for the headline metric.
+            Name of the metric; None for the headline metric.
 
         Returns
         -------
@@ -165,7 +190,7 @@ class Table:
         Parameters
         ----------
         reference
-            Name of a method: the same network from scratch, or the best baseline.
+            Name of a method, such as the best baseline.
         split, metric
             As in :meth:`difference`.
 
@@ -180,28 +205,28 @@ class Table:
         return frame.sort_values("difference", ascending=False, ignore_index=True)
 
     def sentence(self, a: str, b: str, split: str | None = None, metric: str | None = None) -> str:
-        """Whether `a` is above `b`, below it, or neither, with the difference: one sentence.
+        """One sentence on whether `a` is above or below `b`, with the difference.
 
         Parameters
         ----------
         a, b
             Names of two methods.
         split
-            Which; may be left out if there is one.
+            Name of the split; may be left out if there is one.
         metric
-            None for the headline metric.
+            Name of the metric; None for the headline metric.
 
         Returns
         -------
         str
-            It calls a difference one only if its 95% interval leaves out 0.
+            A sentence that states a direction only if the 95% interval of the difference excludes 0.
         """
         gap = self.difference(a, b, split, metric)
         apart = f"{a} is {'above' if gap.low > 0 else 'below'} {b}"
-        says = apart if gap.low > 0 or gap.high < 0 else f"{a} and {b} cannot be told apart"
+        finding = apart if gap.low > 0 or gap.high < 0 else f"{a} and {b} are not distinguishable"
         title = METRICS[metric or self.headline].title
         where = self.row(a, split).split
-        return f"On {where}, {says}: the difference in {title} is {gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]."
+        return f"On {where}, {finding}: the difference in {title} is {gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]."
 
     def sentences(
         self, model: str, others: Sequence[str] | None = None, split: str | None = None, metric: str | None = None
@@ -218,7 +243,7 @@ class Table:
         split
             Name of a split; None for all, one after another.
         metric
-            None for the headline metric.
+            Name of the metric; None for the headline metric.
 
         Returns
         -------
@@ -252,7 +277,7 @@ class Table:
         table
             Table that has `reference`; None for this table.
         metric
-            None for the headline metric.
+            Name of the metric; None for the headline metric.
 
         Returns
         -------
@@ -289,9 +314,9 @@ class Table:
         Parameters
         ----------
         method
-            Its name.
+            Name of the method.
         split
-            Which; may be left out if there is one.
+            Name of the split; may be left out if there is one.
 
         Returns
         -------
@@ -304,19 +329,19 @@ class Table:
         return rows[method]
 
     def verdict(self, split: str | None = None, metric: str | None = None, model: str | None = None) -> str:
-        """Whether the model is above the best baseline: one honest sentence a split.
+        """Whether the model is above the best baseline: one sentence for each split.
 
-        The best baseline is picked on the test windows, in the baselines' favour. The model is too, if several are
-        in the table and none is named; the sentence then says from how many.
+        The best baseline is chosen on the test items, which favours the baselines. If no model is named, the best model is chosen on them
+        too, and the sentence states among how many.
 
         Parameters
         ----------
         split
-            Which; None for a sentence on each.
+            Name of the split; None for a sentence on each.
         metric
-            None for the headline metric.
+            Name of the metric; None for the headline metric.
         model
-            Which model; None for the best.
+            Name of the model; None for the best.
 
         Returns
         -------
@@ -347,21 +372,21 @@ class Table:
         )
 
     def per_class(self, method: str, split: str | None = None, rare: Sequence[str] | None = None) -> pd.DataFrame:
-        """Precision, recall and F1 of each class, with the rare classes marked.
+        """Precision, recall and F1 of each class, with rare classes marked.
 
         Parameters
         ----------
         method
-            Its name.
+            Name of the method.
         split
-            Which; may be left out if there is one.
+            Name of the split; may be left out if there is one.
         rare
-            Names of the classes to mark; None: those with fewer than 10 test items.
+            Names of the classes to mark as rare; None for those with fewer than 10 test items.
 
         Returns
         -------
         pandas.DataFrame
-            One row a class, those of most test items first: class, n_train, n_test, precision, recall, f1, f1_low, f1_high, rare.
+            One row for each class, by falling number of test items: class, n_train, n_test, precision, recall, f1, f1_low, f1_high, rare.
         """
         row = self._columns_of(method, split, "multiclass")
         return per_column.per_class(row.labels, row.scores, row.groups, row.columns, row.train_sizes, rare)
@@ -372,32 +397,32 @@ class Table:
         Parameters
         ----------
         method
-            Its name.
+            Name of the method.
         split
-            Which; may be left out if there is one.
+            Name of the split; may be left out if there is one.
 
         Returns
         -------
         pandas.DataFrame
-            One row an output, in the task's order: output, spearman, low, high, n; NaN for one whose test values are all equal.
+            One row for each output, in the task's order: output, spearman, low, high, n; NaN if the test values are all equal.
         """
         row = self._columns_of(method, split, "multioutput")
         return per_column.per_output(row.labels, row.scores, row.groups, row.columns)
 
     def confusion(self, method: str, split: str | None = None) -> pd.DataFrame:
-        """How often test items of each class (rows) were called each class (columns), the mean over seeds.
+        """Numbers of test items by true class (rows) and predicted class (columns), the mean over seeds.
 
         Parameters
         ----------
         method
-            Its name.
+            Name of the method.
         split
-            Which; may be left out if there is one.
+            Name of the split; may be left out if there is one.
 
         Returns
         -------
         pandas.DataFrame
-            Float64 (classes, classes), with the classes' names.
+            Float64 (classes, classes), labelled with the names of the classes.
         """
         row = self._columns_of(method, split, "multiclass")
         return per_column.confusion(row.labels, row.scores, row.columns)
@@ -405,7 +430,7 @@ class Table:
     def _columns_of(self, method: str, split: str | None, kind: str) -> Row:
         row = self.row(method, split)
         if row.task_kind != kind:
-            raise BadInput(f"{self.task} is a task of kind {row.task_kind}; this table is of tasks of kind {kind}.")
+            raise BadInput(f"{self.task} is a task of kind {row.task_kind}; this method is for tasks of kind {kind}.")
         return row
 
     def roc(self, split: str | None = None) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -414,7 +439,7 @@ class Table:
         Parameters
         ----------
         split
-            Which; may be left out if there is one.
+            Name of the split; may be left out if there is one.
 
         Returns
         -------
@@ -424,10 +449,8 @@ class Table:
         from sklearn.metrics import roc_curve
 
         if any(row.task_kind != "classification" for row in self.rows):
-            kind = {"regression": "a regression", "multiclass": "a task of many classes"}.get(
-                self.rows[0].task_kind, "of many outputs"
-            )
-            raise BadInput(f"{self.task} is {kind}: there is no receiver operating curve of it, which two classes have.")
+            kind = self.rows[0].task_kind
+            raise BadInput(f"{self.task} is a task of kind {kind}: a receiver operating curve needs kind classification.")
         grid = np.linspace(0, 1, 201)
         curves = {}
         for row in sorted(self._of(split), key=lambda row: -METRICS["auroc"].value(row.labels, row.scores.mean(0))):
@@ -436,13 +459,13 @@ class Table:
         return curves
 
     def _ranked(self, split: str | None, metric: str) -> list[Row]:
-        """The rows of a split, best first."""
+        """Rows of a split, best first."""
         return sorted(self._of(split), key=lambda row: -METRICS[metric].sign * row.estimates[metric].value)
 
     def _of(self, split: str | None) -> list[Row]:
         splits = self.splits
         if split is None and len(splits) > 1:
-            raise BadInput(f"This table has several splits ({', '.join(splits)}): say which with split=.")
+            raise BadInput(f"This table has several splits ({', '.join(splits)}): name one with split=.")
         name = splits[0] if split is None else split
         if name not in splits:
             raise BadInput(f"No split {name!r} in this table; it has {', '.join(splits)}.")
