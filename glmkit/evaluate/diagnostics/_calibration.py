@@ -100,10 +100,10 @@ def calibration(
     >>> found = calibration(labels, claimed, bins=4, draws=100)
     >>> found.table[["n", "claimed", "came_true"]].round(2)
          n  claimed  came_true
-    0  100     0.14       0.14
-    1  100     0.41       0.40
-    2  100     0.66       0.70
-    3  100     0.88       0.87
+    0  100     0.13       0.10
+    1  100     0.42       0.41
+    2  100     0.67       0.72
+    3  100     0.90       0.87
     """
     y, p = _checked(labels, probabilities)
     if not 1 <= bins <= len(y):
@@ -174,7 +174,7 @@ def temperature(labels: Sequence[int] | np.ndarray, probabilities: Sequence[floa
     >>> from glmkit.evaluate import temperature
     >>> scaling = temperature([0, 1, 1, 0, 1, 0], [0.01, 0.99, 0.98, 0.97, 0.99, 0.02])  # one confident error
     >>> scaling.value > 1, scaling([0.99]).round(2)
-    (True, array([0.82]))
+    (True, array([0.88]))
     """
     y, p = _checked(labels, probabilities)
 
