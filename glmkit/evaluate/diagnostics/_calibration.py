@@ -20,7 +20,7 @@ from scipy import optimize, special
 from glmkit.errors import BadInput
 from glmkit.evaluate.metrics._bootstrap import bootstrap, item_weights
 from glmkit.evaluate.metrics.probabilistic import BINS, check_probabilities, confidence, ece_drawn, mass_bins
-from glmkit.evaluate.metrics.registry import check_scores
+from glmkit.evaluate.metrics.registry import METRICS, check_scores
 from glmkit.evaluate.metrics.weighted import divide
 from glmkit.statistics import Estimate, group_index, interval
 
@@ -52,7 +52,7 @@ class Calibration:  # numpydoc ignore=PR02
         lean = float((gap * self.table["n"]).sum() / self.table["n"].sum())
         direction = "too high" if lean > 0 else "too low"
         return (
-            f"Calibration error {self.ece}, Brier score {self.brier}, over {len(self.table)} bins of {self.table['n'].sum():,} items; "
+            f"{METRICS['ece'].title.capitalize()} {self.ece}, {METRICS['brier'].title} {self.brier}, over {len(self.table)} bins of {self.table['n'].sum():,} items; "
             f"on the whole the probabilities are {abs(lean):.3f} {direction}."
         )
 

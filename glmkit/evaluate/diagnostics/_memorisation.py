@@ -24,6 +24,7 @@ import pandas as pd
 
 from glmkit.errors import BadInput
 from glmkit.evaluate.metrics._bootstrap import bootstrap
+from glmkit.evaluate.metrics.registry import METRICS
 from glmkit.statistics import Estimate, draw_groups, group_index, interval
 
 Passes = int | Literal["auto"] | None
@@ -215,7 +216,7 @@ def _membership(train: _Side, held: _Side, draws: int, seed: int) -> Estimate:
 def _sentence(excess: Estimate, membership: Estimate) -> str:
     numbers = (
         f"over their shuffles they gain {excess.value:+.3f} [{excess.low:+.3f}, {excess.high:+.3f}] nats a letter more than "
-        f"held-out ones, and the gain separates the two with AUROC {membership}"
+        f"held-out ones, and the gain separates the two with {METRICS['auroc'].title} {membership}"
     )
     if excess.low > 0:
         return f"Training sequences are memorised beyond what held-out ones show: {numbers}."

@@ -37,9 +37,9 @@ class AuditSummary(NamedTuple):  # numpydoc ignore=PR02
     Parameters
     ----------
     table
-        One row a split and check; the first column is ``split``.
+        One row for each split and check; the first column is ``split``.
     verdicts
-        One sentence a split, beginning with its name.
+        One sentence for each split, beginning with its name.
     """
 
     table: pd.DataFrame
@@ -84,7 +84,7 @@ def audit_splits(
 
 
 def summarise_audits(audits: Mapping[str, AuditLike]) -> AuditSummary:
-    """The audits of several splits as one table and one sentence a split.
+    """The audits of several splits as one table and one sentence for each split.
 
     Parameters
     ----------

@@ -69,12 +69,12 @@ class Table:
 
     @property
     def splits(self) -> list[str]:
-        """Names of the splits, in their order."""
+        """Names of the splits, in the order of the rows."""
         return list(dict.fromkeys(row.split for row in self.rows))
 
     @property
     def methods(self) -> list[str]:
-        """Names of the methods in their order, models first."""
+        """Names of the methods, in the order of the rows."""
         return list(dict.fromkeys(row.method for row in self.rows))
 
     @property
@@ -238,8 +238,8 @@ class Table:
         model
             Name of a method.
         others
-            Names of the methods to compare it with. Those that the table lacks are left out, so that one list serves studies with
-            fewer methods; None for all other methods.
+            Names of the methods to compare it with; None for all other methods. Those that a split lacks are left out, so that one
+            list serves studies with fewer methods.
         split
             Name of a split; None for all, one after another.
         metric
@@ -248,7 +248,7 @@ class Table:
         Returns
         -------
         list of str
-            One sentence a split and method.
+            One sentence for each split and method.
 
         Raises
         ------
@@ -259,7 +259,8 @@ class Table:
         if not found:
             raise BadInput(f"others: none of {', '.join(others or ())} is in the table; it has {', '.join(self.methods)}.")
         shown = self.splits if split is None else [split]
-        return [self.sentence(model, other, name, metric) for name in shown for other in found]
+        there = {(row.method, row.split) for row in self.rows}
+        return [self.sentence(model, other, name, metric) for name in shown for other in found if (other, name) in there]
 
     def split_differences(
         self, split: str, reference: str, table: "Table | None" = None, metric: str | None = None
@@ -288,7 +289,7 @@ class Table:
         Raises
         ------
         BadInput
-            A split that its table does not have.
+            A split that its table does not have, or tables with different numbers of draws.
         """
         metric, other = metric or self.headline, self if table is None else table
         twins = {row.method: row for row in other._of(reference)}
@@ -296,6 +297,10 @@ class Table:
         for row in self._of(split):
             if (twin := twins.get(row.method)) is None:
                 continue
+            if len(row.draws[metric]) != len(twin.draws[metric]):
+                raise BadInput(
+                    f"table: {row.method} has another number of draws on {reference} than on {split}. Use the same draws=."
+                )
             gap = row.draws[metric] - twin.draws[metric][::-1]  # reversed: the same seed drew both, which must not pair them
             low, high = np.quantile(gap[~np.isnan(gap)], [0.025, 0.975])
             values = twin.estimates[metric].value, row.estimates[metric].value
@@ -305,7 +310,7 @@ class Table:
         return pd.DataFrame(records, columns=columns)
 
     def audit_summary(self) -> AuditSummary:
-        """The audits of all splits as one table and one sentence a split."""
+        """The audits of all splits as one table and one sentence for each split."""
         return summarise_audits(self.audits)
 
     def row(self, method: str, split: str | None = None) -> Row:

@@ -1,7 +1,7 @@
 """Features of cells for the baselines: log-normalised genes, variable genes and principal components, fitted on training cells.
 
-Normalisation uses one cell at a time and may be done for all cells. The choice of variable genes, their means and spreads, and the
-components are fitted on the training cells only, since a choice on all cells would use the test set. Only the most variable genes are
+Normalisation uses one cell at a time and may be done for all cells. Variable genes, their means and standard deviations, and the
+components are fitted on the training cells only. A choice on all cells would use the test set. Only the most variable genes are
 made dense, so that memory grows with cells × 2,000 and not with cells × all genes.
 """
 

@@ -85,7 +85,7 @@ def test_what_is_no_count_is_refused() -> None:
         cell_baselines(logged)
     twice = adata.copy()
     twice.obs_names = ["cell0", *adata.obs_names[:-1]]
-    with pytest.raises(BadInput, match="obs_names: 'cell0' stands there more than once"):
+    with pytest.raises(BadInput, match="obs_names: 'cell0' occurs more than once"):
         cell_baselines(twice)
     _majority, logistic, *_ = cell_baselines(adata)
     with pytest.raises(BadInput, match="PCA \\+ logistic regression has not been fitted"):
