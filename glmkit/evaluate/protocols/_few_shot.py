@@ -80,8 +80,10 @@ def few_shot(
     models, baselines = check_methods("models", models), check_methods("baselines", baselines)
     tables = []
     for size in sizes:
-        few = [[_Few(method, size, task.kind) for method in methods] for methods in (models, baselines)]
-        tables.append(compare(task, *few, chosen, seeds, metrics, draws, log, headline=headline, workers=workers))
+        few_models, few_baselines = ([_Few(method, size, task.kind) for method in some] for some in (models, baselines))
+        tables.append(
+            compare(task, few_models, few_baselines, chosen, seeds, metrics, draws, log, headline=headline, workers=workers)
+        )
     rows = [
         row._replace(split=f"{row.split}, {size} labels", n_train=size)
         for size, table in zip(sizes, tables, strict=True)

@@ -159,8 +159,9 @@ class Table:
         ranked = [row for name in shown for row in self._ranked(name, head)]
         table = frame.iloc[[place[row.method, row.split] for row in ranked]].reset_index(drop=True)
         table = table[[*(["split"] if len(shown) > 1 else []), "method", head, f"{head}_low", f"{head}_high", *columns]]
-        for at, name in enumerate(further, start=table.columns.get_loc(f"{head}_high") + 1):
-            table.insert(at, METRICS[name].title, [str(row.estimates[name]) for row in ranked])
+        first = len(table.columns) - len(columns)
+        for number, name in enumerate(further):
+            table.insert(first + number, METRICS[name].title, [str(row.estimates[name]) for row in ranked])
         return table
 
     def difference(self, a: str, b: str, split: str | None = None, metric: str | None = None) -> Estimate:

@@ -62,7 +62,7 @@ class _CellClassifier:
 
     def score(self, names: Sequence[Any]) -> np.ndarray:
         """Probabilities, float64 (n, classes)."""
-        model = check_fitted(self, self._model)
+        model: Any = check_fitted(self, self._model)
         with threadpool_limits(1):
             known = model.predict_proba(self.features(names))
         scores = np.zeros((len(names), self._width))

@@ -168,7 +168,7 @@ class _OnComponents:
 
     def score(self, names: Sequence[Any]) -> np.ndarray:
         """Predicted values, float64 (n, outputs)."""
-        model = check_fitted(self, self._model)
+        model: Any = check_fitted(self, self._model)
         with threadpool_limits(1):
             return model.predict(self.space.transform(names))
 
