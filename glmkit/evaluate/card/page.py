@@ -136,7 +136,7 @@ def _as_text(value: Any) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, list):
-        return ", ".join(map(_words, value))
+        return ", ".join(map(_as_text, value))
     if isinstance(value, dict):
         return ", ".join(f"{key}: {_as_text(item)}" for key, item in value.items())
     return str(value)

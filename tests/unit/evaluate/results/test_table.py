@@ -1,4 +1,7 @@
-"""Tables of results: the headline metric, the headline table, sentences on several methods, two splits, and audits."""
+"""Tables of results: the headline metric, the headline table, sentences on several methods, two splits, and audits.
+
+Covers ``glmkit.evaluate.results.rows`` too.
+"""
 
 from types import SimpleNamespace
 
