@@ -1,28 +1,26 @@
-"""What a method does with a few labels: a curve over training sizes, each size drawn anew for each seed.
+"""Learning curves: the score of a method with a few labels, drawn anew for each seed and size.
 
-Assays are dear, so the question in practice is rarely what a thousand labels give but what two dozen give. Every method is given
-the same labels for the same seed and size, and the spread over seeds, which at eight labels is most of the uncertainty, is in
-the interval.
+Assays are expensive, so in practice a method often has two dozen labels rather than a thousand. For the same seed and size every method
+is given the same labels. The spread over seeds, which is most of the uncertainty at eight labels, is part of the interval.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import numpy as np
 
 from glmkit.errors import BadInput
-from glmkit.evaluate.baselines.base import Baseline
+from glmkit.evaluate.method import Method, check_methods
 from glmkit.evaluate.metrics.registry import Kind
 from glmkit.evaluate.protocols._compare import compare
-from glmkit.evaluate.protocols.jobs import FitScore
 from glmkit.evaluate.results.table import Table
 from glmkit.evaluate.tasks.task import Task
 
 
 def few_shot(
     task: Task,
-    models: Mapping[str, FitScore],
-    baselines: Sequence[Baseline],
+    models: Sequence[Method],
+    baselines: Sequence[Method],
     sizes: Sequence[int] = (8, 24, 96),
     seeds: Sequence[int] = (0, 1, 2, 3, 4),
     splits: Sequence[str] | None = None,
@@ -30,75 +28,90 @@ def few_shot(
     draws: int = 1000,
     log: Callable[[str], None] | None = None,
     *,
+    headline: str | None = None,
     workers: int = 1,
 ) -> Table:
-    """Compare methods that are given only a few of the training labels.
+    """Compare methods that are trained on a few of the training labels.
 
     Parameters
     ----------
-    task, models, baselines, splits, metrics, draws, log, workers
+    task, models, baselines, splits, metrics, draws, log, headline, workers
         As for :func:`glmkit.evaluate.compare`.
     sizes
-        Labels given (to each fold of a cross-validated split).
+        Numbers of labels, each 2 or more; of a cross-validated split, for each fold.
     seeds
-        Each draws other labels, and is handed to the method.
+        Seeds of the draws of labels and of the trainings, each 0 or more.
 
     Returns
     -------
     Table
-        Splits are named ``"<split>, <size> labels"``; the test sides are those of the task, whole.
+        Splits are named ``"<split>, <size> labels"``; the test sides are the complete ones of the task.
 
     Raises
     ------
     BadInput
-        A size below 2, below the classes in training, or above the training items there are.
+        A size below 2, below the number of classes in training, or above the number of training items.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmkit.evaluate import Fold, Task, few_shot
+    >>> from glmkit.evaluate.baselines import Majority
+    >>> from glmkit.evaluate.baselines.dna import KmerLinear
+    >>> rng = np.random.default_rng(0)
+    >>> labels = np.arange(60) % 2
+    >>> sequences = ["".join(rng.choice(list("GGGCAT" if y else "AAATCG"), 30)) for y in labels]
+    >>> task = Task(
+    ...     name="GC", sequences=sequences, labels=labels, groups=list(range(60)),
+    ...     splits={"random": Fold(np.arange(40), np.arange(40, 60))},
+    ... )
+    >>> table = few_shot(task, [], [KmerLinear(k=2), Majority()], sizes=(4, 16), seeds=(0, 1), draws=50)
+    >>> table.frame[["method", "split", "n_train", "seeds"]]
+                         method              split  n_train  seeds
+    0  2-mer logistic regression   random, 4 labels        4      2
+    1                  majority   random, 4 labels        4      2
+    2  2-mer logistic regression  random, 16 labels       16      2
+    3                  majority  random, 16 labels       16      2
     """
     chosen = list(task.splits) if splits is None else list(splits)
     least = min((len(fold.train) for split in chosen if split in task.splits for fold in task.folds(split)), default=0)
     if not sizes or min(sizes) < 2 or max(sizes) > least:
         raise BadInput(f"sizes: expected 2 to {least}, the smallest training side, got {list(sizes)}.")
+    models, baselines = check_methods("models", models), check_methods("baselines", baselines)
     tables = []
     for size in sizes:
-        fewer = {name: _on_few(model, size, task.kind) for name, model in models.items()}
-        few = [_Few(baseline, size, task.kind) for baseline in baselines]
-        tables.append(compare(task, fewer, few, chosen, seeds, metrics, draws, log, workers=workers))
+        few_models, few_baselines = ([_Few(method, size, task.kind) for method in some] for some in (models, baselines))
+        tables.append(
+            compare(task, few_models, few_baselines, chosen, seeds, metrics, draws, log, headline=headline, workers=workers)
+        )
     rows = [
         row._replace(split=f"{row.split}, {size} labels", n_train=size)
         for size, table in zip(sizes, tables, strict=True)
         for row in table.rows
     ]
-    return Table(task=task.name, rows=rows, metrics=tables[0].metrics)
+    return Table(task=task.name, rows=rows, metrics=tables[0].metrics, headline=tables[0].headline)
 
 
 class _Few:
-    """A baseline that is given `size` of the labels."""
+    """A method that is trained on `size` of the labels."""
 
-    random = True
+    random = True  # the labels drawn depend on the seed, even if the method does not
 
-    def __init__(self, baseline: Baseline, size: int, kind: Kind) -> None:
-        self.name, self.description = baseline.name, baseline.description
-        self._baseline, self._size, self._kind = baseline, size, kind
+    def __init__(self, method: Method, size: int, kind: Kind) -> None:
+        self.name, self.description = method.name, method.description
+        self._method, self._size, self._kind = method, size, kind
 
-    def fit(self, sequences: Sequence[Any], labels: np.ndarray, seed: int = 0) -> "_Few":
+    def fit(self, inputs: Sequence[Any], labels: np.ndarray, seed: int = 0) -> Self:
         kept = _drawn(labels, self._size, self._kind, seed)
-        self._baseline.fit([sequences[i] for i in kept], labels[kept], seed)
+        self._method.fit([inputs[i] for i in kept], labels[kept], seed)
         return self
 
-    def score(self, sequences: Sequence[Any]) -> np.ndarray:
-        return self._baseline.score(sequences)
-
-
-def _on_few(model: FitScore, size: int, kind: Kind) -> FitScore:
-    def fit_score(sequences: Sequence[Any], labels: np.ndarray, test: Sequence[Any], seed: int) -> np.ndarray:
-        kept = _drawn(labels, size, kind, seed)
-        return model([sequences[i] for i in kept], labels[kept], test, seed)
-
-    fit_score.__doc__ = getattr(model, "description", None) or model.__doc__
-    return fit_score
+    def score(self, inputs: Sequence[Any]) -> np.ndarray:
+        return self._method.score(inputs)
 
 
 def _drawn(labels: np.ndarray, size: int, kind: Kind, seed: int) -> np.ndarray:
-    """Items drawn without replacement, smaller sizes being part of larger ones; every class is there."""
+    """Items drawn without replacement, int64 (size,); smaller draws are subsets of larger ones, and each class is present."""
     order = np.random.default_rng(seed).permutation(len(labels))
     if kind in {"classification", "multiclass"}:
         if (there := len(np.unique(labels))) > size:

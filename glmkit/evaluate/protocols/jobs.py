@@ -1,42 +1,39 @@
-"""The work of a comparison cut into jobs, each one training and its scores, run one after another or over processes.
+"""Jobs of a comparison, each one training with its scores, run one after another or over processes.
 
-A job is one method, one seed and one fold, and draws nothing from a state that another job could have changed: that is why the
-order and the number of processes change no number. Processes are used rather than threads because seeds of NumPy's and PyTorch's
-global generators, which a method may set, belong to a process. They are joblib's, so that what a method closes over travels by
-itself; it is sent once a job, so a method that holds a large model is better run with one worker.
+A job is one method, one seed and one fold. It draws nothing from a state that another job could have changed, so the order and the
+number of processes change no result. Processes are used rather than threads because the global generators of NumPy and PyTorch, whose
+seeds a method may set, belong to a process. They are joblib's, which serialises lambdas and closures too. A method is sent once a job,
+so one that holds a large model runs better with a single worker.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from glmkit.errors import BadInput, ResourceError
+from glmkit.evaluate.method import Method
 from glmkit.evaluate.tasks.task import Fold, Task
 
-FitScore = Callable[[Sequence[Any], np.ndarray, Sequence[Any], int], np.ndarray]
 
-
-class Method(NamedTuple):  # numpydoc ignore=PR02
-    """One row of the comparison to be.
+class Entry(NamedTuple):  # numpydoc ignore=PR02
+    """One method of a comparison with the seeds that it is run with.
 
     Parameters
     ----------
-    name, kind, description
-        As in :class:`glmkit.evaluate.Row`.
+    method
+        Model or baseline.
+    kind
+        ``"model"`` or ``"baseline"``.
     seeds
-        To run it with.
-    function
-        (train inputs, train labels, test inputs, seed) -> scores.
+        Seeds of its trainings.
     """
 
-    name: str
+    method: Method
     kind: str
-    description: str
     seeds: Sequence[int]
-    function: FitScore
 
 
 class Job(NamedTuple):  # numpydoc ignore=PR02
@@ -45,11 +42,11 @@ class Job(NamedTuple):  # numpydoc ignore=PR02
     Parameters
     ----------
     method
-        What is trained.
+        Method that is trained.
     seed
-        With which seed.
+        Seed of the training.
     folds
-        One of each split; their training sides are equal.
+        One fold of each split; their training sides are equal.
     """
 
     method: Method
@@ -58,23 +55,23 @@ class Job(NamedTuple):  # numpydoc ignore=PR02
 
 
 def run_jobs(task: Task, jobs: Sequence[Job], workers: int = 1) -> Iterator[tuple[list[np.ndarray], float]]:
-    """Run jobs and hand over their results in order.
+    """Run jobs and yield their results in order.
 
     Parameters
     ----------
     task
-        Whose items are trained on and scored.
+        Task whose items are trained on and scored.
     jobs
-        To run.
+        Jobs, in the order of the results.
     workers
-        Processes. 1 runs them here; -1 is one for each core.
+        Number of processes, 1 or more; 1 runs all jobs in this process, -1 is one process for each core.
 
     Yields
     ------
     scores : list of numpy.ndarray
-        On the test side of each fold of the job.
+        Scores on the test side of each fold of the job.
     seconds : float
-        CPU seconds, those of programs it ran included.
+        CPU seconds of the job, including those of programs that it ran.
 
     Raises
     ------
@@ -97,8 +94,8 @@ def run_jobs(task: Task, jobs: Sequence[Job], workers: int = 1) -> Iterator[tupl
         yield from results
     except BrokenProcessPool as error:
         raise ResourceError(
-            f"A worker process of the comparison died, as it does when memory runs out. Use fewer workers (now {workers}), "
-            "or workers=1 to see which method it was."
+            f"A worker process of the comparison died, which happens when memory runs out. Use fewer workers (now {workers}), "
+            "or workers=1 to see which method caused it."
         ) from error
 
 
@@ -106,9 +103,10 @@ def _run(task: Task, job: Job) -> tuple[list[np.ndarray], float]:
     """Scores on the test side of each fold after one training, and the CPU seconds it took."""
     began = cpu_seconds()
     test = [task.sequences[i] for fold in job.folds for i in fold.test]
-    once = list(dict.fromkeys(test))  # a test set may be a part of another
+    once = list(dict.fromkeys(test))  # test sets may overlap, and each item is scored once
     train = job.folds[0].train
-    got = job.method.function([task.sequences[i] for i in train], np.asarray(task.labels)[train], once, job.seed)
+    job.method.fit([task.sequences[i] for i in train], np.asarray(task.labels)[train], job.seed)
+    got = job.method.score(once)
     got = checked_scores(task, f"{job.method.name}, seed {job.seed}", got, len(once))
     place = {item: i for i, item in enumerate(once)}
     parts = np.split(got[[place[item] for item in test]], np.cumsum([len(fold.test) for fold in job.folds])[:-1])
@@ -116,18 +114,18 @@ def _run(task: Task, job: Job) -> tuple[list[np.ndarray], float]:
 
 
 def checked_scores(task: Task, name: str, scores: Any, n: int) -> np.ndarray:
-    """Scores as float64, of the shape that a task asks for.
+    """Scores as float64, with the shape checked.
 
     Parameters
     ----------
     task
-        Its kind says the shape.
+        Task whose kind defines the shape.
     name
-        Of the method, for the message.
+        Name of the method, for the message.
     scores
-        What the method gave.
+        Scores of the method, array-like.
     n
-        Items scored.
+        Number of items scored.
 
     Returns
     -------
@@ -148,5 +146,5 @@ def checked_scores(task: Task, name: str, scores: Any, n: int) -> np.ndarray:
 
 
 def cpu_seconds() -> float:
-    """Of this process and of the programs that it has run."""
+    """CPU seconds of this process and of the programs that it has run."""
     return sum(os.times()[:4])

@@ -1,7 +1,7 @@
-"""The audit of each split of a task, by whatever audits splits: a function, or audits made before."""
+"""Audits of the splits of a task, made by a function or given."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -11,14 +11,14 @@ from glmkit.evaluate.tasks.task import Task
 
 
 class AuditLike(Protocol):
-    """What a comparison keeps of an audit; :class:`glmkit.data.Audit` is one.
+    """The parts of an audit that a comparison keeps; :class:`glmkit.data.Audit` has them.
 
     Attributes
     ----------
     table
-        One row a check.
+        One row for each check.
     verdict
-        One sentence.
+        Summary in one sentence.
     leaks
         Whether the test side leaks into training.
     """
@@ -31,21 +31,36 @@ class AuditLike(Protocol):
 Auditor = Callable[..., AuditLike]
 
 
+class AuditSummary(NamedTuple):  # numpydoc ignore=PR02
+    """Audits of several splits.
+
+    Parameters
+    ----------
+    table
+        One row for each split and check; the first column is ``split``.
+    verdicts
+        One sentence for each split, beginning with its name.
+    """
+
+    table: pd.DataFrame
+    verdicts: list[str]
+
+
 def audit_splits(
     task: Task, splits: Sequence[str], audit: AuditLike | Auditor | Mapping[str, AuditLike] | None
 ) -> dict[str, AuditLike]:
-    """An audit of each split.
+    """The audit of each split.
 
     Parameters
     ----------
     task
-        To audit.
+        Task whose splits are audited.
     splits
-        Names of its splits.
+        Names of splits.
     audit
-        A function ``(sequences, labels, parts, groups=, name=) -> audit``, called once a split with the items of that split
-        (of a cross-validated one, of its first fold), as :func:`glmkit.data.audit` or a partial of it that names the alphabet;
-        or one audit, for all splits; or split to audit; or None.
+        A function ``(sequences, labels, parts, groups=, name=) -> audit``, such as :func:`glmkit.data.audit` or a partial of it with
+        the alphabet, called once a split with its items (of a cross-validated split, with those of its first fold); or one audit for
+        all splits; or a mapping from split to audit; or None.
 
     Returns
     -------
@@ -55,7 +70,7 @@ def audit_splits(
     Raises
     ------
     BadInput
-        A split without an audit, or something that is no audit.
+        A split without an audit, or an object that is no audit.
     """
     if audit is None:
         return {}
@@ -66,6 +81,28 @@ def audit_splits(
     if missing := [split for split in splits if split not in audit]:
         raise BadInput(f"audit: no audit of split {missing[0]!r}; there are those of {', '.join(audit)}.")
     return {split: _is_audit(split, audit[split]) for split in splits}
+
+
+def summarise_audits(audits: Mapping[str, AuditLike]) -> AuditSummary:
+    """The audits of several splits as one table and one sentence for each split.
+
+    Parameters
+    ----------
+    audits
+        Split to audit.
+
+    Returns
+    -------
+    AuditSummary
+        Table and sentences, in the order of the splits; an empty table for no audits.
+    """
+    tables = []
+    for split, audit in audits.items():
+        table = audit.table.copy()
+        table.insert(0, "split", split)
+        tables.append(table)
+    verdicts = [f"{split}: {audit.verdict}" for split, audit in audits.items()]
+    return AuditSummary(pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"split": []}), verdicts)
 
 
 def _audited(task: Task, split: str, audit: Auditor) -> AuditLike:

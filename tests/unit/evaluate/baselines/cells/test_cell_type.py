@@ -29,7 +29,7 @@ def cells(n: int = 90, genes: int = 41, types: int = 3, seed: int = 0) -> anndat
 def test_baselines_tell_planted_types_apart_and_the_majority_does_not() -> None:
     adata = cells()
     task = cell_task(adata, "kind", split_cells(adata.obs, by="donor", label="kind", shares=(0.7, 0, 0.3)))
-    table = compare(task, {}, cell_baselines(adata, task.classes, genes=30, size=5), draws=50, seeds=(0, 1))
+    table = compare(task, [], cell_baselines(adata, task.classes, genes=30, size=5), draws=50, seeds=(0, 1))
     values = {row.method: row.estimates["macro_f1"].value for row in table.rows}
     assert list(values) == ["majority", "PCA + logistic regression", "HVG + random forest", "k-NN label transfer"]
     assert values["majority"] < 0.3
@@ -85,7 +85,7 @@ def test_what_is_no_count_is_refused() -> None:
         cell_baselines(logged)
     twice = adata.copy()
     twice.obs_names = ["cell0", *adata.obs_names[:-1]]
-    with pytest.raises(BadInput, match="obs_names: 'cell0' stands there more than once"):
+    with pytest.raises(BadInput, match="obs_names: 'cell0' occurs more than once"):
         cell_baselines(twice)
     _majority, logistic, *_ = cell_baselines(adata)
     with pytest.raises(BadInput, match="PCA \\+ logistic regression has not been fitted"):
@@ -101,5 +101,5 @@ def test_a_task_of_a_modality_has_an_output_a_column() -> None:
     values = pd.DataFrame(np.random.default_rng(0).random((90, 2)), index=adata.obs_names, columns=["CD3", "CD4"])
     task = modality_task(values, split_cells(adata.obs, by="donor", shares=(0.5, 0.2, 0.3)))
     assert (task.outputs, task.kind, list(task.splits)) == (("CD3", "CD4"), "multioutput", ["by donor"])
-    with pytest.raises(BadInput, match="does not know 2 of 90 cells, the first is 'cell0'"):
+    with pytest.raises(BadInput, match="lacks 2 of 90 cells, the first is 'cell0'"):
         modality_task(values, split_cells(adata.obs.iloc[2:], by="donor", shares=(0.5, 0.2, 0.3)))

@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 
 from glmkit.bio import Mutation
 from glmkit.errors import BadInput
-from glmkit.evaluate.baselines.protein import Blosum62, SiteForest, SiteLinear, site_independent
+from glmkit.evaluate.baselines.protein import Blosum62, MutantForest, MutantLinear, site_independent
 
 WILD = "MKTAY"
 
@@ -58,7 +58,7 @@ def test_unaligned_homologues_are_aligned_with_the_wild_type() -> None:
 def test_bad_input_says_what_is_wrong() -> None:
     with pytest.raises(BadInput, match="K3R: expected 'K' at residue 3, but residue 3 of the sequence is 'T'"):
         site_independent([WILD, "MRTAY"], WILD, ["K3R"])
-    with pytest.raises(BadInput, match="K2del: expected substitutions at different sites"):
+    with pytest.raises(BadInput, match="K2del: expected substitutions at different positions"):
         Blosum62(WILD).mutations(["K2del"])
     with pytest.raises(BadInput, match="expected a list, one entry a mutant, got 'K2R'"):
         Blosum62(WILD).mutations("K2R")
@@ -75,7 +75,7 @@ def test_real_fitness_is_ranked_by_trees_and_ridge_and_hardly_by_blosum62(shared
     train, test = table[table["set"] == "train"], table[table["set"] == "test"]
     assert (len(train), len(test)) == (424, 8309)
     found = {}
-    for baseline in (SiteLinear(), SiteForest(), Blosum62()):
+    for baseline in (MutantLinear(), MutantForest(), Blosum62()):
         scores = baseline.fit(train["sequence"].tolist(), train["target"].to_numpy(), 0).score(test["sequence"].tolist())
         found[baseline.name] = spearmanr(scores, test["target"]).statistic
     print(found)
