@@ -89,7 +89,9 @@ def test_dictionaries_that_do_not_belong_together_are_refused(tmp_path: Path) ->
         rank_tokenizer_from(write_folder(tmp_path / "a", None, {"ENSG1": 1.0}))
     with pytest.raises(BadInput, match=r"1 of 1 genes with a token have no median .*of the same version of Geneformer"):
         rank_tokenizer_from(write_folder(tmp_path / "b", tokens, {"ENSG2": 1.0}))
-    with pytest.raises(BadInput, match=r"expected an integer token of 'ENSG1', got 1.5. Check that this is not the file of the medians"):
+    with pytest.raises(
+        BadInput, match=r"expected an integer token of 'ENSG1', got 1.5. Check that this is not the file of the medians"
+    ):
         rank_tokenizer_from(write_folder(tmp_path / "c", {"ENSG1": 1.5}, {"ENSG1": 1.0}))
     with pytest.raises(BadInput, match="expected a number as the median of 'ENSG1', got 'TP53'"):
         rank_tokenizer_from(write_folder(tmp_path / "d", tokens, {"ENSG1": "TP53"}))

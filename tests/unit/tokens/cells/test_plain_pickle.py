@@ -38,7 +38,9 @@ def test_a_payload_does_not_run(tmp_path: Path, protocol: int) -> None:
     path, canary = tmp_path / "tokens.pkl", tmp_path / "canary"
     content = pickle.dumps({"ENSG1": 1, "ENSG2": Payload(canary)}, protocol)
     path.write_bytes(content)
-    with pytest.raises(BadInput, match=r"tokens.pkl, byte \d+: the instruction (STACK_)?GLOBAL .* Nothing in this file was executed"):
+    with pytest.raises(
+        BadInput, match=r"tokens.pkl, byte \d+: the instruction (STACK_)?GLOBAL .* Nothing in this file was executed"
+    ):
         read_plain_pickle(path)
     assert not canary.exists()
     pickle.loads(content)  # the canary works
