@@ -49,9 +49,9 @@ def gene_importance(
     groups
         One name a cell (its donor): whole groups are resampled. None: every cell stands for itself.
     draws, seed
-        Of the bootstrap.
+        Number of bootstrap resamples and random seed.
     batch_tokens
-        Tokens of a batch: memory against speed, never the result.
+        Maximum number of tokens per batch; affects memory and speed, not the result.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def importance_table(
     groups
         Unit of independence of each item; None when items are independent.
     draws, seed
-        Of the bootstrap.
+        Number of bootstrap resamples and random seed.
 
     Returns
     -------

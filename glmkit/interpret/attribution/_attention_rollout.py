@@ -29,7 +29,7 @@ def attention_rollout(
     Parameters
     ----------
     model
-        A LanguageModel, Classifier or Regressor on a Transformer; it is left in the mode it was in.
+        A LanguageModel, Classifier or Regressor on a Transformer; its training or evaluation mode is restored afterwards.
     sequences
         Of any lengths that the model reads at once, or arrays of ids.
     residual

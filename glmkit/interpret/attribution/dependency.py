@@ -29,13 +29,13 @@ def dependency_map(model: Any, sequence: str, *, hide: bool = False, batch_token
     Parameters
     ----------
     model
-        A masked or causal LanguageModel with one token a letter; it is left in the mode it was in.
+        A masked or causal LanguageModel with one token a letter; its training or evaluation mode is restored afterwards.
     sequence
         DNA or a protein, no longer than the model reads at once.
     hide
         Mask the place that is read. Masked models only.
     batch_tokens
-        Tokens of a batch: memory against speed, never the result.
+        Maximum number of tokens per batch; affects memory and speed, not the result.
 
     Returns
     -------

@@ -133,9 +133,9 @@ def test_intervals_over_donors_and_genes_that_no_cell_has() -> None:
 
 def test_what_is_refused() -> None:
     model, cells = model_of(), matrix(GENES, 0)
-    with pytest.raises(BadInput, match=r"9 genes have no 'CD3D', neither as an id nor as a symbol. Did you mean 'CD3E'"):
+    with pytest.raises(BadInput, match=r"'CD3D' is neither an id nor a symbol of the model's 9 genes. Did you mean 'CD3E'"):
         perturb(model, cells, ["CD3D"])
-    with pytest.raises(BadInput, match=f"the symbol 'TWIN' is that of {GENES[3]}, {GENES[4]}. Name one"):
+    with pytest.raises(BadInput, match=f"the symbol 'TWIN' is ambiguous: {GENES[3]}, {GENES[4]}. Use one"):
         perturb(model, cells, ["TWIN"])
     with pytest.raises(BadInput, match="a gene is named twice, by its id and by its symbol"):
         perturb(model, cells, ["CD19", GENES[1]])
