@@ -159,7 +159,7 @@ def test_sites_beyond_the_context_and_other_models_are_refused() -> None:
     with pytest.raises(BadInput, match="got '-' at position 1"):
         mutations(m, "M-K", [])
     dna = new_model(TransformerConfig(vocabulary_size=10, width=12, layers=1, heads=2, feedforward=20), make_tokenizer("base"))
-    with pytest.raises(BadInput, match="this model reads 'base' tokens"):
+    with pytest.raises(BadInput, match="expected a protein model, got one with 'base' tokens"):
         mutations(dna, "ACGT", ["A1C"])
 
 
