@@ -64,7 +64,7 @@ def test_F27_halves_with_the_same_effective_batch(error: Exception, backward: bo
     expected = run(whole, accumulation=accumulation)
     assert expected.pass_tokens is None
     small, seen = refuse(4, error, backward)
-    with pytest.warns(UserWarning, match=r"Out of memory in a pass of \d+ tokens \(\d+ sequences\). From here on") as caught:
+    with pytest.warns(UserWarning, match=r"Out of memory in a pass of \d+ tokens \(\d+ sequences\). From now on") as caught:
         result = run(small, accumulation=accumulation)
     assert max(seen) > 4
     assert result.pass_tokens is not None

@@ -95,7 +95,7 @@ def test_merged_adapters_compute_the_same() -> None:
     assert weights_hash(model) != plain
     assert float(((model(*batch).detach() - expected).abs() / expected.abs()).max()) < 1e-5
     assert trainable_count(model) == sum(parameter.numel() for parameter in model.parameters())
-    with pytest.raises(BadInput, match=r"no adapters; glmkit.train.lora puts them in"):
+    with pytest.raises(BadInput, match=r"no adapters. Add them with glmkit.train.lora"):
         merge_adapters(model)
 
 

@@ -103,7 +103,7 @@ def test_it_says_what_would_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     limit(monkeypatch, (whole.activation_bytes * 0.55 + rest) / 0.9)
     found = train.preflight(network, LENGTHS, CONFIG)
     assert not found.fits
-    words = r"Does not fit: .* available on cpu. What would: batch_tokens=2048 .with accumulation=2 the same effective batch. or checkpoint_activations=True"
+    words = r"Does not fit: .* available on cpu. Settings that fit: batch_tokens=2048 .with accumulation=2 the same effective batch. or checkpoint_activations=True"
     with pytest.raises(ResourceError, match=words) as caught:
         found.require()
     assert caught.value.exit_code == 5

@@ -77,7 +77,7 @@ def test_bad_input_says_what_is_wrong() -> None:
         shapley(pair, ["ACGTACG"], background=BACKGROUND, partition=halves(5))
     with pytest.raises(BadInput, match="one finite score for each of"):
         shapley(lambda s: np.full(len(s), np.nan), ["ACGTACG"], background=BACKGROUND)
-    with pytest.raises(BadInput, match="expected at least 25 .one order of 12 columns., got 20"):
+    with pytest.raises(BadInput, match=r"expected at least 25 \(one order of 12 columns\), got 20"):
         shapley_features(lambda rows: rows[:, 0], np.zeros((1, 12)), np.zeros((1, 12)), evaluations=20)
     with pytest.raises(BadInput, match="a background with the same columns"):
         shapley_features(lambda rows: rows[:, 0], np.zeros((1, 12)), np.zeros((1, 11)))

@@ -58,7 +58,7 @@ def test_graphs_are_joined_behind_special_tokens() -> None:
     edges = graph.join(parts, boundaries, (1, 1))
     assert edges.tolist() == [[1, 2, 10], [2, 1, 8]]
     graph.check(edges, boundaries)
-    with pytest.raises(BadInput, match=r"graphs\[2\]: its edges name letters 0 to 2, but the sequence has 2"):
+    with pytest.raises(BadInput, match=r"graphs\[2\]: expected letters 0 to 1, got edges of letters 0 to 2"):
         graph.join(parts, torch.tensor([0, 4, 7, 11]), (1, 1))
     with pytest.raises(BadInput, match="expected one for each of 3 sequences, got 2"):
         graph.join(parts[:2], boundaries)

@@ -96,7 +96,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     rows = [train.labels(i) for i in range(len(train))]
     for labels, words in (
         (rows[1:], f"There are labels for {len(train) - 1} items, but the corpus has {len(train)}"),
-        ([row[1:] for row in rows], r"labels of item 0 must be whole numbers \(31,\), one a token, got int16 \(30,\)"),
+        ([row[1:] for row in rows], r"labels of item 0 must be whole numbers \(31,\), one per token, got int16 \(30,\)"),
         ([row + 1 for row in rows], "has the label 3, but the classifier has 3 classes"),
         ([row * 0 - 1 for row in rows], "nothing to learn"),
     ):
@@ -104,9 +104,9 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
             TokenClassification(labels).check(frames, train)
     with pytest.raises(BadInput, match="needs a TokenClassifier, got a Classifier; make one with"):
         TokenClassification(train.labels).check(new_classifier(model("kmer4"), ["a", "b", "c"]), train)
-    with pytest.raises(BadInput, match="names 7 classes on the other strand, the classifier has 3"):
+    with pytest.raises(BadInput, match="the other strand for each of 3 classes, got 7"):
         TokenClassification(reverse_complement=True).check(frames, train)
     with pytest.raises(BadInput, match=r"must name each class on the other strand, and back; got \(1, 2, 0\)"):
         TokenClassification(reverse_complement=(1, 2, 0))
-    with pytest.raises(BadInput, match="This corpus has no labels of its own"):
+    with pytest.raises(BadInput, match="The corpus has no labels. Pass them"):
         TokenClassification().check(frames, train.crops)
