@@ -303,7 +303,7 @@ def test_F26_nan_batch(tmp_path: Path) -> None:
         BadInput, match=r"diverged at step 8: loss nan.*not a finite number.*checkpoint is .*step-00000006"
     ) as caught:
         run(tmp_path, Poisoned(), log=lambda step, **metrics: lines.append((step, metrics)), steps=40, warmup=0.0)
-    assert "look for NaN" in str(caught.value)
+    assert "check the data for NaN" in str(caught.value)
     assert lines[-1][0] == 8
     assert math.isnan(lines[-1][1]["loss"])
     last = (tmp_path / "checkpoints" / "history.jsonl").read_text().splitlines()[-1]

@@ -62,7 +62,7 @@ def test_only_what_is_trainable_moves() -> None:
     model = classifier()
     freeze(model, "head")
     assert freeze(model, "all") == sum(parameter.numel() for parameter in model.parameters())
-    for wrong, words in ((4, "has 3; choose 1 to 3"), ("body", "'head', 'all' or a number"), (True, "got True")):
+    for wrong, words in ((4, "expected 1 to 3 last layers"), ("body", "'head', 'all' or a number"), (True, "got True")):
         with pytest.raises(BadInput, match=words):
             freeze(model, wrong)  # type: ignore[arg-type]
 

@@ -141,7 +141,7 @@ def test_what_does_not_fit_is_refused() -> None:
     corpus = Corpus()
     targets = corpus.share(4)
     cases: list[tuple[Any, Any, str]] = [
-        (model(), Regression(targets), "Regression needs a Regressor, got a LanguageModel; make one with"),
+        (model(), Regression(targets), "Regression needs a Regressor, got a LanguageModel; create one with"),
         (new_classifier(model(), ["a", "b"]), Ranking(targets), "Ranking needs a Regressor, got a Classifier"),
         (new_regressor(model()), Regression(targets[1:]), "There are 40 targets for 41 items"),
         (

@@ -68,7 +68,7 @@ def test_graphs_are_joined_behind_special_tokens() -> None:
     ("call", "words"),
     [
         (lambda: graph.check(torch.tensor([[3], [4]]), BOUNDARIES), "token 3 and token 4 are in different sequences"),
-        (lambda: graph.check(torch.tensor([[9], [10]]), BOUNDARIES), "name tokens 9 to 10, but the batch has 10"),
+        (lambda: graph.check(torch.tensor([[9], [10]]), BOUNDARIES), "expected tokens 0 to 9, got 9 to 10"),
         (lambda: graph.check(torch.zeros(3, 2, dtype=torch.int64), BOUNDARIES), r"expected int64 \(2, n\), got torch.int64 \(3, 2\)"),
         (lambda: graph.check(torch.zeros(2, 3), BOUNDARIES), r"expected int64 \(2, n\), got torch.float32 \(2, 3\)"),
         (lambda: graph.chain(BOUNDARIES, 0), "reach: expected 1 or more, got 0"),
