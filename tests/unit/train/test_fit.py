@@ -251,7 +251,7 @@ def test_model_objective_and_corpus_must_fit() -> None:
             "needs a Classifier, got a TokenClassifier",
         ),
         (classifier, corpus, Classification(labels[:5]), "There are 5 labels for 6 items"),
-        (classifier, corpus, Classification(labels + 2), "Label 2 was found, but the classifier has 2 classes"),
+        (classifier, corpus, Classification(labels + 2), "as the classifier has 2 classes; got 2"),
         (classifier, corpus, Classification(labels, [1.0]), "There are 1 class weights for 2 classes"),
         (model_of(), foreign, MaskedLanguageModel(), "The corpus was made by another tokenizer"),
         (

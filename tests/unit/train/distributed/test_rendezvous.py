@@ -46,7 +46,7 @@ def test_what_cannot_be_is_refused_in_words() -> None:
         expand("a,b,[3]")
     with pytest.raises(BadInput, match="Expected a range of node numbers such as 08-10, got '9-7'"):
         expand("a[9-7]")
-    with pytest.raises(BadInput, match=r"ranks=8 .* by the 3 nodes of Slurm job 4711. Set ranks to a multiple of 3"):
+    with pytest.raises(BadInput, match=r"ranks=8 .* among the 3 nodes of Slurm job 4711. Set ranks to a multiple of 3"):
         slurm_rendezvous(SLURM).share(8)
 
 

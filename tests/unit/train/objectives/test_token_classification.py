@@ -98,7 +98,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         (rows[1:], f"Expected labels for each of {len(train)} items of the corpus, got labels for {len(train) - 1}"),
         ([row[1:] for row in rows], r"labels of item 0 must be whole numbers \(31,\), one per token, got int16 \(30,\)"),
         ([row + 1 for row in rows], "has the label 3, but the classifier has 3 classes"),
-        ([row * 0 - 1 for row in rows], "nothing to learn"),
+        ([row * 0 - 1 for row in rows], "Expected at least one scored token"),
     ):
         with pytest.raises(BadInput, match=words):
             TokenClassification(labels).check(frames, train)
