@@ -146,7 +146,7 @@ def test_what_cannot_be_asked_is_said(cells: anndata.AnnData) -> None:
         gene_importance(Marker(), cells, ["CD91"])
     with pytest.raises(BadInput, match="columns of the cells, got 'nope'"):
         gene_importance(lambda x: x[:, 0], cells, ["nope"])
-    with pytest.raises(BadInput, match="one name for each of 25 cells, got 3"):
+    with pytest.raises(BadInput, match="one group for each of 25 cells, got 3"):
         gene_importance(Marker(), cells, groups=[1, 2, 3])
     with pytest.raises(BadInput, match=r"expected \(n, 2\) for 2 names"):
         importance_table(np.zeros((3, 4)), ["a", "b"])
