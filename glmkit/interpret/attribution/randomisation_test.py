@@ -2,8 +2,8 @@
 
 Some saliency methods give similar results for trained and for random weights: they reflect the input, not the model. Here weights
 are replaced by random ones, all of them or from the output layer downwards. Attributions that persist do not depend on what was
-learned. Each tensor is drawn from a normal distribution with its own mean and standard deviation, so that activations keep their
-scale and only the learned structure is removed.
+learned. Each tensor is drawn from a normal distribution with its own mean and standard deviation. Activations thus keep their
+scale, and only the learned structure is removed.
 
 References
 ----------

@@ -105,7 +105,8 @@ def motifs(
     """
     if not 0 < similarity < 1 or flank < 0 or least < 2:
         raise BadInput(
-            f"motifs: expected similarity between 0 and 1, flank of 0 or more and least of 2 or more, got {similarity}, {flank}, {least}."
+            f"motifs: expected similarity between 0 and 1, flank of 0 or more and least of 2 or more, got {similarity}, {flank}, "
+            f"{least}."
         )
     found = seqlets(attributions, sequences, width=width, direction=direction, fdr=fdr, shuffles=shuffles, seed=seed).head(most)
     if len(found) < least:

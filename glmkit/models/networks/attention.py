@@ -10,7 +10,7 @@ token; plain products are therefore limited to sequences of `LONGEST` tokens.
 arXiv:2307.08691).
 
 `attend_nearby` is local attention. A rectangle is divided into blocks as long as the window, and each block attends to itself and
-its two neighbours, so that cost and memory grow linearly with the length.
+its two neighbours. Cost and memory thus grow linearly with the length.
 """
 
 from typing import Any

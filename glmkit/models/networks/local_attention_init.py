@@ -24,8 +24,8 @@ def look_nearby(network: Transformer) -> None:
     Parameters
     ----------
     network
-        Network with initial weights. Weights of queries and keys are reduced, and those of values and outputs increased, so that
-        attention initially depends on position, and the attended states are passed on.
+        Network with initial weights. Weights of queries and keys are reduced, so that attention initially depends on position.
+        Weights of values and outputs are increased, so that the attended states are passed on.
     """
     config = network.config
     half = config.width // config.heads // 2

@@ -1,8 +1,8 @@
 """Step-by-step layout of packed batches, for recurrent networks.
 
-A recurrence depends on the past of its own sequence only. With sequences sorted by decreasing length, step t of all sequences that
-have not ended is one contiguous block of rows, and its state is a prefix of the state at step t - 1. The whole batch then needs
-one matrix product per step, for any lengths and without padding. This is the layout of ``PackedSequence`` in `torch`.
+A recurrence depends on the past of its own sequence only. Sequences are sorted by decreasing length. Step t of all sequences that
+have not ended is then one contiguous block of rows, whose state is a prefix of the state at step t - 1. The whole batch needs one
+matrix product per step, for any lengths and without padding. This is the layout of ``PackedSequence`` in `torch`.
 """
 
 from typing import NamedTuple

@@ -135,8 +135,8 @@ class TransformerConfig:  # numpydoc ignore=PR02
                 raise BadInput(f"TransformerConfig.{name} must be one of {known}, got {getattr(self, name)!r}.")
         if (self.positions == "learned") != (self.maximum_positions > 0):
             raise BadInput(
-                f"TransformerConfig.maximum_positions={self.maximum_positions} is incompatible with positions={self.positions!r}: "
-                "learned positions need 1 or more, the others 0."
+                f"TransformerConfig.maximum_positions={self.maximum_positions} is incompatible with "
+                f"positions={self.positions!r}: learned positions need 1 or more, the others 0."
             )
         unknown = set(self.mixing) - set(get_args(Mixing))
         if unknown or not self.mixing:

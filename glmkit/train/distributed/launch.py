@@ -1,7 +1,7 @@
 """Training in several processes from one function call, by torch's elastic launcher, with live metrics.
 
-The run is described in a folder (see `glmkit.train.distributed.job`) and started as a separate program, so that a notebook's
-kernel does not fork while it uses threads or a GPU. Communication is restricted to the loopback interface, except in a Slurm job
+The run is described in a folder (see `glmkit.train.distributed.job`) and started as a separate program. A notebook's kernel
+therefore does not fork while it uses threads or a GPU. Communication is restricted to the loopback interface, except in a Slurm job
 of several nodes. There, `srun` starts one launcher per node, and the launchers meet on the first node (see
 `glmkit.train.distributed.rendezvous`); the folder must be visible to all nodes. If a process is killed, the others end within
 seconds, and the launcher restarts all of them from the newest checkpoint, up to `restarts` times. Collective operations have a

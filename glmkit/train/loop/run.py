@@ -190,8 +190,8 @@ class Run:
         at.most = self.passes.most
         if not weight:
             raise BadInput(
-                f"Nothing was scored in step {at.step + 1}: no hidden token, no label, or no pair in its {int(tokens)} tokens. Raise "
-                "batch_tokens or accumulation, or check for items without a target."
+                f"Nothing was scored in step {at.step + 1}: no hidden token, no label, or no pair in its {int(tokens)} tokens. "
+                "Raise batch_tokens or accumulation, or check for items without a target."
             )
         mean = total / weight
         self._norm = self._scale_gradients(weight / self.team.size)  # torch's wrappers give the mean over processes

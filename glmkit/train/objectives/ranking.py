@@ -43,7 +43,8 @@ class Ranking(Objective):
         self.groups = np.zeros(len(found), np.int64) if groups is None else np.asarray(groups)
         if self.groups.shape != self.targets.shape or self.groups.dtype.kind not in "iu":
             raise BadInput(
-                f"Groups must be whole numbers, one per item, ({len(found)},), got {self.groups.dtype} of shape {self.groups.shape}."
+                f"Groups must be whole numbers, one per item, ({len(found)},), got {self.groups.dtype} of shape "
+                f"{self.groups.shape}."
             )
         order = np.lexsort((self.targets, self.groups))
         same = np.diff(self.groups[order]) == 0
