@@ -150,5 +150,5 @@ def test_what_is_refused() -> None:
     with pytest.raises(BadInput, match="expected one group for each of 12 cells, got 3"):
         perturb(model, cells, ["CD19"], groups=["a", "b", "c"])
     letters = new_model(TransformerConfig(vocabulary_size=10, width=8, layers=1, heads=2, feedforward=8), BaseTokenizer())
-    with pytest.raises(BadInput, match="needs a model of ranked genes; the tokenizer is a BaseTokenizer"):
+    with pytest.raises(BadInput, match="expected a tokenizer of ranked genes, got a BaseTokenizer"):
         perturb(letters, cells, ["CD19"])
