@@ -1,9 +1,9 @@
-"""Which genes a model of cells leans on: take each away and ask again.
+"""Importance of genes to a model of cells, measured by deleting each gene.
 
-A Classifier of ranked genes loses the gene's token, as if the cell did not express it; a function of an expression matrix gets 0
-in its column. Only cells that express a gene say something about it, so each row says how many those are, and the interval is
-over them or over whole groups (donors). The trade-off: genes that stand in for each other both look unimportant. Shapley values
-share the credit between them; :func:`importance_table` makes the same table of those, or of any attributions a cell and gene.
+For a Classifier of ranked genes, the gene's token is removed, as if the cell did not express it. For a function of an expression
+matrix, its column is set to 0. Only cells that express a gene are used; each row reports their number, and intervals are over
+these cells or over whole groups (donors). Redundant genes all appear unimportant. Shapley values divide the credit between them;
+:func:`importance_table` makes the same table from Shapley values or any other attributions per cell and gene.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,45 +31,45 @@ def gene_importance(
     seed: int = 0,
     batch_tokens: int = BATCH_TOKENS,
 ) -> pd.DataFrame:
-    """What the presence of each gene is worth to a model's answer.
+    """Contribution of the presence of each gene to a model's score.
 
     Parameters
     ----------
     model
-        A Classifier of ranked genes, followed by the log-odds of class `target`; or a function from an expression matrix
-        (cells, genes) to one score a cell, best on a scale that is not squashed.
+        A Classifier of ranked genes, scored by the log-odds of class `target`; or a function from an expression matrix
+        (cells, genes) to one score per cell, preferably on an unbounded scale.
     cells
-        An AnnData of raw counts; for a function also a DataFrame (cells x genes), of any values that are 0 where a gene is off.
+        An AnnData of raw counts; for a function also a DataFrame (cells, genes) with 0 for genes that are not expressed.
     genes
-        Names; None for the `most` genes that most of the cells express.
+        Names of genes; None for the `most` most widely expressed ones.
     target
-        Class whose log-odds is followed.
+        Index of the class whose log-odds is scored.
     most
-        Genes where none are named.
+        Number of genes if `genes` is None.
     groups
-        One name a cell (its donor): whole groups are resampled. None: every cell stands for itself.
+        Group of each cell, such as its donor, (cells,); whole groups are resampled. None: cells are independent.
     draws, seed
-        Of the bootstrap.
+        Number of bootstrap resamples and random seed.
     batch_tokens
-        Tokens of a batch: memory against speed, never the result.
+        Maximum number of tokens per batch; affects memory and speed, not the result.
 
     Returns
     -------
     pandas.DataFrame
-        One row a gene, the largest effects first: ``gene``, ``symbol`` (where the tokenizer knows it, else the name), ``cells``
-        that express it, ``importance``, the mean over these of the score less the score without it, in the units of the score,
-        with ``low`` and ``high``, its 95% interval (NaN with fewer than two cells or groups).
+        One row per gene, largest effects first. Columns: ``gene``; ``symbol`` (the name if the tokenizer has no symbol);
+        ``cells`` (number that express it); ``importance`` (mean over these of the score minus the score without the gene, in
+        units of the score); ``low`` and ``high`` (95% interval; NaN with fewer than two cells or groups).
 
     Raises
     ------
     BadInput
-        No genes, unknown ones, a class that the model lacks, groups of another number, or a function that does not give one
-        finite score a cell.
+        No genes, unknown genes, a class that the model lacks, groups of the wrong length, or a function that does not give one
+        finite score per cell.
     """
     function = is_function(model)
     reader = _Matrix(model, cells) if function else _Tokens(model, cells, target, batch_tokens)
     if groups is not None and len(groups) != reader.count:
-        raise BadInput(f"groups: expected one name for each of {reader.count} cells, got {len(groups)}.")
+        raise BadInput(f"groups: expected one group for each of {reader.count} cells, got {len(groups)}.")
     chosen = reader.commonest(most) if genes is None else reader.known(genes)
     before, rows = reader.score_without(None, np.arange(reader.count)), []
     for name, symbol, number in chosen:
@@ -89,35 +89,35 @@ def importance_table(
     draws: int = 1000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Attributions of features (genes, SNPs, properties) as one row a feature, with intervals over items.
+    """Table of attributions with one row per feature (gene, SNP, property), and intervals over items.
 
     Parameters
     ----------
     values
-        (n, features): Shapley values, say; NaN where a feature does not apply to an item.
+        Attributions, (n, features), such as Shapley values; NaN where a feature does not apply to an item.
     names
-        Of the features.
+        Names of the features, (features,).
     groups
-        Unit of independence of each item; None when items are independent.
+        Unit of independence of each item, (n,); None when items are independent.
     draws, seed
-        Of the bootstrap.
+        Number of bootstrap resamples and random seed.
 
     Returns
     -------
     pandas.DataFrame
-        One row a feature, the largest first: ``name``, ``items`` it applies to, ``importance``, the mean size of its
-        attributions, with ``low`` and ``high``, its 95% interval, and ``mean``, with their signs.
+        One row per feature, largest first. Columns: ``name``; ``items`` (number that it applies to); ``importance`` (mean
+        absolute attribution); ``low`` and ``high`` (95% interval); ``mean`` (signed mean).
 
     Raises
     ------
     BadInput
-        As many names as there are not features, or groups of another number.
+        Names or groups whose number does not match the attributions.
     """
     table = np.asarray(values, dtype=np.float64)
     if table.ndim != 2 or table.shape[1] != len(names):
         raise BadInput(f"values: expected (n, {len(names)}) for {len(names)} names, got {table.shape}.")
     if groups is not None and len(groups) != len(table):
-        raise BadInput(f"groups: expected one name for each of {len(table)} items, got {len(groups)}.")
+        raise BadInput(f"groups: expected one group for each of {len(table)} items, got {len(groups)}.")
     rows = []
     for name, column in zip(names, table.T, strict=True):
         held = np.flatnonzero(~np.isnan(column))
@@ -137,13 +137,15 @@ class _Tokens:
         if not isinstance(model, SequenceClassifier):
             raise BadInput(f"model: expected a Classifier of cells or a function of a matrix, got a {type(model).__name__}.")
         if not 0 <= target < len(model.classes):
-            raise BadInput(f"target: the classifier has {len(model.classes)} classes, from 0; got {target}.")
+            raise BadInput(
+                f"target: expected 0 to {len(model.classes) - 1}, as the classifier has {len(model.classes)} classes; got {target}."
+            )
         self.model, self.target, self.batch_tokens = model, target, batch_tokens
         self.ids = encode(model, cells)
         self.count = len(self.ids)
 
     def known(self, genes: Sequence[str]) -> list[tuple[str, str, int]]:
-        """Name, symbol and token of each gene."""
+        """Name, symbol and token id of each gene."""
         tokenizer = self.model.tokenizer
         tokens = gene_tokens(tokenizer, genes)
         names = {token: name for name, token in tokenizer.token_of.items()}
@@ -152,18 +154,18 @@ class _Tokens:
         ]
 
     def commonest(self, most: int) -> list[tuple[str, str, int]]:
-        """The same of the genes that most cells have."""
+        """Name, symbol and token id of the most widely expressed genes."""
         names = {token: name for name, token in getattr(self.model.tokenizer, "token_of", {}).items()}
         held = np.bincount(np.concatenate([np.unique(cell) for cell in self.ids]))
         ranked = [int(token) for token in np.argsort(-held, kind="stable") if int(token) in names and held[token]]
         return self.known([names[token] for token in ranked[:most]])
 
     def having(self, token: int) -> np.ndarray:
-        """Cells that have the gene, and another one beside it."""
+        """Indices of cells that express the gene and at least one other."""
         return np.array([i for i, cell in enumerate(self.ids) if token in cell and (cell != token).any()], np.int64)
 
     def score_without(self, token: int | None, which: np.ndarray) -> np.ndarray:
-        """Log-odds of some cells without a gene."""
+        """Log-odds of selected cells without a gene."""
         from glmkit.score import class_logits
 
         cells = [self.ids[i] if token is None else self.ids[i][self.ids[i] != token] for i in which.tolist()]
@@ -172,7 +174,7 @@ class _Tokens:
 
 
 class _Matrix:
-    """Cells as rows of a matrix, read by a function."""
+    """Cells as rows of a matrix, scored by a function."""
 
     def __init__(self, score: Callable[[np.ndarray], np.ndarray], cells: Any) -> None:
         names = cells.columns if isinstance(cells, pd.DataFrame) else cells.var_names
@@ -182,24 +184,24 @@ class _Matrix:
         self.count = len(self.values)
 
     def known(self, genes: Sequence[str]) -> list[tuple[str, str, int]]:
-        """Name twice and column of each gene."""
+        """Name, name again in place of a symbol, and column of each gene."""
         columns = {name: number for number, name in enumerate(self.names)}
         if isinstance(genes, str) or not len(genes) or (missing := [gene for gene in genes if gene not in columns]):
             wrong = repr(genes) if isinstance(genes, str) or not len(genes) else repr(missing[0])
-            raise BadInput(f"genes: expected a list of columns of the {len(columns)} that the cells have, got {wrong}.")
+            raise BadInput(f"genes: expected a list of names among the {len(columns)} columns of the cells, got {wrong}.")
         return [(gene, gene, columns[gene]) for gene in genes]
 
     def commonest(self, most: int) -> list[tuple[str, str, int]]:
-        """The same of the genes that most cells have."""
+        """Name, name and column of the most widely expressed genes."""
         ranked = np.argsort(-(self.values != 0).sum(0), kind="stable")[:most]
         return self.known([self.names[number] for number in ranked])
 
     def having(self, column: int) -> np.ndarray:
-        """Cells in which the gene is not 0."""
+        """Indices of cells in which the gene is not 0."""
         return np.flatnonzero(self.values[:, column])
 
     def score_without(self, column: int | None, which: np.ndarray) -> np.ndarray:
-        """Scores of some cells without a gene."""
+        """Scores of selected cells without a gene."""
         rows = self.values[which]
         if column is not None:
             rows[:, column] = 0
@@ -210,7 +212,7 @@ class _Matrix:
 
 
 def _mean(values: np.ndarray, groups: Sequence[object] | None, draws: int, seed: int) -> tuple[float, float, float]:
-    """Mean and interval; NaN where there is nothing to average or to resample."""
+    """Mean and bootstrap interval; NaN with too few values to average or to resample."""
     if not len(values):
         return np.nan, np.nan, np.nan
     if len(values if groups is None else set(groups)) < 2:

@@ -1,11 +1,11 @@
-"""Which SNPs a model leans on, one by one and by linkage block: shuffle them over people and see what is lost.
+"""Permutation importance of SNPs and of linkage blocks.
 
-A SNP in strong linkage has a proxy beside it, so that shuffling it alone costs little and its importance looks small, however
-much the region matters. SNPs are therefore also shuffled together by block: blocks are clusters by r², the squared correlation
-of genotypes. A block that matters while none of its SNPs does alone says that the model spreads its weight over the region, and
-that the data cannot tell which SNP is the one. Nothing here is causal: it says what the model uses.
+A SNP in strong linkage disequilibrium has proxies. Permuting it alone costs little, and its importance appears small even if the
+region matters. SNPs are therefore also permuted together by block, where blocks are clusters by r², the squared correlation of
+genotypes. An important block without an important SNP indicates that the model distributes its weights over the region, and that
+the data do not resolve the SNP. Importance describes the model; it is not causal.
 
-scikit-learn's `permutation_importance` does the shuffling; the interval is over people or families.
+Permutation uses scikit-learn's `permutation_importance`; intervals are over people or families.
 
 References
 ----------
@@ -37,39 +37,39 @@ def snp_importance(
     draws: int = 500,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Rise of the mean loss when a SNP, or a whole linkage block, is shuffled over people.
+    """Increase of the mean loss when a SNP, or a whole linkage block, is permuted over people.
 
     Parameters
     ----------
     score
-        From genotypes (people, SNPs) to one score a person: a value for measured labels, log-odds of the second class for two
-        classes.
+        Function from genotypes (people, SNPs) to one score per person: a value for quantitative labels, or log-odds of class 1.
     genotypes
-        People x SNPs: copies of the alternative allele, 0 to 2, best of people that the model has not seen. No missing values.
+        Copies of the alternative allele, 0 to 2, (people, SNPs), without missing values; preferably of people not used for
+        training.
     labels
-        A measured value a person; or 0 and 1.
+        Quantitative value of each person, or 0 and 1, (people,).
     r2
-        SNPs whose mean squared correlation is this or more form a block.
+        Minimum mean squared correlation of SNPs in a block, in (0, 1].
     loss
-        ``squared`` error of values, ``logistic`` loss of log-odds, in nats; ``auto``: logistic if all labels are 0 or 1.
+        ``squared`` error of values, or ``logistic`` loss of log-odds in nats; ``auto`` is logistic if all labels are 0 or 1.
     repeats
-        Shuffles of each SNP and block, averaged.
+        Number of permutations of each SNP and block, averaged.
     groups
-        Unit of independence of each person (family); None when people are independent.
+        Unit of independence of each person (family), (people,); None when people are independent.
     draws, seed
-        Of the bootstrap, and of the shuffles.
+        Number of bootstrap resamples, and random seed of resamples and permutations.
 
     Returns
     -------
     pandas.DataFrame
-        One row a SNP and one a block of two or more, the most important first: ``kind`` (``snp`` or ``block``), ``name`` (of a
-        block: its first SNP and how many more), ``block`` (number, from 1, by first SNP), ``snps`` in it, ``importance`` with
-        ``low`` and ``high``, its 95% interval over people.
+        One row per SNP and per block of two or more, most important first. Columns: ``kind`` (``snp`` or ``block``), ``name``
+        (for a block, its first SNP and the number of others), ``block`` (1-based number, by first SNP), ``snps`` (number of
+        SNPs), ``importance``, ``low`` and ``high`` (95% interval over people).
 
     Raises
     ------
     BadInput
-        Missing genotypes, labels or scores of another number, an r² outside (0, 1], or labels that do not fit the loss.
+        Missing genotypes, labels or scores of the wrong length, an r² outside (0, 1], or labels that do not match the loss.
     """
     values, wanted = _checked(genotypes, labels, r2, repeats)
     per_person = _loss(loss, wanted)
@@ -94,19 +94,19 @@ def snp_importance(
 
 
 def linkage_blocks(genotypes: pd.DataFrame, r2: float = 0.5) -> np.ndarray:
-    """SNPs in linkage, by average-linkage clustering of 1 - r².
+    """Linkage blocks of SNPs, by average-linkage clustering of 1 - r².
 
     Parameters
     ----------
     genotypes
-        People x SNPs; a SNP that does not vary is a block of its own.
+        Copies of the alternative allele, (people, SNPs); a SNP without variation forms a separate block.
     r2
-        Mean squared correlation from which SNPs stand in one block.
+        Minimum mean squared correlation of SNPs in a block.
 
     Returns
     -------
     int64 array (SNPs,)
-        Number of each SNP's block, from 1, in order of first appearance.
+        Block number of each SNP, 1-based, in order of first appearance.
     """
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
@@ -124,13 +124,13 @@ def linkage_blocks(genotypes: pd.DataFrame, r2: float = 0.5) -> np.ndarray:
 
 
 class _Shuffled:
-    """Genotypes put together from people's numbers, one column a unit, so that what is shuffled stays together."""
+    """Estimator whose features are indices of people, one column per SNP or block, so that a block is permuted as a whole."""
 
     def __init__(self, score: Callable[[np.ndarray], np.ndarray], values: np.ndarray, units: list[np.ndarray]) -> None:
         self.score, self.values, self.units = score, values, units
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> "_Shuffled":
-        """Nothing to fit; scikit-learn asks for it."""
+        """Return the estimator unchanged; scikit-learn requires the method."""
         return self
 
     def predict(self, X: np.ndarray) -> np.ndarray:
@@ -155,11 +155,11 @@ def _shuffled(
     repeats: int,
     seed: int,
 ) -> np.ndarray:
-    """Rise of the loss (units, 1 + draws): over all people, then in each draw of the bootstrap."""
+    """Increase of the loss, (units, 1 + draws): over all people, then in each bootstrap resample."""
     from sklearn.inspection import permutation_importance
 
     def minus_loss(estimator: Any, X: np.ndarray, y: np.ndarray) -> dict[str, float]:
-        """One number a draw, in their order."""
+        """Minus the loss of each resample, in order."""
         return {str(i): -value for i, value in enumerate(weights @ per_person(y, estimator.predict(X)))}
 
     people = np.repeat(np.arange(len(values))[:, None], len(units), axis=1)
@@ -173,12 +173,12 @@ def _loss(loss: Loss, labels: np.ndarray) -> Callable[[np.ndarray, np.ndarray], 
     two = set(np.unique(labels)) <= {0.0, 1.0}
     kind = ("logistic" if two else "squared") if loss == "auto" else loss
     if kind == "squared":
-        return lambda y, told: (y - told) ** 2
+        return lambda y, predicted: (y - predicted) ** 2
     if kind != "logistic":
         raise BadInput(f"loss: expected 'auto', 'squared' or 'logistic', got {loss!r}.")
     if not two:
-        raise BadInput("loss: 'logistic' needs labels 0 and 1; for measured values take 'squared'.")
-    return lambda y, told: np.logaddexp(0, np.where(y == 1, -told, told))
+        raise BadInput("loss: 'logistic' needs labels 0 and 1. For quantitative values use 'squared'.")
+    return lambda y, predicted: np.logaddexp(0, np.where(y == 1, -predicted, predicted))
 
 
 def _checked(
@@ -189,7 +189,7 @@ def _checked(
         raise BadInput(f"labels: expected one number for each of {len(values)} people, got {wanted.shape}.")
     if np.isnan(values).any():
         name = genotypes.columns[int(np.flatnonzero(np.isnan(values).any(0))[0])]
-        raise BadInput(f"genotypes: {name!r} is missing in some people. Impute them, or leave the SNP out.")
+        raise BadInput(f"genotypes: {name!r} has missing values. Impute them, or remove the SNP.")
     if not 0 < r2 <= 1 or repeats < 1:
         raise BadInput(f"r2: expected above 0 and at most 1, and repeats of 1 or more; got {r2} and {repeats}.")
     return values, wanted

@@ -1,4 +1,4 @@
-"""Genomes at a glance: how large, and how rich in G and C."""
+"""Bar chart of genome sizes and GC contents."""
 
 from collections.abc import Sequence
 
@@ -8,23 +8,29 @@ from glmkit.plot.style import CYCLE, GREY, new_figure
 
 
 def genomes(names: Sequence[str], megabases: Sequence[float], gc: Sequence[float], roles: Sequence[str]) -> Figure:
-    """One bar a genome, coloured by its role, with its GC content beside it.
+    """One bar per genome, coloured by role and labelled with size and GC content.
 
     Parameters
     ----------
     names
-        Organisms, n of them.
+        Names of the organisms, (n,).
     megabases
-        Sizes, millions of bases.
+        Genome sizes in megabases, (n,).
     gc
-        Share of G and C among known bases, 0 to 1.
+        Fraction of G and C among known bases, (n,), in [0, 1].
     roles
-        What each is used for.
+        Use of each genome (training or test, for example), (n,).
 
     Returns
     -------
     matplotlib.figure.Figure
         First genome on top.
+
+    Examples
+    --------
+    >>> from glmkit.plot import genomes
+    >>> genomes(["E. coli", "B. subtilis"], [4.64, 4.22], [0.508, 0.435], ["train", "test"])
+    <Figure size ... with 1 Axes>
     """
     figure, (ax,) = new_figure(0.9 + 0.5 * len(names))
     colour = dict(zip(dict.fromkeys(roles), CYCLE, strict=False))

@@ -1,4 +1,4 @@
-"""Scores by class, by protein and by perturbed gene, of one method or several, each with its interval."""
+"""Scores per class, per output and per perturbed gene, with confidence intervals, for one or several methods."""
 
 import numpy as np
 import pandas as pd
@@ -12,27 +12,35 @@ MARKS = ("o", "D", "s", "^", "v", "P")
 
 
 def output_dots(frame: pd.DataFrame, heading: str = "", top: int | None = None) -> Figure:
-    """Spearman's coefficient of each output, methods side by side.
+    """Spearman correlation of each output, methods side by side.
 
     Parameters
     ----------
     frame
-        Columns ``output``, ``spearman``, ``low``, ``high`` (as ``Table.per_output`` gives them) and, of several methods, ``method``.
-        Outputs are in the order of the first method, best on top; those it has no value for are left out.
+        Columns ``output``, ``spearman``, ``low``, ``high`` (from ``Table.per_output``) and, for several methods, ``method``.
+        Outputs are ordered by the first method, best on top; outputs without a value for it are omitted.
     heading
-        Title.
+        Title of the figure.
     top
-        So many of the best outputs; None for all.
+        Number of best outputs to draw; None for all.
 
     Returns
     -------
     matplotlib.figure.Figure
-        One line an output.
+        One line per output.
 
     Raises
     ------
     BadInput
         Columns are missing, or no output has a value.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from glmkit.plot import output_dots
+    >>> values = {"output": ["CD3", "CD19"], "spearman": [0.7, 0.5], "low": [0.6, 0.4], "high": [0.8, 0.6]}
+    >>> output_dots(pd.DataFrame(values))
+    <Figure size ... with 1 Axes>
     """
     rows = _checked(frame, ["output", "spearman", "low", "high"], "output")
     order = _order(rows, "output", "spearman", top)
@@ -46,25 +54,33 @@ def output_dots(frame: pd.DataFrame, heading: str = "", top: int | None = None) 
 
 
 def class_dots(frame: pd.DataFrame, heading: str = "") -> Figure:
-    """F1 of each class, methods side by side; names say how many cells there were, and rare classes are grey.
+    """F1 of each class, methods side by side; labels include the number of test cells, and rare classes are grey.
 
     Parameters
     ----------
     frame
-        Columns ``class``, ``n_test``, ``f1``, ``f1_low``, ``f1_high``, ``rare`` (as ``Table.per_class`` gives them) and, of several
-        methods, ``method``. The order is that of the rows, first on top. Classes that no test cell has are left out.
+        Columns ``class``, ``n_test``, ``f1``, ``f1_low``, ``f1_high``, ``rare`` (from ``Table.per_class``) and, for several
+        methods, ``method``. Classes keep the order of the rows, first on top. Classes absent from the test set are omitted.
     heading
-        Title.
+        Title of the figure.
 
     Returns
     -------
     matplotlib.figure.Figure
-        One line a class.
+        One line per class.
 
     Raises
     ------
     BadInput
         Columns are missing, or no class has a value.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from glmkit.plot import class_dots
+    >>> frame = pd.DataFrame({"class": ["T cell", "B cell"], "n_test": [90, 12], "f1": [0.9, 0.6]})
+    >>> class_dots(frame.assign(f1_low=frame["f1"] - 0.1, f1_high=frame["f1"] + 0.1, rare=[False, True]))
+    <Figure size ... with 1 Axes>
     """
     rows = _checked(frame, ["class", "n_test", "f1", "f1_low", "f1_high", "rare"], "class")
     first = rows[(rows["method"] == rows["method"].iloc[0]) & rows["f1"].notna()].set_index("class")
@@ -83,27 +99,34 @@ def class_dots(frame: pd.DataFrame, heading: str = "") -> Figure:
 
 
 def shift_bars(frame: pd.DataFrame, heading: str = "", top: int | None = 20) -> Figure:
-    """How far perturbing each gene moves a cell's embedding: a bar a gene, largest on top.
+    """Shift of the cell embedding by perturbation of each gene, one bar per gene, largest on top.
 
     Parameters
     ----------
     frame
-        Columns ``shift``, ``low``, ``high`` and, if known, ``cells`` (how many had the gene), as ``score.perturb`` gives them; the gene
-        is the index or a column ``gene``, and a ``symbol`` is shown in its place.
+        Table from ``score.perturb``: columns ``shift``, ``low``, ``high`` and optionally ``cells`` (number of cells with the
+        gene). The gene is the index or a column ``gene``; a column ``symbol``, if present, gives the labels.
     heading
-        Title.
+        Title of the figure.
     top
-        So many of the largest shifts; None for all.
+        Number of largest shifts to draw; None for all.
 
     Returns
     -------
     matplotlib.figure.Figure
-        One bar a gene.
+        One bar per gene.
 
     Raises
     ------
     BadInput
         Columns are missing, or no gene has a value.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from glmkit.plot import shift_bars
+    >>> shift_bars(pd.DataFrame({"gene": ["CD3E", "CD19"], "shift": [0.02, 0.01], "low": [0.01, 0], "high": [0.03, 0.02]}))
+    <Figure size ... with 1 Axes>
     """
     frame = frame.reset_index() if frame.index.name == "gene" else frame
     rows = _checked(frame, ["gene", "shift", "low", "high"], "gene")
@@ -133,7 +156,7 @@ def _checked(frame: pd.DataFrame, needed: list[str], key: str) -> pd.DataFrame:
         raise BadInput(f"frame: expected a value of {value} for at least one {key}, got none in {len(frame)} rows.")
     rows = frame if "method" in frame.columns else frame.assign(method="")
     if rows.duplicated(["method", key]).any():
-        raise BadInput(f"frame: a method has several rows of one {key}. Add a column 'method', or take one split.")
+        raise BadInput(f"frame: a method has several rows of one {key}. Add a column 'method', or select one split.")
     return rows.assign(**{key: rows[key].astype(str)})
 
 
@@ -143,7 +166,7 @@ def _order(rows: pd.DataFrame, key: str, value: str, top: int | None) -> list[st
 
 
 def _height(rows: pd.DataFrame, single: float = 0.19) -> float:
-    """Inches a line."""
+    """Height of one line in inches."""
     return max(single, 0.075 * rows["method"].nunique() + 0.06)
 
 

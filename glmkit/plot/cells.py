@@ -1,7 +1,7 @@
-"""Cells as points of an embedding, and how classes of cells were called: figures from arrays.
+"""Figures of cells: scatter plots of embeddings and confusion matrices of cell types.
 
-A dozen cell types are more than the palette of :mod:`glmkit.plot.style` has colours. They are told apart by colour and mark
-together, so that nobody has to match fourteen shades to a legend.
+A data set can have more cell types than the palette of :mod:`glmkit.plot.style` has colours. Types are therefore distinguished by
+the combination of colour and marker.
 """
 
 from collections.abc import Sequence
@@ -26,36 +26,42 @@ def embedding_scatter(
     label: str = "",
     order: Sequence[str] | None = None,
 ) -> Figure:
-    """Cells in two dimensions, coloured by class or by a number.
+    """Cells in two dimensions, coloured by class or by a numeric value.
 
     Parameters
     ----------
     coords
-        Float (n, 2): two columns of an ``obsm``.
+        Coordinates of the cells, float (n, 2), such as two columns of an ``obsm`` array.
     labels
-        One a cell: text (missing ones are grey), or numbers, which get a colour bar.
+        One value per cell, (n,): strings (missing ones in grey), or numbers (with a colour bar).
     heading
-        Title.
+        Title of the figure.
     axis
-        What the dimensions are called.
+        Name of the two dimensions.
     label
-        What the labels are.
+        Title of the legend or colour bar.
     order
-        Classes in the order of the legend; None: the largest first.
+        Classes in the order of the legend; None for descending size.
 
     Returns
     -------
     matplotlib.figure.Figure
-        With the number of cells of each class.
+        The legend gives the number of cells of each class.
 
     Raises
     ------
     BadInput
-        Shapes that do not fit, or a class that `order` lacks.
+        Shapes that do not match, or a class missing from `order`.
+
+    Examples
+    --------
+    >>> from glmkit.plot import embedding_scatter
+    >>> embedding_scatter([[0, 1], [1, 0], [1, 1]], ["T cell", "B cell", None], axis="PC")
+    <Figure size ... with 1 Axes>
     """
     points, values = np.asarray(coords, dtype=np.float64), np.asarray(labels)
     if points.ndim != 2 or points.shape[1] != 2 or len(points) != len(values) or len(points) == 0:
-        raise BadInput(f"Expected coordinates (n, 2) and a label each, got {points.shape} and {len(values)} labels.")
+        raise BadInput(f"Expected coordinates (n, 2) and one label per cell, got {points.shape} and {len(values)} labels.")
     figure, (ax,) = new_figure(4.4)
     size = float(np.clip(6000 / len(points), 2.0, 18.0))
     if values.dtype.kind in "fiub":
@@ -108,31 +114,37 @@ def _classes(ax: Axes, points: np.ndarray, names: np.ndarray, size: float, order
 
 
 def confusion_matrix(counts: np.ndarray, classes: Sequence[str], heading: str = "") -> Figure:
-    """How cells of each class (rows) were called (columns): the share of the row as shade and number.
+    """Confusion matrix of true (rows) against predicted classes (columns), as percentages of each row.
 
     Parameters
     ----------
     counts
-        Float (classes, classes), as ``Table.confusion`` gives them.
+        Number of cells, float (classes, classes), from ``Table.confusion``.
     classes
-        Names, in the order of both axes.
+        Class names in the order of both axes, (classes,).
     heading
-        Title.
+        Title of the figure.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Rows say how many cells they hold; shares below one half of a per cent are not written.
+        Row labels include the number of cells; shares below 0.5% are not labelled.
 
     Raises
     ------
     BadInput
-        Not a square of counts, or names that do not fit it.
+        Counts that are not a square matrix, or names that do not match it.
+
+    Examples
+    --------
+    >>> from glmkit.plot import confusion_matrix
+    >>> confusion_matrix([[8, 2], [1, 9]], ["T cell", "B cell"])
+    <Figure size ... with 2 Axes>
     """
     table = np.asarray(counts, dtype=np.float64)
     k = len(classes)
     if table.shape != (k, k) or k == 0 or not np.isfinite(table).all() or table.min() < 0:
-        raise BadInput(f"Expected counts ({k}, {k}) of at least 0, one row and column a class, got shape {table.shape}.")
+        raise BadInput(f"Expected counts ({k}, {k}) of at least 0, one row and column per class, got shape {table.shape}.")
     totals = table.sum(1)
     shares = np.divide(table, totals[:, None], out=np.zeros_like(table), where=totals[:, None] > 0)
     figure, (ax,) = new_figure(1.6 + 0.36 * k)
@@ -147,7 +159,7 @@ def confusion_matrix(counts: np.ndarray, classes: Sequence[str], heading: str = 
     ax.grid(which="minor", color="white", linewidth=1.5)
     ax.tick_params(which="both", length=0)
     ax.spines[:].set_visible(False)
-    ax.set(xlabel="called (numbers: % of the true class)", ylabel="true class (cells)")
+    ax.set(xlabel="predicted class (numbers: % of the true class)", ylabel="true class (cells)")
     _quiet(figure.colorbar(image, ax=ax, shrink=0.6, aspect=20), "share of the true class")
     title(ax, heading)
     return figure

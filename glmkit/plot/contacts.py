@@ -1,4 +1,4 @@
-"""Contact maps: predicted probabilities above the diagonal, what the structure says below it."""
+"""Contact maps: predicted probabilities above the diagonal, contacts of the structure below it."""
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, to_rgba
@@ -11,19 +11,19 @@ _SHADES = LinearSegmentedColormap.from_list("contacts", ["#FFFFFF", SKY, BLUE, "
 
 
 def contact_map(predicted: np.ndarray, true: np.ndarray | None = None, heading: str = "", separation: int = 6) -> Figure:
-    """One protein's residues against themselves.
+    """Contact map of one protein.
 
     Parameters
     ----------
     predicted
-        (L, L): probabilities, drawn above the diagonal (and below it too if `true` is None).
+        Contact probabilities, (L, L), drawn above the diagonal (and below it if `true` is None).
     true
-        (L, L): bool, or 0 and 1, with NaN where the structure does not say; drawn below the diagonal, contacts in red and
-        unknown pairs in grey.
+        Contacts of the structure, (L, L): bool, or 0 and 1, with NaN for unresolved pairs. Drawn below the diagonal, contacts in
+        red and unresolved pairs in grey.
     heading
-        Title.
+        Title of the figure.
     separation
-        Pairs closer than this along the chain are left white: they touch anyway.
+        Minimum distance along the chain in residues; closer pairs are left white, because they are almost always in contact.
 
     Returns
     -------
@@ -33,7 +33,14 @@ def contact_map(predicted: np.ndarray, true: np.ndarray | None = None, heading: 
     Raises
     ------
     BadInput
-        Maps that are not square or differ in shape, or predictions that are no probabilities.
+        Maps that are not square or differ in shape, or predictions outside [0, 1].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmkit.plot import contact_map
+    >>> contact_map(np.full((12, 12), 0.3))
+    <Figure size ... with 2 Axes>
     """
     shades = np.array(predicted, dtype=np.float64)
     if shades.ndim != 2 or shades.shape[0] != shades.shape[1]:
@@ -48,7 +55,7 @@ def contact_map(predicted: np.ndarray, true: np.ndarray | None = None, heading: 
     if true is not None:
         labels = np.asarray(true, dtype=np.float64)
         if labels.shape != shades.shape:
-            raise BadInput(f"true: expected {shades.shape} as predicted has, got {labels.shape}.")
+            raise BadInput(f"true: expected {shades.shape}, the shape of predicted, got {labels.shape}.")
         below = np.asarray(row - column >= separation)
         shades[below] = np.nan
         ax.imshow(_painted(labels, below), extent=edges, interpolation="nearest")
@@ -72,7 +79,7 @@ def contact_map(predicted: np.ndarray, true: np.ndarray | None = None, heading: 
 
 
 def _painted(labels: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """RGBA (L, L, 4): contacts and unknown pairs in colour, everything else clear."""
+    """RGBA image (L, L, 4): contacts and unresolved pairs in colour, all else transparent."""
     out = np.zeros((*labels.shape, 4))
     out[where & (labels == 1)] = to_rgba(VERMILION)
     out[where & np.isnan(labels)] = to_rgba(FAINT)

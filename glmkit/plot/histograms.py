@@ -1,4 +1,4 @@
-"""How a quantity is spread in some sets of items, over a logarithmic axis: lengths of proteins, counts of cells."""
+"""Histograms over a logarithmic axis, such as lengths of proteins or counts of cells."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,32 +8,38 @@ from matplotlib.figure import Figure
 from glmkit.errors import BadInput
 from glmkit.plot.style import CYCLE, INK, new_figure, title
 
-STEPS = (1, 2, 5)  # of a decade; all nine where the values span less than one
+STEPS = (1, 2, 5)  # ticks per decade; all nine integers where the values span less than a decade
 
 
 def log_histogram(values: Mapping[str, Sequence[float] | np.ndarray], quantity: str, items: str, heading: str = "") -> Figure:
-    """Distribution of a positive quantity in each of some sets, as outlines over one logarithmic axis.
+    """Distribution of a positive quantity in one or several sets, on one logarithmic axis.
 
     Parameters
     ----------
     values
-        Name of a set to the quantity of its items; zeros are left out.
+        Values of the items of each set, by name of the set; zeros are omitted.
     quantity
-        What the axis shows, with its unit.
+        Label of the x axis, with its unit.
     items
-        What is counted, in the plural.
+        Plural name of the items, such as ``proteins``.
     heading
-        Title.
+        Title of the figure.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Shares of each set, so that sets of different size compare; the legend gives sizes and medians.
+        Shares of each set, so that sets of different sizes can be compared; the legend gives sizes and medians.
 
     Raises
     ------
     BadInput
         No set, or one without a positive value.
+
+    Examples
+    --------
+    >>> from glmkit.plot import log_histogram
+    >>> log_histogram({"train": [30, 100, 170], "test": [50, 4000]}, "length (residues)", "proteins")
+    <Figure size ... with 1 Axes>
     """
     sets = {name: np.asarray(some, dtype=float) for name, some in values.items()}
     sets = {name: some[some > 0] for name, some in sets.items()}
@@ -58,7 +64,7 @@ def log_histogram(values: Mapping[str, Sequence[float] | np.ndarray], quantity: 
 
 
 def _ticks(low: float, high: float) -> list[int]:
-    """Round numbers between two ends, about three to ten of them."""
+    """About three to ten round numbers in a range."""
     for steps in ((1,), STEPS, range(1, 10)):
         inside = [step * 10**power for power in range(12) for step in steps if low <= step * 10**power <= high]
         if len(inside) > 3:

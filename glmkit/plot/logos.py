@@ -1,4 +1,4 @@
-"""Sequence logos (by logomaker) and effect maps.
+"""Sequence logos (drawn by logomaker) and effect maps.
 
 References
 ----------
@@ -27,24 +27,24 @@ def logo(
     marks: Sequence[tuple[float, str]] = (),
     limit: float | None = None,
 ) -> Figure:
-    """A sequence logo of any heights: bits, or mean effects (letters below zero hang from the axis).
+    """A sequence logo of bits or of mean effects; letters with negative heights are drawn below the axis.
 
     Parameters
     ----------
     heights
-        (length, 4), columns A, C, G, T; NaN counts as 0.
+        Letter heights, (length, 4), columns A, C, G, T; NaN counts as 0.
     ylabel
-        With its unit.
+        Label of the y axis, with its unit.
     first
         Coordinate of the first row (-60 for a window with 60 bases before the start codon).
     xlabel
-        What the coordinate is relative to.
+        Label of the x axis.
     heading
-        Title.
+        Title of the figure.
     marks
-        (coordinate, text) of places worth a line.
+        Pairs (coordinate, text) of positions to mark by a line.
     limit
-        Cut the axis here, so that a weak site shows beside a strong one; the axis says so.
+        Upper limit of the y axis, which keeps weak sites visible next to a strong one. The figure notes the truncation.
 
     Returns
     -------
@@ -55,6 +55,13 @@ def logo(
     ------
     BadInput
         Heights of another shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmkit.plot import logo
+    >>> logo(np.eye(4), first=-4)
+    <Figure size ... with 1 Axes>
     """
     figure, (ax,) = new_figure(2.3)
     _draw(ax, heights, first)
@@ -75,25 +82,32 @@ def logo_pair(
     marks: Sequence[tuple[float, str]] = (),
     limit: float | None = None,
 ) -> Figure:
-    """What the real sites look like above what the model uses, on one coordinate.
+    """Logo of the real sites above a logo of the model's attributions, on a common coordinate.
 
     Parameters
     ----------
     information
-        (length, 4), bits, from ``interpret.information_content``.
+        Information content in bits, (length, 4), from ``interpret.information_content``.
     effects
-        (length, 4), from ``interpret.letter_contributions``.
+        Mean contributions, (length, 4), from ``interpret.letter_contributions``.
     first, xlabel, heading, marks
         As in :func:`logo`.
     limit
-        Cuts the upper axis, in bits.
+        Upper limit of the upper y axis, in bits.
     effect_unit
-        Of the effects.
+        Unit of the effects.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Two rows.
+        Two rows of letters.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmkit.plot import logo_pair
+    >>> logo_pair(np.eye(4), np.eye(4) - 0.25)
+    <Figure size ... with 2 Axes>
     """
     figure, (top, bottom) = new_figure(3.9, rows=2)
     _draw(top, information, first)
@@ -111,23 +125,35 @@ def logo_pair(
 def effect_map(
     effects: np.ndarray, reference: str = "", first: int = 0, xlabel: str = "position", heading: str = "", unit: str = "log-odds"
 ) -> Figure:
-    """Effect of every substitution as a map: positions across, letters down, blue lowers the score, red raises it.
+    """Effect of every substitution as a heat map; columns are positions, rows are letters, blue lowers the score, red raises it.
 
     Parameters
     ----------
     effects
-        (length, 4) of one window, or (n, length, 4), which is averaged over windows.
+        Effects of one window, (length, 4), or of several, (n, length, 4), which are averaged.
     reference
-        Letters of the window (one window only); they are marked by dots.
+        Sequence of the window (one window only), marked by dots.
     first, xlabel, heading
         As in :func:`logo`.
     unit
-        Of the effects.
+        Unit of the effects.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Colours are symmetric about 0 and reach the 99.5th percentile of the sizes.
+        Colours are symmetric about 0 and reach the 99.5th percentile of the absolute effects.
+
+    Raises
+    ------
+    BadInput
+        Effects of another shape, or a reference of another length.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmkit.plot import effect_map
+    >>> effect_map(np.eye(4) - 0.25, reference="ACGT")
+    <Figure size ... with 2 Axes>
     """
     values = np.asarray(effects, dtype=float)
     if values.ndim not in (2, 3) or values.shape[-1] != 4:
@@ -150,7 +176,7 @@ def effect_map(
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8)
     bar.set_label(f"effect ({unit})", fontsize=8)
-    title(ax, heading + ("  (· the letter that stands there)" if reference and heading else ""))
+    title(ax, heading + ("  (· reference letter)" if reference and heading else ""))
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Motifs as a table of logos, and importances as bars with intervals."""
+"""Table of motif logos, and bar charts of importances with confidence intervals."""
 
 from collections.abc import Sequence
 
@@ -20,32 +20,39 @@ def motif_logos(
     columns: tuple[str, str] = ("frequencies (bits)", "mean attribution"),
     heading: str = "",
 ) -> Figure:
-    """One row a motif: its name, its logo, and a second logo beside it.
+    """One row per motif: its name, its logo, and optionally a second logo.
 
     Parameters
     ----------
     heights
-        A (length, 4) array a motif, columns A, C, G, T: bits (``interpret.information_content``), say.
+        Letter heights of each motif, (length, 4), columns A, C, G, T, such as bits (``interpret.information_content``).
     names
-        Of the motifs.
+        Name of each motif.
     notes
-        A few words below each name: how many occurrences, which known motif it is like; empty for none.
+        Short text below each name, such as the number of occurrences or the matching known motif; empty for none.
     beside
-        A second (length, 4) array a motif: mean contributions, or the known motif; None leaves a place empty.
+        Letter heights of the second logo of each motif, (length, 4): mean contributions, or the known motif. None for no logo.
     columns
-        What the heights are, with their unit, written above the logos.
+        Headings of the two columns of logos, with units.
     heading
-        Title.
+        Title of the figure.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Letters have the same width in all logos of a column, positions count from 1.
+        Letters have the same width in all logos of a column; positions are 1-based.
 
     Raises
     ------
     BadInput
         No motif, or lists of different lengths.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmkit.plot import motif_logos
+    >>> motif_logos([np.eye(4), 2 * np.eye(4)], ["motif 1", "motif 2"], notes=["30 sites", "12 sites"])
+    <Figure size ... with 4 Axes>
     """
     count = len(heights)
     if not count or len(names) != count or len(notes) not in (0, count) or len(beside) not in (0, count):
@@ -83,31 +90,39 @@ def motif_logos(
 def importance_bars(
     frame: pd.DataFrame, name: str = "name", unit: str = "importance", heading: str = "", most: int = 20
 ) -> Figure:
-    """Importances as bars with their intervals, the first row of the table on top.
+    """Importances as bars with confidence intervals, the first row of the table on top.
 
     Parameters
     ----------
     frame
-        Columns `name`, ``importance``, ``low`` and ``high``, as ``interpret.gene_importance`` and ``snp_importance`` give them;
-        bars of rows whose ``kind`` is ``block`` have a colour of their own.
+        Columns `name`, ``importance``, ``low`` and ``high``, as from ``interpret.gene_importance`` and ``snp_importance``. Rows
+        whose ``kind`` is ``block`` have a separate colour.
     name
-        Column that holds the names.
+        Column with the names.
     unit
-        What the axis shows, with its unit.
+        Label of the x axis, with its unit.
     heading
-        Title.
+        Title of the figure.
     most
-        Rows drawn.
+        Maximum number of rows to draw.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Bars to the right raise the score, to the left lower it.
+        Features with bars to the right raise the score; those with bars to the left lower it.
 
     Raises
     ------
     BadInput
-        Columns that are missing, or no row.
+        A missing column, or no row.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from glmkit.plot import importance_bars
+    >>> frame = pd.DataFrame({"name": ["rs1", "rs5"], "importance": [0.4, -0.1], "low": [0.2, -0.3], "high": [0.5, 0]})
+    >>> importance_bars(frame)
+    <Figure size ... with 1 Axes>
     """
     if missing := [column for column in (name, "importance", "low", "high") if column not in frame.columns]:
         raise BadInput(f"frame: {', '.join(missing)} missing; got {list(frame.columns)}.")

@@ -1,4 +1,4 @@
-"""Figures of the protocols: reliability of probabilities, curves over few labels, and a table as a figure."""
+"""Figures of evaluation protocols: reliability diagrams, few-shot curves, and tables as figures."""
 
 from collections.abc import Mapping
 from textwrap import wrap
@@ -12,30 +12,38 @@ from glmkit.errors import BadInput
 from glmkit.plot.scores import _NAMES
 from glmkit.plot.style import CYCLE, FAINT, GREY, INK, WIDTH, new_figure, title
 
-_LINE = 0.16  # inches a line of text
-_CHARACTER = 0.072  # inches a character of a table
+_LINE = 0.16  # height of a line of text in inches
+_CHARACTER = 0.072  # width of a character of a table in inches
 
 
 def reliability(tables: Mapping[str, pd.DataFrame], heading: str = "") -> Figure:
-    """What was claimed against what came true; a model that means what it says lies on the diagonal.
+    """Reliability diagram: observed frequency against predicted probability; a calibrated model lies on the diagonal.
 
     Parameters
     ----------
     tables
-        Name to a table with the columns ``claimed``, ``came_true``, ``low``, ``high`` and ``n``, as
-        :attr:`glmkit.evaluate.Calibration.table` is.
+        Calibration table of each model, by name, as :attr:`glmkit.evaluate.Calibration.table`: columns ``claimed`` (mean
+        predicted probability), ``came_true`` (observed frequency), ``low``, ``high`` and ``n``.
     heading
-        Title.
+        Title of the figure.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Square axes. Bins hold about equally many items, so where dots crowd, most claims were made.
+        Square axes. Bins have about equal numbers of items, so dense dots mark frequent predictions.
 
     Raises
     ------
     BadInput
-        No table, or one without those columns.
+        No table, or a missing column.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from glmkit.plot import reliability
+    >>> table = pd.DataFrame({"claimed": [0.2, 0.8], "came_true": [0.3, 0.7], "n": [50, 50]})
+    >>> reliability({"model": table.assign(low=table["came_true"] - 0.1, high=table["came_true"] + 0.1)})
+    <Figure size ... with 1 Axes>
     """
     if not tables:
         raise BadInput("tables: expected at least one, got none.")
@@ -50,46 +58,54 @@ def reliability(tables: Mapping[str, pd.DataFrame], heading: str = "") -> Figure
             marker="o", markersize=4, label=f"{name} ({table['n'].sum():,} items)", alpha=0.9,
         )  # fmt: skip
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
-    ax.set(xlabel="probability claimed, mean of each bin", ylabel="share that came true, 95% interval")
+    ax.set(xlabel="predicted probability, mean of each bin", ylabel="observed frequency, 95% interval")
     ax.legend(frameon=False, fontsize=8, labelcolor=INK, loc="upper left")
     title(ax, heading)
     return figure
 
 
 def few_shot_curves(frame: pd.DataFrame, metric: str = "auroc", heading: str = "", split: str | None = None) -> Figure:
-    """A line a method over the number of labels it was given, with its interval as a band.
+    """Metric of each method against the number of training labels, with confidence bands.
 
     Parameters
     ----------
     frame
-        Columns ``method``, ``kind``, ``split`` (``"<split>, <size> labels"``), ``n_train``, `metric`, ``<metric>_low`` and
-        ``<metric>_high``: the ``frame`` of :func:`glmkit.evaluate.few_shot`'s table.
+        Table from :func:`glmkit.evaluate.few_shot`: columns ``method``, ``kind``, ``split`` (``"<split>, <size> labels"``),
+        ``n_train``, `metric`, ``<metric>_low`` and ``<metric>_high``.
     metric
         Column to draw.
     heading
-        Title.
+        Title of the figure.
     split
-        The split before the sizes; may be left out if there is one.
+        Name of the split, without the sizes; optional if there is only one.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Models as solid lines with bands, baselines dashed; each labelled at its right end.
+        Models as solid lines, baselines as dashed lines, all with bands; each labelled at its right end.
 
     Raises
     ------
     BadInput
-        Columns are missing, several splits and none named, or fewer than two sizes.
+        A missing column, several splits and none chosen, or fewer than two sizes.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from glmkit.plot import few_shot_curves
+    >>> frame = pd.DataFrame({"n_train": [8, 32], "auroc": [0.6, 0.8], "split": ["random, 8 labels", "random, 32 labels"]})
+    >>> few_shot_curves(frame.assign(method="probe", kind="model", auroc_low=0.5, auroc_high=0.9))
+    <Figure size ... with 1 Axes>
     """
     _need("frame", frame, ["method", "kind", "split", "n_train", metric, f"{metric}_low", f"{metric}_high"])
     base = frame["split"].str.replace(r", \d+ labels$", "", regex=True)
     splits = list(dict.fromkeys(base))
     if split is None and len(splits) > 1:
-        raise BadInput(f"frame holds several splits ({', '.join(splits)}): say which with split=.")
+        raise BadInput(f"frame: expected one split, got several splits ({', '.join(splits)}). Choose one with split=.")
     rows = frame[base == (splits[0] if split is None else split)]
     sizes = sorted(rows["n_train"].unique().tolist())
     if len(sizes) < 2:
-        raise BadInput(f"frame: a curve needs two sizes at least, got {sizes or 'none'} for split {split or splits[0]!r}.")
+        raise BadInput(f"frame: expected at least two sizes for a curve, got {sizes or 'none'} for split {split or splits[0]!r}.")
     figure, (ax,) = new_figure(3.4)
     ends = []
     for rank, (name, method) in enumerate(rows.groupby("method", sort=False)):
@@ -106,13 +122,13 @@ def few_shot_curves(frame: pd.DataFrame, metric: str = "auroc", heading: str = "
     ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
     ax.minorticks_off()
     _name_ends(ax, sizes[-1], ends)
-    ax.set(xlabel="labels given (logarithmic)", ylabel=f"{_NAMES.get(metric, metric)}, 95% interval")
+    ax.set(xlabel="training labels (logarithmic)", ylabel=f"{_NAMES.get(metric, metric)}, 95% interval")
     title(ax, heading)
     return figure
 
 
 def _name_ends(ax: Axes, x: float, ends: list[tuple[float, str, str, bool]]) -> None:
-    """Names at the right ends of lines, pushed apart so that none lies on another."""
+    """Labels at the right ends of lines, shifted so that they do not overlap."""
     low, high = ax.get_ylim()
     step = 0.065 * (high - low)
     place = -np.inf
@@ -125,26 +141,33 @@ def _name_ends(ax: Axes, x: float, ends: list[tuple[float, str, str, bool]]) -> 
 
 
 def table_figure(frame: pd.DataFrame, heading: str = "", widest: int = 34) -> Figure:
-    """A table as a figure, for slides and papers: text flush left, numbers flush right, three rules.
+    """A table as a figure for slides and papers: text aligned left, numbers right, three rules.
 
     Parameters
     ----------
     frame
-        To draw; its index is left out. ``Table.summary()`` is such a table.
+        Table to draw, without its index, such as ``Table.summary()``.
     heading
-        Title.
+        Title of the figure.
     widest
-        Characters after which a cell is broken into lines.
+        Maximum width of a cell in characters; longer text is wrapped.
 
     Returns
     -------
     matplotlib.figure.Figure
-        As large as its text needs.
+        Sized to fit its text.
 
     Raises
     ------
     BadInput
-        No row or no column.
+        A table without rows or columns.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from glmkit.plot import table_figure
+    >>> table_figure(pd.DataFrame({"method": ["probe", "k-mers"], "AUROC": [0.91, 0.85]}), heading="Results")
+    <Figure size ... with 1 Axes>
     """
     if frame.empty or not len(frame.columns):
         raise BadInput(f"frame: expected rows and columns, got {len(frame)} and {len(frame.columns)}.")

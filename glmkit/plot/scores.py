@@ -1,4 +1,4 @@
-"""Scores of methods with their intervals, receiver operating curves, and bits per base beside Markov models."""
+"""Scores of methods with confidence intervals, ROC curves, and bits per base compared with Markov models."""
 
 from collections.abc import Mapping, Sequence
 from textwrap import wrap
@@ -20,7 +20,7 @@ _CHANCE = {"auroc": 0.5, "mcc": 0.0}
 
 
 def score_dots(frame: pd.DataFrame, metric: str = "auroc", heading: str = "", split: str | None = None) -> Figure:
-    """One line a method: its value as a dot, its interval as a bar, best on top, models apart from baselines by colour and mark.
+    """One line per method, best on top: value as a dot, interval as a bar; models and baselines differ in colour and marker.
 
     Parameters
     ----------
@@ -30,29 +30,37 @@ def score_dots(frame: pd.DataFrame, metric: str = "auroc", heading: str = "", sp
     metric
         Column to draw.
     heading
-        Title.
+        Title of the figure.
     split
-        Rows to take; may be left out if there is one split.
+        Name of the split; optional if there is only one.
 
     Returns
     -------
     matplotlib.figure.Figure
-        With the numbers written at the right.
+        Values and intervals are also written at the right.
 
     Raises
     ------
     BadInput
-        Columns are missing, or several splits and none named.
+        A missing column, several splits and none chosen, or no row of the split.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from glmkit.plot import score_dots
+    >>> frame = pd.DataFrame({"method": ["probe", "k-mers"], "kind": ["model", "baseline"], "auroc": [0.9, 0.8]})
+    >>> score_dots(frame.assign(split="random", auroc_low=frame["auroc"] - 0.05, auroc_high=frame["auroc"] + 0.05))
+    <Figure size ... with 1 Axes>
     """
     needed = ["method", "kind", "split", metric, f"{metric}_low", f"{metric}_high"]
     if missing := [name for name in needed if name not in frame.columns]:
         raise BadInput(f"frame: {', '.join(missing)} missing; got {list(frame.columns)}.")
     splits = list(dict.fromkeys(frame["split"]))
     if split is None and len(splits) > 1:
-        raise BadInput(f"frame holds several splits ({', '.join(map(str, splits))}): say which with split=.")
+        raise BadInput(f"frame: expected one split, got several splits ({', '.join(map(str, splits))}). Choose one with split=.")
     rows = frame[frame["split"] == (splits[0] if split is None else split)].sort_values(metric)
     if rows.empty:
-        raise BadInput(f"frame has no row of split {split!r}; it has {', '.join(map(str, splits))}.")
+        raise BadInput(f"split: expected one of {', '.join(map(str, splits))}, got {split!r}.")
     figure, (ax,) = new_figure(0.9 + 0.3 * len(rows))
     best = rows[rows["kind"] == "baseline"][metric].max()
     if np.isfinite(best):
@@ -82,21 +90,28 @@ def score_dots(frame: pd.DataFrame, metric: str = "auroc", heading: str = "", sp
 
 
 def roc_curves(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], heading: str = "", strongest: int = 6) -> Figure:
-    """True-positive against false-positive rate.
+    """Receiver operating characteristic (ROC) curves.
 
     Parameters
     ----------
     curves
-        Name to (false-positive rate, true-positive rate), as ``Table.roc()`` gives them, best first.
+        Pair (false-positive rates, true-positive rates) of each method, by name, best first, from ``Table.roc()``.
     heading
-        Title.
+        Title of the figure.
     strongest
-        The first so many get a colour and a place in the legend; the others are drawn in grey.
+        Number of leading methods drawn in colour; the others are drawn in grey.
 
     Returns
     -------
     matplotlib.figure.Figure
         Square axes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmkit.plot import roc_curves
+    >>> roc_curves({"probe": (np.array([0, 0.2, 1]), np.array([0, 0.8, 1]))})
+    <Figure size ... with 2 Axes>
     """
     if not curves:
         raise BadInput("curves: expected at least one, got none.")
@@ -125,25 +140,33 @@ def roc_curves(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], heading: str
 
 
 def bits_bars(bits: pd.DataFrame, markov: pd.DataFrame | None = None, heading: str = "", two_sided: bool = False) -> Figure:
-    """Bits per base of models as bars that hang from 2 bits, with order-k Markov models as the line to get below.
+    """Bits per base of models as bars down from 2 bits, with order-k Markov models as the baseline.
 
-    A bar's length is what the model has learnt, so the bars are honest although the axis does not reach 0.
+    The length of a bar is the gain over a uniform distribution, so the bars can be compared although the axis does not start at 0.
 
     Parameters
     ----------
     bits
         Columns ``name``, ``bits``, ``low``, ``high``.
     markov
-        Columns ``order``, ``bits``; the best order is drawn as a line across, all orders as a curve beside the bars.
+        Columns ``order``, ``bits``; the best order is drawn as a horizontal line, all orders as a curve next to the bars.
     heading
-        Title.
+        Title of the figure.
     two_sided
-        Say on the axis that both sides were seen (masked models and two-sided Markov numbers).
+        Whether values are conditional on both sides (masked models and two-sided Markov models); noted on the axis.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Lower is better; 2 bits is a fair four-sided die.
+        Lower is better; 2 bits is a uniform distribution over four bases.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from glmkit.plot import bits_bars
+    >>> bits = pd.DataFrame({"name": ["small", "large"], "bits": [1.93, 1.90], "low": [1.92, 1.88], "high": [1.94, 1.92]})
+    >>> bits_bars(bits, markov=pd.DataFrame({"order": [0, 3], "bits": [1.99, 1.94]}))
+    <Figure size ... with 1 Axes>
     """
     if missing := [name for name in ("name", "bits", "low", "high") if name not in bits.columns]:
         raise BadInput(f"bits: {', '.join(missing)} missing; got {list(bits.columns)}.")
@@ -187,7 +210,7 @@ def bits_bars(bits: pd.DataFrame, markov: pd.DataFrame | None = None, heading: s
     ax.set_xticks(ticks, labels)
     ax.set_ylim(lowest - 1.6 * room, highest + 0.4 * room)
     ax.tick_params(axis="x", length=0)
-    ax.set_ylabel(f"bits per base{', both sides seen' if two_sided else ''}\n(lower is better)")
+    ax.set_ylabel(f"bits per base{', given both sides' if two_sided else ''}\n(lower is better)")
     title(ax, heading)
     return figure
 
@@ -195,23 +218,31 @@ def bits_bars(bits: pd.DataFrame, markov: pd.DataFrame | None = None, heading: s
 def lines_with_bands(
     frame: pd.DataFrame, xlabel: str, ylabel: str, heading: str = "", marks: Sequence[tuple[float, str]] = ()
 ) -> Figure:
-    """An estimate along positions, with its interval as a band.
+    """An estimate along positions, with its confidence interval as a band.
 
     Parameters
     ----------
     frame
-        Columns ``position``, ``effect``, ``low``, ``high``, as ``interpret.plant`` gives them.
+        Columns ``position``, ``effect``, ``low``, ``high``, as from ``interpret.plant``.
     xlabel, ylabel
-        With units.
+        Labels of the axes, with units.
     heading
-        Title.
+        Title of the figure.
     marks
-        (position, text) of places worth a line.
+        Pairs (position, text) to mark by a line.
 
     Returns
     -------
     matplotlib.figure.Figure
-        The figure.
+        One pair of axes.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from glmkit.plot import lines_with_bands
+    >>> frame = pd.DataFrame({"position": [-10, 0, 10], "effect": [0.1, 0.8, 0.2]})
+    >>> lines_with_bands(frame.assign(low=frame["effect"] - 0.1, high=frame["effect"] + 0.1), "position", "effect")
+    <Figure size ... with 1 Axes>
     """
     if missing := [name for name in ("position", "effect", "low", "high") if name not in frame.columns]:
         raise BadInput(f"frame: {', '.join(missing)} missing; got {list(frame.columns)}.")

@@ -1,7 +1,7 @@
-"""One look for every figure: sizes that read in a report, colours that colour-blind readers can tell apart, no global state.
+"""Common style of all figures: sizes for a report, colours for colour-blind readers, and no global state.
 
-Figures are made with matplotlib's object interface only: nothing is registered with pyplot, so that a thousand figures leak no
-memory and a notebook's own settings stay as they were. Colours are those of Okabe & Ito.
+Figures use matplotlib's object interface only. Nothing is registered with pyplot, so figures are freed when they are no longer
+referenced, and a notebook's settings do not change. Colours are those of Okabe & Ito.
 
 References
 ----------
@@ -17,29 +17,29 @@ BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW = "#0072B2", "#E69F00", "#00
 INK, GREY, FAINT = "#222222", "#767676", "#D9D9D9"
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
 LETTER_COLOURS = {"A": GREEN, "C": BLUE, "G": ORANGE, "T": VERMILION}
-WIDTH = 7.0  # inches: a report's column
+WIDTH = 7.0  # column of a report, in inches
 
 
 def new_figure(
     height: float, rows: int = 1, width: float = WIDTH, heights: Sequence[float] | None = None
 ) -> tuple[Figure, list[Axes]]:
-    """An empty figure with `rows` axes below each other, sharing nothing.
+    """An empty figure with `rows` independent axes below each other.
 
     Parameters
     ----------
     height, width
-        Inches.
+        Size of the figure in inches.
     rows
-        Axes.
+        Number of axes.
     heights
-        Their relative heights.
+        Relative height of each row, (rows,); None for equal heights.
 
     Returns
     -------
     figure : matplotlib.figure.Figure
-        Not known to pyplot.
+        Figure that is not registered with pyplot.
     axes : list of matplotlib.axes.Axes
-        Top first.
+        Axes from top to bottom.
     """
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="white", dpi=120)
     axes = figure.subplots(rows, 1, squeeze=False, gridspec_kw={"height_ratios": heights or [1] * rows})[:, 0].tolist()
@@ -49,12 +49,12 @@ def new_figure(
 
 
 def tidy(ax: Axes) -> None:
-    """Quiet axes: two spines, small grey ticks, no frame.
+    """Reduce axes to two spines and small grey ticks.
 
     Parameters
     ----------
     ax
-        Changed in place.
+        Axes, changed in place.
     """
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(GREY)
@@ -65,16 +65,16 @@ def tidy(ax: Axes) -> None:
 
 
 def title(ax: Axes, text: str, pad: float = 6) -> None:
-    """A title flush left.
+    """Left-aligned title of axes.
 
     Parameters
     ----------
     ax
-        Changed in place.
+        Axes, changed in place.
     text
-        Nothing is drawn if it is empty.
+        Title; nothing is drawn if it is empty.
     pad
-        Points above the axes.
+        Distance above the axes in points.
     """
     if text:
         ax.set_title(text, loc="left", fontsize=10, color=INK, fontweight="bold", pad=pad)

@@ -1,7 +1,7 @@
-"""A sweep in one picture: a metric against one swept parameter, a line for each value of another.
+"""Figure of a sweep: a metric against one swept parameter, with one line for each value of another.
 
-Values stand at equal distances in their order, whatever their size: 0, 1e-4 and 0.1 are three settings and not two. Each row of the
-sweep (a seed, say) is a dot with its own interval; the line goes through the means, so the spread of seeds is seen beside it.
+Values are placed at equal distances in ascending order, so that settings such as 0, 1e-4 and 0.1 are all distinguishable. Each
+row of the sweep (a seed, for example) is a dot with its interval. The line connects the means, so the spread over seeds is visible.
 """
 
 from collections.abc import Hashable
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from glmkit.errors import BadInput
 from glmkit.plot.style import CYCLE, GREY, INK, new_figure, title
 
-_SPREAD = 0.12  # between lines, in units of the distance between two values
+_SPREAD = 0.12  # horizontal offset between lines, relative to the distance between two values
 
 
 def sweep_lines(
@@ -25,28 +25,36 @@ def sweep_lines(
     Parameters
     ----------
     frame
-        One row a point, as ``sweep.csv`` of a run holds them; rows without the metric (points that failed) are left out. The
-        columns ``<metric>_low`` and ``<metric>_high``, if there, are drawn as intervals, and ``best`` in a column ``best`` as a ring.
+        One row per sweep point, as in ``sweep.csv`` of a run; rows without the metric (failed points) are omitted. The optional
+        columns ``<metric>_low`` and ``<metric>_high`` are drawn as intervals; ``best`` in a column ``best`` is drawn as a ring.
     parameter
-        The column along the x axis.
+        Column for the x axis.
     metric
-        The column along the y axis.
+        Column for the y axis.
     by
-        A column whose values have a line each; None for one line.
+        Column with one line per value; None for a single line.
     heading
-        Title.
+        Title of the figure.
     ylabel
-        Of the y axis; the metric's name if empty.
+        Label of the y axis; the metric's name if empty.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Values in ascending order; texts in the order of the rows.
+        Numeric values in ascending order; strings in the order of the rows.
 
     Raises
     ------
     BadInput
-        A column is missing, or no row has the metric.
+        A missing column, or no row with the metric.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from glmkit.plot.sweeps import sweep_lines
+    >>> frame = pd.DataFrame({"dropout": [0.0, 0.1, 0.0, 0.1], "seed": [0, 0, 1, 1], "auroc": [0.80, 0.84, 0.82, 0.83]})
+    >>> sweep_lines(frame, "dropout", "auroc", by="seed")
+    <Figure size ... with 1 Axes>
     """
     if missing := [name for name in (parameter, metric, by) if name is not None and name not in frame.columns]:
         raise BadInput(f"frame: expected the columns {', '.join(missing)}; got {list(frame.columns)}.")
@@ -71,7 +79,7 @@ def sweep_lines(
 
 
 def _draw_line(ax: Axes, at: np.ndarray, rows: pd.DataFrame, metric: str, colour: str, label: str) -> None:
-    """Each row as a dot at its place with its interval, and a line through the means of each place."""
+    """Each row as a dot with its interval, and a line through the means at each x position."""
     y = rows[metric].to_numpy(float)
     where = np.unique(at)
     ax.plot(where, [y[at == place].mean() for place in where], color=colour, linewidth=1.4, label=label or None)
@@ -84,7 +92,7 @@ def _draw_line(ax: Axes, at: np.ndarray, rows: pd.DataFrame, metric: str, colour
 
 
 def _ordered(values: pd.Series) -> list[Hashable]:
-    """The distinct values: numbers ascending, texts as they come."""
+    """The distinct values: numbers in ascending order, strings in order of appearance."""
     distinct = list(dict.fromkeys(values.tolist()))
     numeric = pd.to_numeric(pd.Series(distinct, dtype=object), errors="coerce")
     if numeric.isna().any():

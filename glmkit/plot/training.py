@@ -1,4 +1,4 @@
-"""Training curves: loss in training and validation against steps, and the gap between them."""
+"""Training curves: training and validation loss against steps, and the gap between them."""
 
 import numpy as np
 import pandas as pd
@@ -9,22 +9,22 @@ from glmkit.plot.style import BLUE, FAINT, GREY, INK, VERMILION, new_figure, tit
 
 
 def training_curves(
-    metrics: pd.DataFrame, heading: str = "", unit: str = "nats a scored position", smooth: float = 0.0
+    metrics: pd.DataFrame, heading: str = "", unit: str = "nats per scored position", smooth: float = 0.0
 ) -> Figure:
     """Loss against steps.
 
     Parameters
     ----------
     metrics
-        Columns ``step``, ``loss`` and, if there was validation, ``validation_loss``; rows may lack either (NaN). A
-        ``FitResult.history`` is such a table.
+        Columns ``step``, ``loss`` and optionally ``validation_loss``, as in ``FitResult.history``; a row can lack either loss
+        (NaN).
     heading
-        Title.
+        Title of the figure.
     unit
-        Of the loss.
+        Unit of the loss.
     smooth
-        Weight of the past in the training loss's moving mean, in [0, 1); 0 draws the losses as they are. The raw losses stay
-        visible behind it.
+        Weight of past values in the exponential moving mean of the training loss, in [0, 1); 0 for no smoothing. The raw losses
+        remain visible behind it.
 
     Returns
     -------
@@ -34,7 +34,14 @@ def training_curves(
     Raises
     ------
     BadInput
-        A column is missing, or there is nothing to draw.
+        A missing column, or no training loss.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from glmkit.plot import training_curves
+    >>> training_curves(pd.DataFrame({"step": [1, 2, 3], "loss": [1.4, 1.2, 1.1]}), smooth=0.5)
+    <Figure size ... with 1 Axes>
     """
     if missing := {"step", "loss"} - set(metrics.columns):
         raise BadInput(
@@ -44,7 +51,7 @@ def training_curves(
         raise BadInput(f"smooth: expected at least 0 and below 1, got {smooth}.")
     train = metrics.dropna(subset=["loss"])
     if train.empty:
-        raise BadInput("metrics holds no training loss yet. Has the run logged a step?")
+        raise BadInput("metrics: expected at least one training loss, got none. Check that the run has logged a step.")
     figure, (ax,) = new_figure(3.2)
     drawn = train["loss"]
     if smooth:
@@ -74,29 +81,36 @@ def training_curves(
     return figure
 
 
-def curves(history: pd.DataFrame, heading: str = "", unit: str = "nats a scored position") -> Figure:
-    """Training and validation loss with the gap between them, and the step at which validation was best.
+def curves(history: pd.DataFrame, heading: str = "", unit: str = "nats per scored position") -> Figure:
+    """Training and validation loss, the gap between them, and the step of the best validation loss.
 
     Parameters
     ----------
     history
-        Columns ``step``, ``loss`` and ``validation_loss``; rows may lack either (NaN). A ``FitResult.history`` is such a table.
+        Columns ``step``, ``loss`` and ``validation_loss``, as in ``FitResult.history``; a row can lack either loss (NaN).
     heading
-        Title.
+        Title of the figure.
     unit
-        Of the loss.
+        Unit of the loss.
 
     Returns
     -------
     matplotlib.figure.Figure
-        The gap is validation minus training loss, the latter averaged since the validation before, so that one noisy batch does not
-        decide it. It is shaded, and given in words at the best step and at the last. With fewer than two validations there is
-        no gap to follow, and the figure is that of :func:`training_curves`.
+        The gap is validation minus training loss. The training loss is averaged since the previous validation to reduce the
+        noise of single batches. The gap is shaded, and its value is written at the best and the last step. With fewer than two
+        validations, the figure is that of :func:`training_curves`.
 
     Raises
     ------
     BadInput
-        A column is missing, or there is no training loss.
+        A missing column, or no training loss.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from glmkit.plot import curves
+    >>> curves(pd.DataFrame({"step": [1, 2, 3], "loss": [1.4, 1.2, 1.1], "validation_loss": [1.5, 1.3, 1.35]}))
+    <Figure size ... with 1 Axes>
     """
     if missing := {"step", "loss", "validation_loss"} - set(history.columns):
         raise BadInput(
@@ -131,17 +145,17 @@ def curves(history: pd.DataFrame, heading: str = "", unit: str = "nats a scored 
 
 
 def validation_gap(history: pd.DataFrame) -> pd.DataFrame:
-    """Validation loss minus the mean training loss since the validation before, one row a validation.
+    """Validation loss minus the mean training loss since the previous validation, one row per validation.
 
     Parameters
     ----------
     history
-        As in :func:`curves`.
+        Table of losses, as in :func:`curves`.
 
     Returns
     -------
     pandas.DataFrame
-        Columns step, loss (the mean), validation_loss, gap; validations with no training loss before them are left out.
+        Columns step, loss (the mean), validation_loss, gap; validations without a preceding training loss are omitted.
     """
     validated = history.dropna(subset=["validation_loss"])
     validated = validated[np.isfinite(validated["validation_loss"])]

@@ -1,9 +1,9 @@
-"""Residue contacts read from attention: the protein model's heads look at what touches.
+"""Prediction of residue contacts from the attention maps of a protein language model.
 
-Attention weights of all layers and heads, special tokens dropped, are symmetrised and corrected for the average of their row and
-column (average product correction, a_ij - a_i. a_.j / a_..), and a logistic regression over layers and heads gives the
-probability of a contact (Rao et al. 2021). ESM-2's checkpoints carry that regression; for another model it is fitted on a
-few proteins of known structure, as the paper did with 20: L1 penalty, pairs 6 or more apart.
+Attention weights of all layers and heads, without special tokens, are symmetrised. The average of each row and column is then
+removed (average product correction, a_ij - a_i. a_.j / a_..). A logistic regression over layers and heads gives the probability
+of a contact (Rao et al. 2021). ESM-2 checkpoints include that regression. For another model it is fitted on a few proteins of
+known structure (20 in the paper), with an L1 penalty and pairs 6 or more residues apart.
 
 References
 ----------
@@ -20,45 +20,59 @@ import numpy as np
 from glmkit.errors import BadInput
 from glmkit.score.windows.batches import encode, evaluating, packed
 
-SEPARATION = 6  # closer pairs touch anyway, and were left out when ESM's regression was fitted
+SEPARATION = 6  # closer pairs are almost always in contact, and were excluded when ESM's regression was fitted
 
 
 def contacts(model: Any, sequence: str | np.ndarray, head: Any = None) -> np.ndarray:
-    """Probability that two residues touch (Cβ within 8 Å).
+    """Probability that two residues are in contact (Cβ within 8 Å).
 
     Parameters
     ----------
     model
-        A LanguageModel on a Transformer; it is left in the mode it was in.
+        A LanguageModel on a Transformer; its training or evaluation mode is restored afterwards.
     sequence
-        A protein, or its ids.
+        Protein sequence, or its token ids (L,).
     head
-        What `fit_contact_head` gave; None for the checkpoint's own.
+        Linear layer from :func:`fit_contact_head`; None for the one saved in the checkpoint.
 
     Returns
     -------
     numpy.ndarray
-        float32 (L, L), symmetric. Pairs less than 6 apart were not fitted: leave them out of figures.
+        float32 (L, L), symmetric, in [0, 1]. Pairs fewer than 6 residues apart were not fitted; exclude them from figures.
 
     Raises
     ------
     BadInput
-        Neither the model nor the caller has a head, the head was fitted on another shape of model, the model has no attention,
-        or the sequence is longer than its context.
+        No contact head in the model or the call, a head fitted on a model of another shape, a model without attention, or a
+        sequence longer than the context.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmkit.models import TransformerConfig, new_model
+    >>> from glmkit.score import contacts, fit_contact_head
+    >>> from glmkit.tokens import make_tokenizer
+    >>> config = TransformerConfig(vocabulary_size=33, width=8, layers=1, heads=2, feedforward=8)
+    >>> model = new_model(config, make_tokenizer("protein"))
+    >>> protein = "MKTAYIAKQRQISFVK"
+    >>> known = np.abs(np.subtract.outer(range(16), range(16))) == 7  # a made-up contact map
+    >>> model.contact_head = fit_contact_head(model, [protein], [known])
+    >>> contacts(model, protein).shape
+    (16, 16)
     """
     import torch
 
     head = getattr(model, "contact_head", None) if head is None else head
     if head is None:
         raise BadInput(
-            "This model has no contact head: only ESM's checkpoints carry one. Fit one on proteins of known structure with "
+            "This model has no contact head: only ESM's checkpoints include one. Fit one on proteins of known structure with "
             "fit_contact_head(model, sequences, contact_maps) and pass it as head=."
         )
     features = attention_features(model, sequence)
     wanted = head.weight.numel()
     if wanted != len(features):
         raise BadInput(
-            f"head: it weighs {wanted} attention heads, but the model has {len(features)} (layers times heads). "
+            f"head: it has weights for {wanted} attention heads, but the model has {len(features)} (layers times heads). "
             "Fit it on this model."
         )
     with torch.no_grad():
@@ -68,14 +82,14 @@ def contacts(model: Any, sequence: str | np.ndarray, head: Any = None) -> np.nda
 
 
 def attention_features(model: Any, sequence: str | np.ndarray) -> Any:
-    """Symmetrised, corrected attention of one sequence.
+    """Attention maps of one sequence, symmetrised and with the average product correction.
 
     Parameters
     ----------
     model
         A LanguageModel on a Transformer.
     sequence
-        A protein, or its ids.
+        Protein sequence, or its token ids (L,).
 
     Returns
     -------
@@ -86,17 +100,27 @@ def attention_features(model: Any, sequence: str | np.ndarray) -> Any:
     ------
     BadInput
         The model has no attention, or the sequence is longer than its context.
+
+    Examples
+    --------
+    >>> from glmkit.models import TransformerConfig, new_model
+    >>> from glmkit.score import attention_features
+    >>> from glmkit.tokens import make_tokenizer
+    >>> config = TransformerConfig(vocabulary_size=33, width=8, layers=1, heads=2, feedforward=8)
+    >>> model = new_model(config, make_tokenizer("protein"))
+    >>> tuple(attention_features(model, "MKTAYIAK").shape)
+    (2, 8, 8)
     """
     if not hasattr(model.network, "attentions"):
         raise BadInput(
-            f"Contacts are read from attention, which {type(model.network).__name__} does not have. Use a Transformer."
+            f"Contacts are predicted from attention, which {type(model.network).__name__} does not have. Use a Transformer."
         )
     ids = encode(model, [sequence])[0]
     before, after = len(model.tokenizer.prefix), len(model.tokenizer.suffix)
     if len(ids) + before + after > model.context:
         raise BadInput(
-            f"sequence: {len(ids)} residues are more than the model reads at once ({model.context - before - after}). "
-            "Cut it into domains."
+            f"sequence: expected at most {model.context - before - after} residues (the model's context), got {len(ids)}. "
+            "Cut the protein into domains."
         )
     with evaluating(model):
         tokens, boundaries = packed(model, [ids])
@@ -111,7 +135,7 @@ def symmetric(maps: Any) -> Any:
 
 
 def corrected(maps: Any) -> Any:
-    """Each map (..., L, L) less what its rows' and columns' averages explain: the average product correction."""
+    """Average product correction of each map (..., L, L)."""
     rows, columns = maps.sum(-1, keepdim=True), maps.sum(-2, keepdim=True)
     return maps - rows * columns / maps.sum((-1, -2), keepdim=True)
 
@@ -130,13 +154,13 @@ def fit_contact_head(
     model
         A LanguageModel on a Transformer.
     sequences
-        Proteins; 20 were enough for ESM.
+        Protein sequences; 20 were used for ESM.
     contact_maps
-        Of each, (L, L): bool, or 0 and 1, with NaN where the structure does not say; such pairs are left out.
+        One array (L, L) per sequence: bool, or 0 and 1. Pairs that the structure does not resolve are NaN and excluded.
     C
         Inverse strength of the L1 penalty; 0.15 in the paper.
     separation
-        Least difference of two residues' positions.
+        Minimum distance of a pair along the sequence, in residues.
 
     Returns
     -------
@@ -146,20 +170,22 @@ def fit_contact_head(
     Raises
     ------
     BadInput
-        Maps that do not fit the sequences, no pair to learn from, or pairs that are all or none contacts.
+        Maps whose shapes do not match the sequences, no usable pair, or pairs of one class only.
     """
     import torch
     from sklearn.linear_model import LogisticRegression
 
     if len(sequences) != len(contact_maps) or not len(sequences):
-        raise BadInput(f"Expected a map for each of one or more sequences, got {len(sequences)} and {len(contact_maps)} maps.")
+        raise BadInput(
+            f"contact_maps: expected one map per sequence, got {len(sequences)} sequences and {len(contact_maps)} maps."
+        )
     rows, labels = [], []
     for place, (sequence, true) in enumerate(zip(sequences, contact_maps, strict=True)):
         features, truth = attention_features(model, sequence).cpu().numpy(), np.asarray(true, dtype=np.float64)
         if truth.shape != features.shape[1:]:
             raise BadInput(f"contact_maps[{place}]: expected {features.shape[1:]} for its sequence, got {truth.shape}.")
         if not np.isin(truth[~np.isnan(truth)], (0, 1)).all():
-            raise BadInput(f"contact_maps[{place}]: expected 0, 1 or NaN. Make contacts of distances first: distance < 8.")
+            raise BadInput(f"contact_maps[{place}]: expected 0, 1 or NaN. Convert distances to contacts first: distance < 8.")
         i, j = np.triu_indices(len(truth), separation)
         known = ~np.isnan(truth[i, j])
         rows.append(features[:, i[known], j[known]].T)
@@ -167,7 +193,8 @@ def fit_contact_head(
     y = np.concatenate(labels)
     if len(np.unique(y)) < 2:
         raise BadInput(
-            f"Expected pairs {separation} or more apart of both kinds, got {len(y)} pairs with {int(y.sum())} contacts."
+            f"contact_maps: expected contacts and non-contacts among pairs {separation} or more residues apart, got {len(y)} pairs "
+            f"with {int(y.sum())} contacts."
         )
     fitted = LogisticRegression(l1_ratio=1.0, C=C, solver="liblinear", random_state=0).fit(np.concatenate(rows), y)
     head = torch.nn.Linear(fitted.coef_.shape[1], 1)

@@ -1,4 +1,4 @@
-"""One vector a sequence or cell, from the hidden states of a model."""
+"""Embeddings of sequences and cells: one vector each, pooled from the hidden states of a model."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -33,26 +33,27 @@ def embed(
     context: int | None = None,
     batch_tokens: int = BATCH_TOKENS,
 ) -> Embeddings:
-    """Embed sequences or cells.
+    """One embedding per sequence or cell.
 
     Parameters
     ----------
     model
-        A LanguageModel or a Classifier; it is left in the mode it was in.
+        A LanguageModel or a Classifier; its training or evaluation mode is restored afterwards.
     inputs
         Sequences, or arrays of ids made by the model's tokenizer; or cells: an AnnData of raw counts, or a dictionary of the
         modalities of the same cells.
     layer
-        0 is the embedding of the letters, ``layers`` (or -1) the last layer.
+        Index of the hidden state: 0 for the input embedding, ``layers`` (or -1) for the last layer.
     pool
-        ``"mean"`` over all tokens of the input, special ones left out, or the state at the ``"first"``, ``"last"`` or
-        ``"centre"`` token, the one over the central base (:func:`glmkit.tokens.sequences.centre_token`), or at ``"cls"``, the special
-        token before the input, which stands for the whole of it in models that were trained so.
+        Pooling over tokens. ``"mean"`` averages all tokens of the input, special tokens excluded. ``"first"``, ``"last"`` and
+        ``"centre"`` take the state at one token; the centre token covers the central base
+        (:func:`glmkit.tokens.sequences.centre_token`). ``"cls"`` takes the special token before the input, which some models
+        are trained to use as a summary.
     context
-        Longest piece that the model reads at once, special tokens included; longer inputs are read in overlapping windows (see
-        :mod:`glmkit.score.windows.batches`). The model's own if None. Choose no more than the model was trained on. Cells are read whole.
+        Window length in tokens, special tokens included; None for the model's own. Longer inputs are read in overlapping
+        windows (see :mod:`glmkit.score.windows.batches`). Use no more than the training length. Cells are read whole.
     batch_tokens
-        Tokens of a batch: memory against speed, never the result.
+        Maximum number of tokens per batch; affects memory and speed, not the result.
 
     Returns
     -------
@@ -62,8 +63,18 @@ def embed(
     Raises
     ------
     BadInput
-        No inputs, an empty one, a layer that the model lacks, or an unknown pool; for ``"cls"`` no special token, or an input
-        that needs several windows.
+        No inputs, an empty input, a layer out of range, or an unknown pool. For ``"cls"``: no special token, or an input that
+        needs several windows.
+
+    Examples
+    --------
+    >>> from glmkit.models import TransformerConfig, new_model
+    >>> from glmkit.score import embed
+    >>> from glmkit.tokens import make_tokenizer
+    >>> config = TransformerConfig(vocabulary_size=10, width=8, layers=1, heads=2, feedforward=8)
+    >>> model = new_model(config, make_tokenizer("base"))
+    >>> embed(model, ["ACGTTG", "GGC"], pool="mean").shape
+    (2, 8)
     """
     from glmkit.models.networks import check_pool, letter_place, pooled_width
 
@@ -75,7 +86,8 @@ def embed(
     longest = max(map(len, ids), default=2) if are_cells(inputs) else letters_at_once(model, context)
     if pool == "cls" and any(len(item) > longest for item in ids):
         raise BadInput(
-            f"pool='cls': an input has more than the {longest} tokens that are read at once, so it has several. Cut it first."
+            f"pool='cls': expected inputs of at most {longest} tokens (one window), got a longer one, which would have several "
+            "special tokens. Cut it first."
         )
     pieces = [(i, window) for i, item in enumerate(ids) for window in windows(len(item), longest, _past_only(model))]
     width = model.network.config.width

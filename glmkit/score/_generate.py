@@ -1,10 +1,10 @@
-"""New sequences from a model.
+"""Sampling of new sequences from a model.
 
-A causal model writes from left to right, which draws from the very distribution it was trained to fit. A masked model defines no
-distribution over whole sequences; with `steps` it fills in masks a few places at a time, in an order drawn at random, which gives
-plausible sequences and no more than that (Wang & Cho 2019, arXiv:1902.04094, discuss what such chains sample).
+A causal model samples from left to right, that is from the distribution it was trained to fit. A masked model defines no
+distribution over whole sequences. With `steps` it fills in masks a few positions at a time, in random order. The results are
+plausible sequences, not draws from a known distribution (discussed by Wang & Cho 2019, arXiv:1902.04094).
 
-Only letters are drawn (`tokenizer.maskable`: no special token, no N or X), and the end token where the model's family has one.
+Only letters are sampled (`tokenizer.maskable`: no special token, no N or X), and the end token where the model family has one.
 """
 
 from typing import Any
@@ -37,33 +37,43 @@ def generate(
     Parameters
     ----------
     model
-        A LanguageModel; it is left in the mode it was in.
+        A LanguageModel; its training or evaluation mode is restored afterwards.
     n
-        Sequences.
+        Number of sequences.
     prompt
-        What each of them begins with.
+        Common beginning of all sequences.
     length
-        Tokens of a sequence, those of the prompt among them. A model whose family marks the end may stop earlier.
+        Length of a sequence in tokens, prompt included. A model whose family has an end token may stop earlier.
     temperature, top_k, top_p
-        As in :class:`glmkit.score.windows.sampling.Sampling`; applied in this order.
+        Sampling parameters, as in :class:`glmkit.score.windows.sampling.Sampling`; applied in this order.
     seed
-        0 or more. Sequence i depends on `seed` and i, not on `n` or on the batch.
+        Random seed, 0 or more. Sequence i depends on `seed` and i, not on `n` or on the batch.
     steps
-        For a masked model: passes in which the masks are filled in, from 1 (all at once, each without regard to the others) to
-        one a token. 0 for a causal model.
+        Number of passes in which a masked model fills in the masks, from 1 (all positions at once, independently) to `length`
+        (one position per pass). 0 for a causal model.
     batch_tokens
-        Tokens of a batch: memory against speed, never the result.
+        Maximum number of tokens per batch; affects memory and speed, not the result.
 
     Returns
     -------
     list of str
-        Without special tokens. A model that reads no start token draws the first letter of an empty prompt uniformly.
+        Sequences without special tokens. Without a prompt and a start token, the first letter is drawn uniformly.
 
     Raises
     ------
     BadInput
-        A number out of range, a letter in the prompt that the tokenizer does not know, a length below the prompt's or beyond the
-        model's context, overlapping k-mers, or a model of the other kind.
+        A number out of range, a prompt with a letter outside the vocabulary, a length below the prompt's or beyond the context,
+        overlapping k-mers, or `steps` that do not match the kind of model.
+
+    Examples
+    --------
+    >>> from glmkit.models import TransformerConfig, new_model
+    >>> from glmkit.score import generate
+    >>> from glmkit.tokens import make_tokenizer
+    >>> config = TransformerConfig(vocabulary_size=10, width=8, layers=1, heads=2, feedforward=8, causal=True)
+    >>> model = new_model(config, make_tokenizer("base"))
+    >>> [len(sequence) for sequence in generate(model, 2, prompt="ATG", length=12)]
+    [12, 12]
     """
     sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p)
     start = _start(model, n, prompt, length, seed, steps)
@@ -79,34 +89,34 @@ def generate(
 
 
 def _start(model: Any, n: int, prompt: str, length: int, seed: int, steps: int) -> np.ndarray:
-    """The prompt's ids, int64 (prompt,), after everything about the call has been checked."""
+    """Token ids of the prompt, int64 (prompt,), after validation of all arguments."""
     tokenizer, causal = model.tokenizer, bool(model.network.config.causal)
     for name, value, least in (("n", n, 1), ("length", length, 1), ("seed", seed, 0), ("steps", steps, 0)):
         if value < least:
             raise BadInput(f"{name}: expected {least} or more, got {value}.")
     if causal and steps:
-        raise BadInput(f"steps={steps} is for masked models; this one is causal and writes from left to right. Leave steps out.")
+        raise BadInput(f"steps={steps} is for masked models; this one is causal and samples from left to right. Leave steps out.")
     if not causal and not steps:
         raise BadInput(
-            "This model is masked: it fills gaps and does not write on. Use a causal model, or steps= to fill in masks in so many "
+            "This model is masked and cannot continue a prompt. Use a causal model, or steps= to fill in masks in that many "
             "passes, which gives plausible sequences but no draws from a distribution."
         )
     if tokens_over_base(tokenizer) > 1:
-        raise BadInput(
-            "Overlapping k-mers repeat each other's bases, so they cannot be drawn one by one. Use single bases or BPE."
-        )
+        raise BadInput("Overlapping k-mers share bases, so they cannot be sampled one by one. Use single bases or BPE.")
     try:
         ids = encode(model, [prompt])[0].astype(np.int64) if prompt else np.zeros(0, np.int64)
     except BadInput as error:
-        error.add_note("It is in the prompt.")
+        error.add_note("This occurred in the prompt.")
         raise
     if len(ids) > length:
-        raise BadInput(f"length: the prompt alone has {len(ids)} tokens, got {length}. Ask for more, or shorten the prompt.")
+        raise BadInput(
+            f"length: expected at least {len(ids)}, the tokens of the prompt, got {length}. Raise it, or shorten the prompt."
+        )
     around = len(tokenizer.prefix) + len(tokenizer.suffix)
     if length + around > model.context:
         raise BadInput(
-            f"length: {length} tokens{f' and {around} special ones' if around else ''} are beyond the model's context of "
-            f"{model.context}. Ask for at most {model.context - around}."
+            f"length: {length} tokens{f' and {around} special ones' if around else ''} exceed the model's context of "
+            f"{model.context}. Use at most {model.context - around}."
         )
     return ids
 
@@ -114,7 +124,7 @@ def _start(model: Any, n: int, prompt: str, length: int, seed: int, steps: int) 
 def _write(
     model: Any, start: np.ndarray, length: int, generators: list[np.random.Generator], sampling: Sampling
 ) -> list[np.ndarray]:
-    """Continue the prompt from left to right; a sequence that has ended is no longer computed."""
+    """Continue the prompt from left to right; sequences with an end token leave the batch."""
     tokenizer = model.tokenizer
     letters = np.asarray(tokenizer.maskable)
     allowed, end = letters.copy(), -1

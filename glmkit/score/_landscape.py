@@ -1,4 +1,4 @@
-"""Every single substitution of a protein: the mutational landscape, ready for a heat map."""
+"""Mutational landscape of a protein: scores of all single amino-acid substitutions."""
 
 from typing import Any
 
@@ -21,31 +21,45 @@ def landscape(
     context: int | None = None,
     batch_tokens: int = BATCH_TOKENS,
 ) -> np.ndarray:
-    """Log-odds of all 20 amino acids against the wild type at every residue.
+    """Log-odds of each of the 20 amino acids against the wild type at every residue.
 
     Parameters
     ----------
     model
-        A LanguageModel of proteins; it is left in the mode it was in.
+        A LanguageModel of proteins; its training or evaluation mode is restored afterwards.
     sequence
-        The wild type.
+        Wild-type protein sequence.
     method
-        As in :func:`glmkit.score.mutations`. The masked marginals take one pass a residue, the wild-type marginals one in all;
-        ``pseudo-likelihood`` and ``causal`` score 19 mutants a residue, the former with a pass for each residue of each.
+        Scoring method, as in :func:`glmkit.score.mutations`. Masked marginals need one pass per residue, wild-type marginals one
+        pass in total. ``pseudo-likelihood`` and ``causal`` score 19 mutants per residue; the former needs one pass for each
+        residue of each mutant.
     context
-        Longest piece that the model reads at once, special tokens included; the model's own if None.
+        Window length in tokens, special tokens included; None for the model's own.
     batch_tokens
-        Tokens of a batch: memory against speed, never the result.
+        Maximum number of tokens per batch; affects memory and speed, not the result.
 
     Returns
     -------
     float32 array (length, 20)
-        Nats; columns are ``ACDEFGHIKLMNPQRSTVWY``. 0 at the wild type; NaN in a row whose wild type is none of the 20.
+        Nats; columns are ``ACDEFGHIKLMNPQRSTVWY``. 0 at the wild type; NaN in rows whose wild type is not one of the 20.
 
     Raises
     ------
     BadInput
-        A model of something else, a letter that is no residue, or a method that the model cannot serve.
+        A model that does not read proteins, a letter that is no residue, or a method that the model does not support.
+
+    Examples
+    --------
+    >>> from glmkit.models import TransformerConfig, new_model
+    >>> from glmkit.score import landscape
+    >>> from glmkit.tokens import make_tokenizer
+    >>> config = TransformerConfig(vocabulary_size=33, width=8, layers=1, heads=2, feedforward=8)
+    >>> model = new_model(config, make_tokenizer("protein"))
+    >>> scores = landscape(model, "MKTAY")
+    >>> scores.shape
+    (5, 20)
+    >>> float(scores[0, "ACDEFGHIKLMNPQRSTVWY".index("M")])
+    0.0
     """
     sequence, method, longest = check_protein(model, sequence), check_scoring(model, method), letters_at_once(model, context)
     result = np.full((len(sequence), len(AMINO_ACIDS)), np.nan, np.float32)

@@ -1,23 +1,23 @@
-"""What a protein model thinks of a mutation: the log-odds of mutant against wild type, in nats; above 0 the mutant is likelier.
+"""Zero-shot scores of protein mutations: log-odds of mutant against wild type, in nats; above 0 the mutant is more likely.
 
-Five methods. Their numbers are not comparable with each other, so each row says which one it is.
+There are five methods. Their values are not comparable with each other, so each row of a result names its method.
 
 ``masked marginals``
-    Each mutated site is masked on its own, the rest being wild type, and log p(mutant) - log p(wild type) summed over the sites
-    (as ProteinGym does). One pass a site, whatever the number of mutations at it.
+    Each mutated site is masked separately, with the wild type elsewhere. log p(mutant) - log p(wild type) is summed over the
+    sites (as in ProteinGym). One pass per site, for any number of mutations at it.
 ``masked marginals, joint``
-    All sites of a mutant are masked at once (the ESM-1v paper). The same for single mutants.
+    All sites of a mutant are masked at once (the ESM-1v paper). Identical to the above for single mutants.
 ``wild-type marginals``
-    Nothing is masked: one pass for everything, but the model reads the residue that it is asked about, which favours it.
+    Nothing is masked. One pass serves all sites, but the input contains the residue being scored, which favours the wild type.
 ``pseudo-likelihood``
-    Pseudo-log-likelihood of the mutant less that of the wild type; one pass for each residue of each mutant. This is the one
-    that serves insertions and deletions in a masked model. A longer protein has more terms, so an insertion costs and a
-    deletion gains a few nats a residue: compare indels with others of their size.
+    Pseudo-log-likelihood of the mutant minus that of the wild type; one pass for each residue of each mutant. It is the only
+    method for insertions and deletions in a masked model. A longer protein has more terms, so each inserted residue costs, and
+    each deleted residue gains, a few nats. Compare indels only with others of the same size.
 ``causal``
-    log p(mutant) - log p(wild type) of a causal model; serves insertions and deletions, with the same caution.
+    log p(mutant) - log p(wild type) of a causal model. It supports insertions and deletions, with the same caution.
 
-Probabilities are over the whole vocabulary, as in ESM's own script; in the marginals the denominator cancels. Where a protein is
-longer than the context, the model reads a window with the mutation at its centre; with ``masked marginals`` each site has its own.
+Probabilities are over the whole vocabulary, as in ESM's own script; in the marginals the denominator cancels. For a protein
+longer than the context, the model reads a window centred on the mutation; with ``masked marginals``, one window per site.
 
 References
 ----------
@@ -59,38 +59,51 @@ def mutations(
     Parameters
     ----------
     model
-        A LanguageModel of proteins; it is left in the mode it was in.
+        A LanguageModel of proteins; its training or evaluation mode is restored afterwards.
     sequence
-        The wild type.
+        Wild-type protein sequence.
     mutations
-        Mutants, each a text such as ``A123V`` or ``A123V:G45D`` (residues count from 1), a Mutation, or a list of those that stand
-        together.
+        Mutants: each a string such as ``A123V`` or ``A123V:G45D`` (1-based residue numbers), a Mutation, or a list of the
+        Mutations of a multiple mutant.
     method
-        See the module; None is ``masked marginals`` for a masked model and ``causal`` for a causal one.
+        Scoring method, described in the module docstring; None for ``masked marginals`` (masked model) or ``causal``.
     context
-        Longest piece that the model reads at once, special tokens included; the model's own if None.
+        Window length in tokens, special tokens included; None for the model's own.
     batch_tokens
-        Tokens of a batch: memory against speed, never the result.
+        Maximum number of tokens per batch; affects memory and speed, not the result.
 
     Returns
     -------
     pandas.DataFrame
-        One row a mutant, in the order given: ``mutation`` (text), ``score`` (float64, nats), ``method``, ``n_sites`` (mutations
-        that stand together) and ``residues_read`` (the wild type's length, or that of the window where it is longer). Its ``attrs`` name the method,
-        the context, the tokenizer's hash and the model's card.
+        One row per mutant, in the order given: ``mutation`` (str), ``score`` (float64, nats), ``method``, ``n_sites`` (number of
+        mutations of the mutant) and ``residues_read`` (length of the wild type, or of the window if that is shorter). The
+        table's ``attrs`` hold the method, the context, the tokenizer's hash and the model card.
 
     Raises
     ------
     BadInput
-        A mutation that cannot be read or whose wild type differs from the sequence; one that overlaps another of its mutant;
-        a stop, or a residue that the model does not score; an insertion or deletion under a marginal method; a method that
-        the model cannot serve; sites farther apart than the context.
+        A mutation that cannot be parsed or whose wild type differs from the sequence; overlapping mutations in one mutant; a
+        stop, or a residue outside the model's 20; an insertion or deletion under a marginal method; a method that the model
+        does not support; sites farther apart than the context.
+
+    Examples
+    --------
+    >>> from glmkit.models import TransformerConfig, new_model
+    >>> from glmkit.score import mutations
+    >>> from glmkit.tokens import make_tokenizer
+    >>> config = TransformerConfig(vocabulary_size=33, width=8, layers=1, heads=2, feedforward=8)
+    >>> model = new_model(config, make_tokenizer("protein"))
+    >>> table = mutations(model, "MKTAY", ["K2R", "K2R:A4V"])
+    >>> table[["mutation", "method", "n_sites"]]
+      mutation            method  n_sites
+    0      K2R  masked marginals        1
+    1  K2R:A4V  masked marginals        2
     """
     import pandas as pd
 
     sequence, method, longest = check_protein(model, sequence), check_scoring(model, method), letters_at_once(model, context)
     if isinstance(mutations, str | Mutation):
-        raise BadInput(f"mutations: expected a list, one entry a mutant, got {mutations!r:.60}. Put it in a list.")
+        raise BadInput(f"mutations: expected a list with one entry per mutant, got {mutations!r:.60}. Put it in a list.")
     mutants = [_read(item) for item in mutations]
     check_mutations(sequence, [mutation for mutant in mutants for mutation in mutant])
     for mutant in mutants:
@@ -118,14 +131,14 @@ def mutations(
 
 
 def check_protein(model: Any, sequence: str) -> str:
-    """The sequence in upper case, or an error if model or sequence are not of proteins.
+    """The sequence in upper case; raises an error unless model and sequence are of proteins.
 
     Parameters
     ----------
     model
         A LanguageModel.
     sequence
-        One protein.
+        Protein sequence.
 
     Returns
     -------
@@ -135,12 +148,10 @@ def check_protein(model: Any, sequence: str) -> str:
     Raises
     ------
     BadInput
-        A model of something else, no sequence, or a letter that is no residue.
+        A model that does not read proteins, no sequence, or a letter that is no residue.
     """
     if model.tokenizer.kind != "letter":
-        raise BadInput(
-            f"Mutations such as A123V are of proteins; this model reads {model.tokenizer.kind!r} tokens. Load a protein model."
-        )
+        raise BadInput(f"model: expected a protein model, got one with {model.tokenizer.kind!r} tokens. Load a protein model.")
     if not isinstance(sequence, str) or not sequence:
         raise BadInput(f"sequence: expected one protein as a string, got {sequence!r:.40}.")
     model.tokenizer.encode(sequence)
@@ -148,31 +159,31 @@ def check_protein(model: Any, sequence: str) -> str:
 
 
 def check_scoring(model: Any, method: MutationMethod | None) -> MutationMethod:
-    """The method to use, or an error if the model cannot serve it.
+    """The scoring method to use; raises an error if the model does not support it.
 
     Parameters
     ----------
     model
         A LanguageModel.
     method
-        None for the model's own.
+        Scoring method; None for the default of the kind of model (masked or causal).
 
     Returns
     -------
     str
-        One of the five.
+        One of the five methods.
 
     Raises
     ------
     BadInput
-        An unknown method, or one of the other kind of model.
+        An unknown method, or a method of the other kind of model.
     """
     causal = bool(model.causal)
     chosen: MutationMethod = method or ("causal" if causal else "masked marginals")
     known = [name for name in get_args(MutationMethod) if (name == "causal") == causal]
     if chosen not in known:
         kind = "causal" if causal else "masked"
-        raise BadInput(f"method: a {kind} model serves {', '.join(map(repr, known))}; got {method!r}.")
+        raise BadInput(f"method: expected one of {', '.join(map(repr, known))} for a {kind} model, got {method!r}.")
     return chosen
 
 
@@ -191,43 +202,41 @@ def _check_mutant(model: Any, sequence: str, mutant: list[Mutation], method: str
     name = ":".join(map(str, mutant))
     for mutation in mutant:
         if mutation.new == STOP:
-            raise BadInput(
-                f"{name}: a stop puts no residue in place, so there is nothing to score. Leave nonsense mutations out."
-            )
+            raise BadInput(f"{name}: expected a residue, got a stop, which the model does not score. Remove nonsense mutations.")
         if method in MARGINALS and not mutation.is_substitution:
             raise BadInput(
-                f"{name}: {method!r} compares residues at one site, which an insertion or deletion does not have. Use "
-                "method='pseudo-likelihood' (a causal model: method='causal') for all that are to be compared."
+                f"{name}: {method!r} compares residues at one site and does not support insertions or deletions. Use "
+                "method='pseudo-likelihood' (causal model: method='causal') for all mutants that are to be compared."
             )
         letters = sequence[mutation.start : mutation.end] + mutation.new
         unscored = [letter for letter in letters if not model.tokenizer.maskable[model.tokenizer.encode(letter)[0]]]
         if unscored:
             raise BadInput(
-                f"{name}: {unscored[0]!r} is none of the 20 amino acids that the model scores. Leave the mutation out."
+                f"{name}: expected one of the 20 amino acids that the model scores, got {unscored[0]!r}. Remove the mutation."
             )
     if not apply(sequence, mutant):
-        raise BadInput(f"{name}: nothing of the protein is left.")
+        raise BadInput(f"{name}: the mutant has no residues left. Remove the mutation.")
 
 
 def _marginals(
     model: Any, sequence: str, mutants: list[list[Mutation]], method: str, longest: int, batch_tokens: int
 ) -> tuple[list[float], list[int]]:
-    """Scores of substitutions from tables of log-probabilities; each set of sites is read once."""
+    """Scores of substitutions from tables of log-probabilities; one forward pass per distinct set of sites."""
     ids = model.tokenizer.encode(sequence)
     joint = method == "masked marginals, joint"
     wanted = [tuple(sorted(mutation.start for mutation in mutant)) for mutant in mutants]
     for mutant, sites in zip(mutants, wanted, strict=True):
         if joint and sites[-1] - sites[0] >= longest:
             raise BadInput(
-                f"{':'.join(map(str, mutant))}: its sites span {sites[-1] - sites[0] + 1} residues, more than the {longest} that "
-                "are read at once. Use method='masked marginals', which reads a window for each site."
+                f"{':'.join(map(str, mutant))}: its sites span {sites[-1] - sites[0] + 1} residues, more than the {longest} of one "
+                "window. Use method='masked marginals', which reads one window per site."
             )
     sets = set(wanted) if joint else {(site,) for sites in wanted for site in sites}
     if method == "wild-type marginals":
         reads = plain_reads(ids, sorted(site for (site,) in sets), longest)
     else:
         reads = masked_reads(ids, sorted(sets), model.tokenizer.mask_id, longest)
-    rows: dict[tuple[tuple[int, ...], int], np.ndarray] = {}  # by set of sites and site
+    rows: dict[tuple[tuple[int, ...], int], np.ndarray] = {}  # key: set of masked sites, site
     for read, found in log_probabilities(model, reads, batch_tokens):
         for site, row in zip(read.sites, found, strict=True):
             rows[read.sites if joint else (site,), site] = row
@@ -244,7 +253,7 @@ def _marginals(
 def _whole(
     model: Any, sequence: str, mutants: list[list[Mutation]], longest: int, context: int | None, batch_tokens: int
 ) -> tuple[list[float], list[int]]:
-    """Likelihood of each mutant less that of the wild type, both over the same stretch; each distinct stretch is read once."""
+    """Log-likelihood of each mutant minus that of the wild type over the same window; each distinct window is scored once."""
     places: dict[str, int] = {}
     pairs, read = [], []
     for mutant in mutants:
@@ -260,12 +269,12 @@ def _whole(
 
 
 def _stretch(length: int, mutant: list[Mutation], longest: int) -> tuple[int, int]:
-    """The residues of the wild type to read: so many that the mutant, too, fits in one window."""
+    """Half-open range of wild-type residues such that wild type and mutant both fit in one window."""
     first, last = min(mutation.start for mutation in mutant), max(mutation.end for mutation in mutant)
     grown = max(0, sum(len(mutation.new) - (mutation.end - mutation.start) for mutation in mutant))
     if last - first + grown > longest:
         raise BadInput(
             f"{':'.join(map(str, mutant))}: its sites and insertions span {last - first + grown} residues, more than the {longest} "
-            "that are read at once. Score them one by one, or raise the context."
+            "of one window. Score the mutations separately, or raise the context."
         )
     return centred(length, first, last, longest - grown)

@@ -1,12 +1,12 @@
-"""In-silico perturbation: what a gene's absence, or its presence above all others, does to what a model makes of a cell.
+"""In-silico perturbation: change of a cell's embedding when a gene is deleted or moved to the first rank.
 
-Geneformer (Theodoris et al. 2023, doi:10.1038/s41586-023-06139-9) takes a gene's token out of a cell, or moves it to the first
-rank, and asks how far the cell's embedding turns: the shift is one minus the cosine between the two. It ranks genes by how much
-the model leans on them; it is no measured effect, and the size of a shift means something only beside other genes' shifts in
-the same cells. With a classifier the change of a class's probability says more.
+Geneformer (Theodoris et al. 2023, doi:10.1038/s41586-023-06139-9) removes a gene's token from a cell, or moves it to the first
+rank. The shift is one minus the cosine similarity of the cell's embeddings before and after. It ranks genes by their influence
+on the model and is not a measured effect. Shifts are comparable only between genes in the same cells. With a classifier, the
+change of a class probability is easier to interpret.
 
-The shift is that of the whole embedding, to which the perturbed token itself belongs: in a short cell every token weighs more.
-The interval is over cells, or over whole groups of them (donors).
+The embedding includes the perturbed token itself, so a single token has more weight in a short cell. Confidence intervals are
+over cells, or over whole groups of cells (donors).
 """
 
 import difflib
@@ -31,7 +31,7 @@ Kind = Literal["delete", "overexpress"]
 
 
 class _Reading(NamedTuple):  # numpydoc ignore=PR02
-    """How cells become numbers: the same before and after."""
+    """Settings for the embedding and class probability of cells, identical before and after perturbation."""
 
     model: Any
     pool: "Pool"
@@ -40,13 +40,13 @@ class _Reading(NamedTuple):  # numpydoc ignore=PR02
     batch_tokens: int
 
     def vectors(self, ids: list[np.ndarray]) -> np.ndarray:
-        """Embeddings (n, width), every cell whole."""
+        """Embeddings (n, width) of whole cells."""
         context = max(map(len, ids)) + special_tokens(self.model)
         context = max(context, 2 + special_tokens(self.model))
         return embed(self.model, ids, self.layer, self.pool, context=context, batch_tokens=self.batch_tokens).astype(np.float64)
 
     def chances(self, ids: list[np.ndarray]) -> np.ndarray:
-        """Probability of the class that is asked for, (n,); zeros if none is."""
+        """Probability of class `towards`, (n,); zeros if that is None."""
         if self.towards is None:
             return np.zeros(len(ids))
         return class_probabilities(self.model, ids, batch_tokens=self.batch_tokens)[:, self.towards]
@@ -68,46 +68,64 @@ def perturb(
     seed: int = 0,
     batch_tokens: int = BATCH_TOKENS,
 ) -> "pd.DataFrame":
-    """Perturb genes in cells and measure how far the cells move.
+    """Perturb genes in cells and measure the shift of the cells' embeddings.
 
     Parameters
     ----------
     model
-        A LanguageModel or Classifier of cells; it is left in the mode it was in.
+        A LanguageModel or Classifier of cells; its training or evaluation mode is restored afterwards.
     cells
         An AnnData of raw counts, or a dictionary of the modalities of the same cells.
     genes
-        Ids of genes as the tokenizer has them, or symbols where it knows them.
+        Gene ids of the tokenizer's vocabulary, or gene symbols if the tokenizer has them.
     kind
-        ``delete`` takes the gene's token out of the cells that express it; ``overexpress`` puts it at the first rank of every
+        ``delete`` removes the gene's token from the cells that express it; ``overexpress`` puts it at the first rank of every
         cell.
     combine
-        Perturb all genes at once, and not one after another. Cells that express one of them or more are counted in a deletion.
+        Perturb all genes together instead of one by one. A combined deletion covers cells that express at least one of them.
     towards
-        Name or number of a class of a Classifier: report the change of its probability too.
+        Name or index of a class of a Classifier whose change of probability is reported as well.
     pool, layer
-        What the embedding of a cell is, as for :func:`glmkit.score.embed`. Geneformer takes the layer before the last, -2.
+        Pooling and layer of the embedding, as for :func:`glmkit.score.embed`. Geneformer uses the second-to-last layer, -2.
     groups
-        One name a cell (its donor): whole groups are resampled. None: every cell stands for itself.
+        Group of each cell, such as its donor, (cells,); whole groups are resampled. None: cells are independent.
     per_cell
-        Return one row for each gene and cell.
+        Whether to return one row for each gene and cell.
     draws, seed
-        Of the bootstrap.
+        Number of bootstrap resamples and random seed.
     batch_tokens
-        Tokens of a batch: memory against speed, never the result.
+        Maximum number of tokens per batch; affects memory and speed, not the result.
 
     Returns
     -------
     pandas.DataFrame
-        One row a gene, indexed by the names that were given (joined by ``+`` if combined): ``cells`` that were perturbed, mean
-        ``shift`` in [0, 2] with ``low`` and ``high``, its 95% interval (NaN with fewer than two cells or groups); with
-        `towards` also ``change`` of the probability, ``change_low`` and ``change_high``. With `per_cell` columns ``gene``,
-        ``cell``, ``shift`` and, with `towards`, ``change``.
+        One row per gene, indexed by the names given (joined by ``+`` if combined). Columns: ``cells`` (number of perturbed
+        cells), ``shift`` (mean, in [0, 2]), ``low`` and ``high`` (95% interval; NaN with fewer than two cells or groups). With
+        `towards` also ``change`` (of the probability), ``change_low`` and ``change_high``. With `per_cell`: ``gene``, ``cell``,
+        ``shift`` and, with `towards`, ``change``.
 
     Raises
     ------
     BadInput
-        The model reads no ranked genes, a gene is unknown, no genes, an unknown kind or class, or groups of another number.
+        A model without ranked genes, an unknown gene, no genes, an unknown kind or class, or groups of the wrong length.
+
+    Examples
+    --------
+    >>> import anndata, numpy as np, pandas as pd
+    >>> from glmkit.models import TransformerConfig, new_model
+    >>> from glmkit.score import perturb
+    >>> from glmkit.tokens import RankTokenizer
+    >>> genes = ["CD3E", "CD19", "MS4A1"]
+    >>> tokenizer = RankTokenizer(genes, medians=np.ones(3))
+    >>> config = TransformerConfig(vocabulary_size=5, width=8, layers=1, heads=2, feedforward=8)
+    >>> counts = np.array([[3, 1, 0], [0, 2, 5], [2, 0, 1]], np.float32)
+    >>> names = pd.DataFrame(index=["cell 1", "cell 2", "cell 3"])
+    >>> cells = anndata.AnnData(counts, obs=names, var=pd.DataFrame(index=genes))
+    >>> table = perturb(new_model(config, tokenizer), cells, ["CD3E", "CD19"], draws=100)
+    >>> table["cells"].to_dict()
+    {'CD3E': 2, 'CD19': 2}
+    >>> list(table.columns)
+    ['cells', 'shift', 'low', 'high']
     """
     import pandas as pd
 
@@ -118,7 +136,7 @@ def perturb(
     sets = [("+".join(genes), tokens)] if combine else [(gene, [token]) for gene, token in zip(genes, tokens, strict=True)]
     names, ids = np.array(cell_names(cells), object), encode(model, cells)
     if groups is not None and len(groups) != len(ids):
-        raise BadInput(f"groups: expected one name for each of {len(ids)} cells, got {len(groups)}.")
+        raise BadInput(f"groups: expected one group for each of {len(ids)} cells, got {len(groups)}.")
     before: dict[int, tuple[np.ndarray, float]] = {}
     rows, every = {}, []
     for name, wanted in sets:
@@ -135,29 +153,29 @@ def perturb(
 
 
 def gene_tokens(tokenizer: Any, genes: Sequence[str]) -> list[int]:
-    """The ids of genes.
+    """Token ids of genes.
 
     Parameters
     ----------
     tokenizer
         A RankTokenizer, or a CellTokenizer with RNA.
     genes
-        Names as in ``tokenizer.token_of``, or symbols as in ``tokenizer.symbols``.
+        Gene ids as in ``tokenizer.token_of``, or symbols as in ``tokenizer.symbols``.
 
     Returns
     -------
     list of int
-        One a gene.
+        One token id per gene.
 
     Raises
     ------
     BadInput
-        The tokenizer has no genes, none or one name instead of a list was given, a gene stands twice, or is unknown, or a
-        symbol is that of several.
+        A tokenizer without genes, an empty list or a single string instead of a list, a duplicate or unknown gene, or a symbol
+        of several genes.
     """
     known = getattr(tokenizer, "token_of", None)
     if not known:
-        raise BadInput(f"Perturbing needs a model of ranked genes; the tokenizer is a {type(tokenizer).__name__}.")
+        raise BadInput(f"model: expected a tokenizer of ranked genes, got a {type(tokenizer).__name__}.")
     if isinstance(genes, str) or not len(genes) or len(set(genes)) < len(genes):
         raise BadInput(f"genes: expected a list of genes, each once, got {genes!r}.")
     by_symbol: dict[str, list[str]] = {}
@@ -167,40 +185,40 @@ def gene_tokens(tokenizer: Any, genes: Sequence[str]) -> list[int]:
     for gene in genes:
         meant = [gene] if gene in known else by_symbol.get(gene, [])
         if len(meant) > 1:
-            raise BadInput(f"genes: the symbol {gene!r} is that of {', '.join(meant)}. Name one of these.")
+            raise BadInput(f"genes: the symbol {gene!r} is ambiguous: {', '.join(meant)}. Use one of these ids.")
         if not meant:
             near = difflib.get_close_matches(gene, [*known, *by_symbol], n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise BadInput(f"genes: the model's {len(known):,} genes have no {gene!r}, neither as an id nor as a symbol.{hint}")
+            raise BadInput(f"genes: {gene!r} is neither an id nor a symbol of the model's {len(known):,} genes.{hint}")
         found.append(known[meant[0]])
     if len(set(found)) < len(found):
-        raise BadInput("genes: a gene is named twice, by its id and by its symbol. Name each once.")
+        raise BadInput("genes: a gene occurs twice, by its id and by its symbol. List each gene once.")
     return found
 
 
 def _class(model: Any, towards: str | int | None) -> int | None:
-    """The number of a class."""
+    """Index of a class."""
     if towards is None:
         return None
     classes = getattr(model, "classes", None)
     if classes is None or not hasattr(model, "pool"):
-        raise BadInput(f"towards={towards!r} needs a Classifier of cells, got a {type(model).__name__}.")
+        raise BadInput(f"model: towards={towards!r} needs a Classifier of cells, got a {type(model).__name__}.")
     if isinstance(towards, str) and towards in classes:
         return classes.index(towards)
     if isinstance(towards, int) and 0 <= towards < len(classes):
         return towards
-    raise BadInput(f"towards: expected one of the classes {', '.join(map(repr, classes))} or its number, got {towards!r}.")
+    raise BadInput(f"towards: expected one of the classes {', '.join(map(repr, classes))} or its index, got {towards!r}.")
 
 
 def _perturbed(ids: list[np.ndarray], wanted: list[int], kind: Kind, tokenizer: Any) -> tuple[np.ndarray, list[np.ndarray]]:
-    """The cells that a perturbation touches, int64 (touched,), and what they become."""
+    """Indices of the perturbed cells, int64 (touched,), and their token ids after perturbation."""
     first, room = getattr(tokenizer, "first_rank", 0), tokenizer.length - len(tokenizer.prefix) - len(tokenizer.suffix)
     touched, after = [], []
     for number, cell in enumerate(ids):
         rest = cell[~np.isin(cell, wanted)]
         if kind == "overexpress":
             rest = np.concatenate([cell[:first], np.array(wanted, cell.dtype), rest[first:]])[:room]
-        elif len(rest) == len(cell) or not len(rest):  # not expressed, or nothing else is
+        elif len(rest) == len(cell) or not len(rest):  # the gene is not expressed, or no other gene is
             continue
         touched.append(number)
         after.append(rest)
@@ -214,7 +232,7 @@ def _moved(
     after: list[np.ndarray],
     before: dict[int, tuple[np.ndarray, float]],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Shift and change of probability of each touched cell, (touched,) each; `before` keeps what was read of unperturbed cells."""
+    """Shift and change of probability of each perturbed cell, (touched,) each; `before` caches results of unperturbed cells."""
     if not len(touched):
         return np.empty(0), np.empty(0)
     if new := [i for i in touched.tolist() if i not in before]:
@@ -227,7 +245,7 @@ def _moved(
 
 
 def _mean(values: np.ndarray, groups: Sequence[object] | None, draws: int, seed: int) -> tuple[float, float, float]:
-    """Mean and interval; NaN where there is nothing to average or to resample."""
+    """Mean and bootstrap interval; NaN with too few values to average or to resample."""
     if not len(values):
         return np.nan, np.nan, np.nan
     if len(values if groups is None else set(groups)) < 2:

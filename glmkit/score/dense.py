@@ -1,4 +1,4 @@
-"""Class probabilities along a sequence, from a classifier of tokens."""
+"""Class probabilities along a sequence, from a token classifier."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,19 +27,19 @@ def token_probabilities(
     Parameters
     ----------
     classifier
-        A TokenClassifier; it is left in the mode it was in.
+        A TokenClassifier; its training or evaluation mode is restored afterwards.
     inputs
         Sequences, or arrays of ids made by the classifier's tokenizer.
     context
-        Longest piece read at once, special tokens included; longer inputs are read in overlapping windows
-        (:mod:`glmkit.score.windows.batches`). The model's own if None.
+        Window length in tokens, special tokens included; None for the model's own. Longer inputs are read in overlapping
+        windows (:mod:`glmkit.score.windows.batches`).
     batch_tokens
-        Tokens of a batch: memory against speed, never the result.
+        Maximum number of tokens per batch; affects memory and speed, not the result.
 
     Returns
     -------
     list of float32 arrays (tokens, classes)
-        Rows sum to 1. Under overlapping k-mers token `t` speaks of base ``t + (k - 1) // 2``.
+        Rows sum to 1. Under overlapping k-mers token `t` corresponds to base ``t + (k - 1) // 2``.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def token_probabilities(
     """
     if not hasattr(classifier, "classes") or hasattr(classifier, "pool"):
         raise BadInput(
-            f"Expected a TokenClassifier, got a {type(classifier).__name__}. Make one with glmkit.models.new_token_classifier."
+            f"Expected a TokenClassifier, got a {type(classifier).__name__}. Create one with glmkit.models.new_token_classifier."
         )
     longest = letters_at_once(classifier, context)
     ids = encode(classifier, inputs)
@@ -68,12 +68,12 @@ def token_probabilities(
 def coding_probabilities(
     classifier: Any, inputs: Sequence[str | np.ndarray], *, context: int | None = None, batch_tokens: int = BATCH_TOKENS
 ) -> Scores:
-    """How likely each sequence is coding: the mean over its tokens of the probability of any class but the first.
+    """Coding score of each sequence: mean over its tokens of the probability of any class except class 0.
 
     Parameters
     ----------
     classifier
-        A TokenClassifier whose class 0 means "no protein here", such as one trained on `glmkit.data.windows.coding_frames`.
+        A TokenClassifier whose class 0 is non-coding, such as one trained on `glmkit.data.windows.coding_frames`.
     inputs, context, batch_tokens
         As in :func:`token_probabilities`.
 
@@ -81,6 +81,17 @@ def coding_probabilities(
     -------
     float64 array (n,)
         Between 0 and 1.
+
+    Examples
+    --------
+    >>> from glmkit.models import TransformerConfig, new_model, new_token_classifier
+    >>> from glmkit.score import coding_probabilities
+    >>> from glmkit.tokens import make_tokenizer
+    >>> config = TransformerConfig(vocabulary_size=10, width=8, layers=1, heads=2, feedforward=8)
+    >>> model = new_model(config, make_tokenizer("base"))
+    >>> classifier = new_token_classifier(model, classes=("non-coding", "frame 1", "frame 2", "frame 3"))
+    >>> coding_probabilities(classifier, ["ATGGCATGA", "TTT"]).shape
+    (2,)
     """
     each = token_probabilities(classifier, inputs, context=context, batch_tokens=batch_tokens)
     return np.array([1 - item[:, 0].mean(dtype=np.float64) for item in each])

@@ -1,20 +1,19 @@
-"""How probable a model finds a sequence: per token, per base, per sequence, and as bits per base.
+"""Likelihood of sequences under a model: per token, per base, per sequence, and as bits per base.
 
-Three methods, never mixed up, since their numbers mean different things:
+There are three methods, whose values are not comparable:
 
 ``causal``
-    The probability of each token given those before it. The sum is a true log-likelihood. Where the family puts a
-    start token before a sequence, the first token is predicted from that; elsewhere it has nothing before it and counts as one
-    of the letters, all equally likely.
+    The probability of each token given the preceding ones. The sum is a true log-likelihood. If the model family puts a start
+    token before a sequence, the first token is predicted from it. Otherwise all letters are equally likely as the first token.
 ``masked``
-    Pseudo-log-likelihood (Salazar 2020): each token is hidden once and predicted from both sides. With ``passes=None`` one
-    token is hidden at a time, L passes; with ``passes=k`` every k-th letter is hidden together, k passes, a masking rate of
-    1/k. As both sides are seen, bits per base are lower than any one-sided model's for free: compare with
+    Pseudo-log-likelihood (Salazar 2020): each token is masked once and predicted from both sides. With ``passes=None`` one
+    token is masked at a time (L passes). With ``passes=k`` every k-th letter is masked together (k passes, masking rate 1/k).
+    Context on both sides lowers bits per base below those of a one-sided model of equal quality. Compare with
     ``MarkovModel.bits_per_base(two_sided=True)``.
 ``one-pass (biased)``
-    Nothing is hidden; the model reads the very token it is asked about. Fast, useful to rank, and not a likelihood.
+    Nothing is masked, so the input contains the token being scored. Fast and useful for ranking, but not a likelihood.
 
-Overlapping k-mers are scored base by base (:mod:`glmkit.score.windows.kmers`), so that their numbers stand beside those of single bases.
+Overlapping k-mers are scored base by base (:mod:`glmkit.score.windows.kmers`), so that results are comparable with single bases.
 
 References
 ----------
@@ -35,7 +34,7 @@ from glmkit.statistics import Estimate, ratio
 from glmkit.tokens.sequences import tokens_over_base
 
 Passes = int | Literal["auto"] | None
-AUTO_PASSES = 8  # of "auto": one token in eight is hidden at a time
+AUTO_PASSES = 8  # "auto" masks one token in eight at a time
 
 
 def token_log_likelihood(
@@ -52,31 +51,43 @@ def token_log_likelihood(
     Parameters
     ----------
     model
-        A LanguageModel; it is left in the mode it was in.
+        A LanguageModel; its training or evaluation mode is restored afterwards.
     inputs
         Sequences, or arrays of ids made by the model's tokenizer.
     method
-        See the module; None is ``causal`` for a causal model and ``masked`` for a masked one.
+        Scoring method, described in the module docstring; None for ``causal`` or ``masked``, the kind of the model.
     passes
-        For ``masked``: hide every `passes`-th letter together; None hides one at a time; ``"auto"`` hides one in 8.
+        Number of passes of ``masked``: every `passes`-th letter is masked together. None masks one at a time, ``"auto"`` one in
+        eight.
     context
-        Longest piece read at once, special tokens included; longer inputs are read in overlapping windows
-        (:mod:`glmkit.score.windows.batches`). The model's own if None.
+        Window length in tokens, special tokens included; None for the model's own. Longer inputs are read in overlapping
+        windows (:mod:`glmkit.score.windows.batches`).
     batch_tokens
-        Tokens of a batch.
+        Maximum number of tokens per batch.
 
     Returns
     -------
     list of float64 arrays (length,)
-        Nats; NaN at special tokens and N, which are read but not scored.
+        Log-probabilities in nats; NaN at special tokens and N, which are read but not scored.
 
     Raises
     ------
     BadInput
-        A method that the model cannot serve, fewer than 2 passes, an empty input, or tokens that overlap.
+        A method that the model does not support, fewer than 2 passes, an empty input, or overlapping tokens.
+
+    Examples
+    --------
+    >>> from glmkit.models import TransformerConfig, new_model
+    >>> from glmkit.score import token_log_likelihood
+    >>> from glmkit.tokens import make_tokenizer
+    >>> config = TransformerConfig(vocabulary_size=10, width=8, layers=1, heads=2, feedforward=8, causal=True)
+    >>> model = new_model(config, make_tokenizer("base"))
+    >>> nats = token_log_likelihood(model, ["ACGTN"])[0]
+    >>> nats.shape, nats[0].round(3), nats[4]  # the first base is one of four; N is not scored
+    ((5,), np.float64(-1.386), np.float64(nan))
     """
     if tokens_over_base(model.tokenizer) > 1:
-        raise BadInput("Overlapping k-mers show each other's bases, so a token has no score of its own. Use base_log_likelihood.")
+        raise BadInput("Overlapping k-mers share bases, so single tokens cannot be scored. Use base_log_likelihood.")
     method, passes = check_method(model, method, passes)
     longest = letters_at_once(model, context)
     ids = encode(model, inputs)
@@ -105,22 +116,24 @@ def base_log_likelihood(
     model, inputs, method, context, batch_tokens
         As in :func:`token_log_likelihood`.
     passes
-        For ``masked``: hide every `passes`-th base together; None hides one at a time. Under overlapping k-mers k + 1 or more,
-        and ``"auto"`` is 8 k, so that one token in eight is hidden.
+        Number of passes of ``masked``: every `passes`-th base is masked together; None masks one at a time. For overlapping
+        k-mers at least k + 1; ``"auto"`` is then 8 k, so that one token in eight is masked.
 
     Returns
     -------
     list of float64 arrays (bases,)
-        Nats; NaN at N and what else is not scored. L - k + 1 overlapping k-mers are L bases.
+        Log-probabilities in nats; NaN at N and other bases that are not scored. L - k + 1 overlapping k-mers are L bases.
 
     Raises
     ------
     BadInput
-        Tokens of several bases each, a method that the model cannot serve, too few passes, an empty input.
+        Non-overlapping tokens of several bases, a method that the model does not support, too few passes, or an empty input.
     """
     if tokens_over_base(model.tokenizer) == 1:
         if model.tokenizer.bases_per_token != 1:
-            raise BadInput("A base is scored on its own only under single bases or overlapping k-mers. Use token_log_likelihood.")
+            raise BadInput(
+                "Single bases can be scored only with tokens of one base or overlapping k-mers. Use token_log_likelihood."
+            )
         return token_log_likelihood(model, inputs, method, passes=passes, context=context, batch_tokens=batch_tokens)
     method, passes = check_method(model, method, passes)
     longest = letters_at_once(model, context)
@@ -129,7 +142,7 @@ def base_log_likelihood(
     result = [np.full(len(item), np.nan) for item in bases]
     if method == "causal":
         for item, nats in zip(bases, result, strict=True):
-            nats[item >= 0] = -np.log(4)  # and a better answer below, where a k-mer can be told from its first k - 1 bases
+            nats[item >= 0] = -np.log(4)  # replaced below where the preceding token shows the first k - 1 bases of a k-mer
     run_jobs(model, kmer_jobs(model, ids, bases, method, passes, longest), result, batch_tokens)
     return result
 
@@ -177,23 +190,33 @@ def bits_per_base(
     Parameters
     ----------
     model, inputs, method, passes, context, batch_tokens
-        As in :func:`token_log_likelihood` and :func:`base_log_likelihood`; here one token in eight is hidden at a time unless
-        told otherwise.
+        As in :func:`token_log_likelihood` and :func:`base_log_likelihood`; by default one token in eight is masked at a time.
     groups
-        Unit of independence of each input (contig, block); None when the inputs are independent.
+        Unit of independence of each input (contig, block), (n,); None when the inputs are independent.
     draws, seed
-        Of the bootstrap.
+        Number of bootstrap resamples and random seed.
 
     Returns
     -------
     Estimate
-        Bits per A, C, G or T; the bounds are NaN for a single input without groups. Say the method beside the number:
-        :func:`describe_method`.
+        Bits per A, C, G or T with a 95% interval; the bounds are NaN for a single input without groups. Report the method
+        together with the value: :func:`describe_method`.
 
     Raises
     ------
     BadInput
-        As in the functions named.
+        As in :func:`token_log_likelihood` and :func:`base_log_likelihood`, or a single input without A, C, G or T.
+
+    Examples
+    --------
+    >>> from glmkit.models import TransformerConfig, new_model
+    >>> from glmkit.score import bits_per_base
+    >>> from glmkit.tokens import make_tokenizer
+    >>> config = TransformerConfig(vocabulary_size=10, width=8, layers=1, heads=2, feedforward=8)
+    >>> model = new_model(config, make_tokenizer("base"))
+    >>> estimate = bits_per_base(model, ["ACGTTGCATTGC", "GGCATTAACGTA"], draws=100)
+    >>> estimate.low <= estimate.value <= estimate.high
+    True
     """
     tokenizer, ids = model.tokenizer, encode(model, inputs)
     options: dict[str, Any] = {"passes": passes, "context": context, "batch_tokens": batch_tokens}
@@ -213,47 +236,56 @@ def bits_per_base(
 
 
 def check_method(model: Any, method: Method | None, passes: Passes) -> tuple[Method, int | None]:
-    """The method and passes to use, or an error if the model cannot serve them.
+    """The method and number of passes to use; raises an error if the model does not support them.
 
     Parameters
     ----------
     model
         A LanguageModel.
     method
-        None for the model's own.
+        Scoring method; None for the kind of the model (``causal`` or ``masked``).
     passes
-        Of the masked method.
+        Number of passes of the masked method, ``"auto"``, or None.
 
     Returns
     -------
     tuple
-        One of the three methods, and the number of passes, None for one token at a time.
+        One of the three methods, and the number of passes (None for one token at a time).
     """
     causal, over = bool(model.network.config.causal), tokens_over_base(model.tokenizer)
     method = method or ("causal" if causal else "masked")
     known = ("causal",) if causal else ("masked", "one-pass (biased)")
     if method not in get_args(Method) or method not in known:
         kind = "causal" if causal else "masked"
-        raise BadInput(f"method: a {kind} model serves {' and '.join(map(repr, known))}, got {method!r}.")
+        raise BadInput(f"method: expected {' or '.join(map(repr, known))} for a {kind} model, got {method!r}.")
     count = AUTO_PASSES * over if passes == "auto" else passes
     if method == "masked" and count is not None and count < over + 1:
-        why = "each hides half of the letters" if over == 1 else f"every base between two hidden ones must stand in a {over}-mer"
+        why = "each masks half of the letters" if over == 1 else f"a {over}-mer must fit between two masked bases"
         raise BadInput(f"passes: expected at least {over + 1} ({why}) or None, got {count}.")
     return method, count
 
 
 def describe_method(model: Any, method: Method | None = None, passes: Passes = None) -> str:
-    """One phrase for tables: how a likelihood was made.
+    """Short description of a scoring method, for tables.
 
     Parameters
     ----------
     model, method, passes
-        As given to the verb.
+        As in :func:`token_log_likelihood`.
 
     Returns
     -------
     str
-        Such as "masked, 8 passes (12.5% hidden at a time)".
+        A phrase such as "masked, 8 passes (12.5% hidden at a time)".
+
+    Examples
+    --------
+    >>> from glmkit.models import TransformerConfig, new_model
+    >>> from glmkit.score import describe_method
+    >>> from glmkit.tokens import make_tokenizer
+    >>> config = TransformerConfig(vocabulary_size=10, width=8, layers=1, heads=2, feedforward=8)
+    >>> describe_method(new_model(config, make_tokenizer("base")), passes="auto")
+    'masked, 8 passes (12.5% hidden at a time)'
     """
     method, count = check_method(model, method, passes)
     if method != "masked":

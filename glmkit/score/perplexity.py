@@ -1,4 +1,4 @@
-"""Pseudo-perplexity: among how many residues a masked model hesitates, on average."""
+"""Pseudo-perplexity of sequences under a masked model: the effective number of residues it chooses between."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,31 +20,42 @@ def pseudo_perplexity(
 ) -> Scores:
     """The exponential of minus the mean log-probability of a token, each masked on its own (Salazar et al. 2020).
 
-    1 is certainty, 20 the ignorance of an even choice among amino acids. Every token of the input is masked once, in a pass of its
-    own, and predicted from all others; special tokens are read and not counted. A script that comes with fair-esm counts one
-    residue off and leaves out the last one, so its numbers differ.
+    1 is certainty; 20 is a uniform distribution over the amino acids. Every token of the input is masked once, in a separate
+    pass, and predicted from all others. Special tokens are read but not counted. A script distributed with fair-esm is off by
+    one residue and omits the last one, so its values differ.
 
     Parameters
     ----------
     model
-        A masked LanguageModel; it is left in the mode it was in.
+        A masked LanguageModel; its training or evaluation mode is restored afterwards.
     inputs
         Sequences, or arrays of ids made by the model's tokenizer.
     context
-        Longest piece that the model reads at once, special tokens included; the model's own if None. Longer inputs are read in
-        overlapping windows (:mod:`glmkit.score.windows.batches`).
+        Window length in tokens, special tokens included; None for the model's own. Longer inputs are read in overlapping
+        windows (:mod:`glmkit.score.windows.batches`).
     batch_tokens
-        Tokens of a batch: memory against speed, never the result.
+        Maximum number of tokens per batch; affects memory and speed, not the result.
 
     Returns
     -------
     float64 array (n,)
-        In the order of the inputs; NaN for an input without a token that is scored.
+        In the order of the inputs, 1 or more; NaN for an input without a scored token.
 
     Raises
     ------
     BadInput
-        A causal model, whose perplexity is not a pseudo one; overlapping k-mers; an empty input.
+        A causal model, which has a true perplexity; overlapping k-mers; an empty input.
+
+    Examples
+    --------
+    >>> from glmkit.models import TransformerConfig, new_model
+    >>> from glmkit.score import pseudo_perplexity
+    >>> from glmkit.tokens import make_tokenizer
+    >>> config = TransformerConfig(vocabulary_size=33, width=8, layers=1, heads=2, feedforward=8)
+    >>> model = new_model(config, make_tokenizer("protein"))
+    >>> values = pseudo_perplexity(model, ["MKTAY", "GSHM"])
+    >>> values.shape, bool((values > 1).all())
+    ((2,), True)
     """
     if model.causal:
         raise BadInput(

@@ -1,4 +1,4 @@
-"""Numbers that a fine-tuned regressor tells of sequences or cells."""
+"""Predictions of a fine-tuned regressor for sequences or cells."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,16 +10,16 @@ from glmkit.score.windows.batches import BATCH_TOKENS, by_budget, encode, evalua
 
 
 def predicted_values(regressor: Any, inputs: Sequence[str | np.ndarray] | Any, *, batch_tokens: int = BATCH_TOKENS) -> np.ndarray:
-    """Numbers in the units of the targets, each input read whole.
+    """Predicted values in the units of the targets; each input is read whole.
 
     Parameters
     ----------
     regressor
-        A Regressor; it is left in the mode it was in.
+        A Regressor; its training or evaluation mode is restored afterwards.
     inputs
         Sequences, or arrays of ids made by the regressor's tokenizer; or cells, as for :func:`glmkit.score.embed`.
     batch_tokens
-        Tokens of a batch: memory against speed, never the result.
+        Maximum number of tokens per batch; affects memory and speed, not the result.
 
     Returns
     -------
@@ -30,9 +30,19 @@ def predicted_values(regressor: Any, inputs: Sequence[str | np.ndarray] | Any, *
     ------
     BadInput
         Not a regressor, or an empty input.
+
+    Examples
+    --------
+    >>> from glmkit.models import TransformerConfig, new_model, new_regressor
+    >>> from glmkit.score import predicted_values
+    >>> from glmkit.tokens import make_tokenizer
+    >>> config = TransformerConfig(vocabulary_size=10, width=8, layers=1, heads=2, feedforward=8)
+    >>> regressor = new_regressor(new_model(config, make_tokenizer("base")), outputs=("expression",))
+    >>> predicted_values(regressor, ["ACGTTG", "GGC"]).shape
+    (2, 1)
     """
     if not hasattr(regressor, "outputs"):
-        raise BadInput(f"Expected a Regressor, got a {type(regressor).__name__}. Make one with glmkit.models.new_regressor.")
+        raise BadInput(f"Expected a Regressor, got a {type(regressor).__name__}. Create one with glmkit.models.new_regressor.")
     ids = encode(regressor, inputs)
     result = np.zeros((len(ids), len(regressor.outputs)))
     with evaluating(regressor):

@@ -1,4 +1,4 @@
-"""Fill in masks a few places at a time."""
+"""Iterative filling in of masks by a masked model, a few positions per pass."""
 
 from typing import Any
 
@@ -11,22 +11,22 @@ from glmkit.score.windows.sampling import Sampling, draw, probabilities
 def unmask(
     model: Any, start: np.ndarray, length: int, generators: list[np.random.Generator], sampling: Sampling, steps: int
 ) -> list[np.ndarray]:
-    """Sequences that begin with `start`, the rest of them filled in by a masked model.
+    """Sequences that begin with `start`; a masked model fills in the rest.
 
     Parameters
     ----------
     model
         A masked LanguageModel in evaluation mode.
     start
-        int64 (prompt,).
+        Token ids of the prompt, int64 (prompt,).
     length
-        Tokens of a sequence.
+        Length of a sequence in tokens.
     generators
-        One a sequence; each draws the order of its places, then one number a place.
+        One random generator per sequence; each draws the order of positions, then one number per position.
     sampling
-        How a token is chosen.
+        Temperature, top-k and top-p.
     steps
-        Passes; each fills in an equal share of the places, given what stands there by then.
+        Number of passes; each fills in an equal share of the positions, conditional on those filled in before.
 
     Returns
     -------

@@ -1,8 +1,8 @@
-"""Low-rank adaptation: a frozen network learns through small matrices beside its own.
+"""Low-rank adaptation (LoRA): fine-tuning of small additional matrices in a frozen network.
 
-LoRA (Hu et al. 2021, arXiv:2106.09685) adds ``alpha / rank * B @ A`` to the weight of chosen linear layers and trains only A and
-B, and the head. `peft` does it in place, so a model keeps its class; the adapters are saved in the format that `peft` reads,
-a few percent of the model's size, and can be merged into the weights, after which nothing costs more than before.
+LoRA (Hu et al. 2021, arXiv:2106.09685) adds ``alpha / rank * B @ A`` to the weight of chosen linear layers and trains only A, B
+and the head. `peft` adds the adapters in place, so a model keeps its class. Adapters are saved in the format of `peft`, at a few
+percent of the model's size. They can be merged into the weights, which removes their computational cost.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from glmkit.models import weights_hash
 from glmkit.models.formats import read_weights, write_weights
 from glmkit.train.freezing import trainable_count
 
-PREFIX = "base_model.model."  # what peft puts before the names of the network
+PREFIX = "base_model.model."  # prefix of peft for names of the network's tensors
 NAME = "default"
 
 
@@ -31,35 +31,48 @@ def lora(
     dropout: float = 0.0,
     seed: int = 0,
 ) -> int:
-    """Freeze a model's network and put trainable adapters beside its linear layers; the head stays trainable.
+    """Freeze a model's network and add trainable adapters to its linear layers; the head stays trainable.
 
-    B starts at zero, so the model computes what it did before. Call it again in a new process, with the same values, before
-    `fit` goes on from a checkpoint.
+    B is initialised with zeros, so the model's outputs do not change. In a new process, call this again with the same arguments
+    before `fit` resumes from a checkpoint.
 
     Parameters
     ----------
     model
         A LanguageModel or a head on a Transformer; changed in place.
     rank
-        Rows of A.
+        Rank of the update, 1 or more.
     alpha
-        The update is scaled by ``alpha / rank``.
+        Scale of the update, which is multiplied by ``alpha / rank``; above 0.
     targets
         Names of linear layers in each block: ``qkv``, ``out``, ``up``, ``down``.
     dropout
-        Probability on what enters A while training.
+        Dropout probability of the input of A during training, in [0, 1).
     seed
-        Of A's first values; torch's global random state is left as it was.
+        Random seed of the initial A; the global random state of torch is not changed.
 
     Returns
     -------
     int
-        Trainable numbers: adapters and head.
+        Number of trainable parameters, in adapters and head.
 
     Raises
     ------
     BadInput
-        Rank, alpha or dropout is out of range, a target is no linear layer of the blocks, or there are adapters already.
+        Rank, alpha or dropout out of range, a target that is no linear layer of the blocks, or a model with adapters.
+
+    Examples
+    --------
+    >>> from glmkit.models import TransformerConfig, new_classifier, new_model
+    >>> from glmkit.tokens import make_tokenizer
+    >>> from glmkit.train import lora
+    >>> config = TransformerConfig(vocabulary_size=10, width=8, layers=1, heads=2, feedforward=8)
+    >>> classifier = new_classifier(new_model(config, make_tokenizer("base")), classes=("background", "promoter"))
+    >>> total = sum(parameter.numel() for parameter in classifier.parameters())
+    >>> lora(classifier, rank=2) < total
+    True
+    >>> classifier.adapter["rank"]
+    2
     """
     from peft import LoraConfig, inject_adapter_in_model
 
@@ -89,17 +102,30 @@ def lora(
 
 
 def merge_adapters(model: Any) -> None:
-    """Add the adapters to the weights beside them and take them out; the model computes the same.
+    """Add the adapters to the weights of their layers and remove them; the model's outputs do not change.
 
     Parameters
     ----------
     model
-        Changed in place; everything in it is trainable again.
+        Model with adapters; changed in place, and all parameters become trainable.
 
     Raises
     ------
     BadInput
-        There are no adapters, or merging would give weights that are not finite.
+        A model without adapters, or merged weights that are not finite.
+
+    Examples
+    --------
+    >>> from glmkit.models import TransformerConfig, new_classifier, new_model
+    >>> from glmkit.tokens import make_tokenizer
+    >>> from glmkit.train import lora, merge_adapters
+    >>> config = TransformerConfig(vocabulary_size=10, width=8, layers=1, heads=2, feedforward=8)
+    >>> classifier = new_classifier(new_model(config, make_tokenizer("base")), classes=("background", "promoter"))
+    >>> before = [name for name, _ in classifier.named_parameters()]
+    >>> _ = lora(classifier, rank=2)
+    >>> merge_adapters(classifier)
+    >>> [name for name, _ in classifier.named_parameters()] == before
+    True
     """
     _need(model)
     for parent in list(model.network.modules()):
@@ -109,7 +135,7 @@ def merge_adapters(model: Any) -> None:
                     part.merge(safe_merge=True)
                 except ValueError as error:
                     raise BadInput(
-                        f"The adapters of {name!r} hold NaN or infinity ({error}). Go back to a checkpoint."
+                        f"The adapters of {name!r} contain NaN or infinity ({error}). Return to an earlier checkpoint."
                     ) from error
                 setattr(parent, name, part.get_base_layer())
     model.adapter = None
@@ -117,28 +143,28 @@ def merge_adapters(model: Any) -> None:
 
 
 def save_adapters(model: Any, folder: str | Path) -> Path:
-    """Write adapters and head apart from the network they belong to.
+    """Save adapters and head separately from the network.
 
-    ``adapter_model.safetensors`` and ``adapter_config.json`` are those of `peft`; ``head.safetensors`` is the head.
+    ``adapter_model.safetensors`` and ``adapter_config.json`` have the format of `peft`; ``head.safetensors`` holds the head.
 
     Parameters
     ----------
     model
-        With adapters.
+        Model with adapters.
     folder
-        To be made; an older one is replaced once the new one is complete.
+        Folder to create; an existing one is replaced when the new one is complete.
 
     Returns
     -------
     pathlib.Path
-        The folder.
+        Path of the folder.
 
     Raises
     ------
     BadInput
-        There are no adapters.
+        A model without adapters.
     ResourceError
-        The disk is full or cannot be written.
+        A full disk or one that cannot be written.
     """
     _need(model)
     config = model.network.peft_config[NAME].to_dict()
@@ -152,26 +178,27 @@ def save_adapters(model: Any, folder: str | Path) -> Path:
 
 
 def load_adapters(model: Any, folder: str | Path) -> None:
-    """Put saved adapters and their head on the model they were trained on.
+    """Load saved adapters and their head into the model that they were trained on.
 
     Parameters
     ----------
     model
-        Like the one that `lora` was given: the same network weights, the same kind of head.
+        Model with the network weights and kind of head that `lora` was applied to; changed in place.
     folder
-        From `save_adapters`.
+        Folder written by `save_adapters`.
 
     Raises
     ------
     BadInput
-        The network is another one, or the tensors do not fit.
+        Another network, or tensors of other names or shapes.
     """
     place = Path(folder)
     config = read_json(place / "adapter_config.json")
     base, found = config.get("base_model_name_or_path"), weights_hash(model.network)
     if base != found:
         raise BadInput(
-            f"{place} was trained on a network with weights {str(base)[:12]}, this one has {found[:12]}. Load the model it was trained on."
+            f"{place} was trained on a network with weights {str(base)[:12]}, but this one has {found[:12]}. "
+            "Load the model that it was trained on."
         )
     adapters = read_weights(place / "adapter_model.safetensors")
     tensors = {_inner(name): value for name, value in adapters.items()} | read_weights(place / "head.safetensors")
@@ -186,11 +213,11 @@ def load_adapters(model: Any, folder: str | Path) -> None:
 
 def _need(model: Any) -> None:
     if not getattr(model, "adapter", None):
-        raise BadInput("The model has no adapters; glmkit.train.lora puts them in.")
+        raise BadInput("The model has no adapters. Add them with glmkit.train.lora.")
 
 
 def _parts(model: Any) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-    """Adapters under peft's names, and what stands on the network under ours."""
+    """Adapter tensors by their names in peft, and tensors of the head by their names in glmkit."""
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     adapters = {
         PREFIX + name.removeprefix("network.").replace(f".{NAME}.", "."): value
@@ -201,7 +228,7 @@ def _parts(model: Any) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]
 
 
 def _inner(name: str) -> str:
-    """Our name of a tensor that peft named."""
+    """Name in glmkit of a tensor named by peft."""
     if not name.startswith(PREFIX):
         return name
     return "network." + name.removeprefix(PREFIX).replace(".lora_A.", f".lora_A.{NAME}.").replace(".lora_B.", f".lora_B.{NAME}.")

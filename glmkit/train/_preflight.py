@@ -1,8 +1,8 @@
-"""Before training: does it fit in memory, how long will it take, and what would fit if it does not.
+"""Estimates of memory and time before training, with settings that would fit in memory.
 
-Weights, gradients and the optimiser's two averages are counted. Activations are measured: a copy of the model takes a few steps
-over made-up sequences of the run's own lengths, and what its forward pass keeps for the backward one is added up. Both memory
-and time are then scaled by tokens, so a figure is within some tens of percent; a margin is kept for what comes and goes in between.
+Weights, gradients and the two moments of the optimiser are computed. Activations are measured: a copy of the model takes a few
+steps on random sequences of the run's lengths, and the tensors saved for the backward pass are summed. Memory and time are then
+scaled by the number of tokens. Estimates are accurate to some tens of percent; a margin covers temporary memory.
 """
 
 import copy
@@ -26,33 +26,33 @@ from glmkit.train.loop.config import TrainConfig
 from glmkit.train.loop.optimiser import make_optimiser
 from glmkit.train.loop.precision import autocast, choose_precision
 
-SAMPLE_TOKENS = 2048  # of the measured passes, or one sequence if that is longer
-STEPS = 3  # measured; the first one warms up
-MARGIN = 1.5  # of activations: gradients of activations, temporary results, fragments
-AGAIN = 3  # blocks whose insides are there at once where activations are computed again
-SHARE = 0.9  # of the available memory that may be planned for
+SAMPLE_TOKENS = 2048  # tokens of a measured pass, or one sequence if that is longer
+STEPS = 3  # number of measured steps; the first one is a warm-up
+MARGIN = 1.5  # factor on activations, for their gradients, temporary results and fragmentation
+AGAIN = 3  # number of blocks whose activations coexist under activation checkpointing
+SHARE = 0.9  # usable fraction of the available memory
 
 
 @dataclass(frozen=True)
 class Preflight:
-    """What a training run will need.
+    """Estimated requirements of a training run.
 
     Attributes
     ----------
     parameters, trainable
-        Numbers of the model, and those that training changes.
+        Number of all and of trainable parameters.
     weight_bytes, gradient_bytes, optimiser_bytes, activation_bytes
-        Memory of each part at its largest; activations of the largest pass.
+        Peak memory of each part in bytes; activations of the largest pass.
     available_bytes
-        Free memory of the device, now.
+        Free memory of the device in bytes, at present.
     seconds
-        Estimated training time, without validation; NaN where even one sequence would not fit and nothing was measured.
+        Estimated training time without validation; NaN if a single sequence does not fit and nothing was measured.
     device
-        Where it would run.
+        Device of the run.
     fits
-        Whether it should.
+        Whether the run is expected to fit in memory.
     verdict
-        One sentence: that it fits, or what would.
+        One sentence: that the run fits, or which settings would.
     """
 
     parameters: int
@@ -69,11 +69,11 @@ class Preflight:
 
     @property
     def needed_bytes(self) -> int:
-        """All parts together."""
+        """Sum of all parts in bytes."""
         return self.weight_bytes + self.gradient_bytes + self.optimiser_bytes + self.activation_bytes
 
     def require(self) -> None:
-        """Raise ResourceError unless it fits; the message is the verdict."""
+        """Raise ResourceError with the verdict unless the run fits."""
         if not self.fits:
             raise ResourceError(self.verdict)
 
@@ -84,26 +84,26 @@ class Preflight:
 
 
 def preflight(model: Any, lengths: np.ndarray, config: TrainConfig) -> Preflight:
-    """Estimate memory and time of a training run; model and random generators stay as they are.
+    """Estimate memory and time of a training run, without changes to the model or to random generators.
 
     Parameters
     ----------
     model
-        What would be trained, frozen or with adapters as it would be.
+        Model to train, with its frozen layers or adapters.
     lengths
-        Tokens of each item of the corpus, special ones not counted.
+        Length of each item of the corpus in tokens, (n,), without special tokens.
     config
-        The settings.
+        Training settings.
 
     Returns
     -------
     Preflight
-        Print it, or call its ``require``.
+        Estimates, with a printable summary and the method ``require``.
 
     Raises
     ------
     BadInput
-        There are no items, or nothing is trainable.
+        A corpus without items, or a model without trainable parameters.
     """
     if len(lengths) == 0:
         raise BadInput("The corpus has no items.")
@@ -117,11 +117,11 @@ def preflight(model: Any, lengths: np.ndarray, config: TrainConfig) -> Preflight
     weights = sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
     each = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters() if parameter.requires_grad)
     available = _available(device)
-    there = weights if model.device.type == device.type else 0  # its weights are in memory already
+    there = weights if model.device.type == device.type else 0  # the model's weights are in memory already
     room = SHARE * available + there - weights - 3 * each
     sample = _sample(lengths[largest])
     kept, seconds, blocks = math.nan, math.nan, 0.0
-    if room > weights:  # the copy that is measured needs as much again
+    if room > weights:  # measurement needs memory for a copy of the weights
         kept, blocks, seconds = _measure(model, sample, config, device)
     plan = _Plan(config, room, int(lengths[largest].sum()), int(lengths.max()), kept, blocks, _layers(model))
     activations = plan.bytes_of(config.batch_tokens, config.checkpoint_activations)
@@ -151,14 +151,14 @@ def preflight(model: Any, lengths: np.ndarray, config: TrainConfig) -> Preflight
 
 @dataclass(frozen=True)
 class _Plan:
-    """Memory of activations under other settings."""
+    """Memory of activations under alternative settings."""
 
     config: TrainConfig
     room: float
-    tokens: int  # of the largest pass
+    tokens: int  # tokens of the largest pass
     longest: int
-    kept: float  # bytes a token keeps, NaN if not measured
-    blocks: float  # those of it within blocks
+    kept: float  # bytes saved per token, NaN if not measured
+    blocks: float  # part of them within blocks
     layers: int
 
     def bytes_of(self, budget: int, again: bool) -> float:
@@ -169,29 +169,29 @@ class _Plan:
     def advice(self) -> str:
         if math.isnan(self.kept):
             return (
-                "Weights, gradients and optimiser alone are too much: take a smaller model, glmkit.train.lora, or several GPUs "
-                "with shard=True."
+                "Weights, gradients and optimiser alone exceed the memory: use a smaller model, glmkit.train.lora, or several "
+                "GPUs with shard=True."
             )
-        asked = self.config
+        config = self.config
         ways = []
-        for again in sorted({asked.checkpoint_activations, True}):
+        for again in sorted({config.checkpoint_activations, True}):
             budget = self._largest(again)
-            if budget is not None and budget < asked.batch_tokens:
-                more = -(-asked.batch_tokens // budget) * asked.accumulation
-                extra = " and checkpoint_activations=True" if again and not asked.checkpoint_activations else ""
+            if budget is not None and budget < config.batch_tokens:
+                more = -(-config.batch_tokens // budget) * config.accumulation
+                extra = " and checkpoint_activations=True" if again and not config.checkpoint_activations else ""
                 ways.append(f"batch_tokens={budget}{extra} (with accumulation={more} the same effective batch)")
                 break
-        if not asked.checkpoint_activations and self._largest(True) == asked.batch_tokens:
+        if not config.checkpoint_activations and self._largest(True) == config.batch_tokens:
             ways.append("checkpoint_activations=True")
         if ways:
-            return f"What would: {' or '.join(ways)}."
+            return f"Settings that fit: {' or '.join(ways)}."
         return (
-            f"A single sequence of {self.longest} tokens is too much: shorten the sequences, or take a smaller model or "
+            f"A single sequence of {self.longest} tokens exceeds the memory: shorten the sequences, or use a smaller model or "
             "glmkit.train.lora."
         )
 
     def _largest(self, again: bool) -> int | None:
-        """The largest budget that fits, of those asked for and its halves; not below the longest sequence."""
+        """Largest budget that fits among the configured one and its halves; at least the longest sequence."""
         budget = self.config.batch_tokens
         while self.bytes_of(budget, again) > self.room:
             if budget <= self.longest:
@@ -201,7 +201,7 @@ class _Plan:
 
 
 def _measure(model: Any, sample: np.ndarray, config: TrainConfig, device: torch.device) -> tuple[float, float, float]:
-    """Bytes that a token keeps, those of them within blocks, and seconds a token, by a few steps of a copy."""
+    """Saved bytes per token, those within blocks, and seconds per token, measured in a few steps of a copy."""
     cuda = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=cuda):
         twin = copy.deepcopy(model).to(device).train()
@@ -240,7 +240,7 @@ def _total(model: Any, tokens: torch.Tensor, boundaries: torch.Tensor) -> torch.
 
 
 class _Kept(torch.autograd.graph.saved_tensors_hooks):
-    """Adds up the memory that a forward pass keeps for the backward one, each piece of storage once."""
+    """Sum of the memory saved by a forward pass for the backward pass; each storage counts once."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__(self._note, lambda tensor: tensor)
@@ -277,7 +277,7 @@ class _Kept(torch.autograd.graph.saved_tensors_hooks):
 
 
 def _sample(lengths: np.ndarray) -> np.ndarray:
-    """The longest sequences of a batch, up to some tokens, at least one."""
+    """The longest sequences of a batch, up to `SAMPLE_TOKENS` tokens, at least one."""
     ordered = np.sort(lengths)[::-1]
     return ordered[: max(1, int(np.searchsorted(np.cumsum(ordered), SAMPLE_TOKENS, "right")))]
 

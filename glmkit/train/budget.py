@@ -1,43 +1,43 @@
-"""Before a cluster is asked for: what a large pretraining needs in GPUs, hours, bytes and money, by plain arithmetic.
+"""Analytical estimate of the GPU hours, memory, storage, traffic and cost of a large pretraining run.
 
-Six operations a parameter and token (two forward, four backward; Kaplan et al. 2020, arXiv:2001.08361) and twelve a layer, width
-and token of context for attention; a GPU reaches a share of its peak (MFU; Chowdhery et al. 2022, arXiv:2204.02311). Memory and
-traffic follow from how `fit_distributed` works: weights, gradients and both averages of AdamW in float32, passes in bf16.
-Activations are those of Korthikanti et al. 2022 (arXiv:2205.05198) without stored attention maps. Good to some tens of percent,
-like every such estimate: `preflight` measures where a model and a machine are at hand.
+Six operations per parameter and token are counted (two forward, four backward; Kaplan et al. 2020, arXiv:2001.08361). Attention
+adds twelve per layer, unit of width and token of context. A GPU reaches a fraction of its peak, the model FLOPs utilisation (MFU;
+Chowdhery et al. 2022, arXiv:2204.02311). Memory and traffic are those of `fit_distributed`: weights, gradients and both moments
+of AdamW in float32, and passes in bf16. Activations follow Korthikanti et al. 2022 (arXiv:2205.05198), without stored attention
+maps. Estimates are accurate to some tens of percent. If a model and a machine are available, `preflight` measures instead.
 """
 
 from dataclasses import dataclass
 
 from glmkit.errors import BadInput
 
-STATE_BYTES = 16  # a parameter: weight, gradient, two averages, float32 each
-COPY_BYTES = 6  # a parameter of a whole model: the gradient on its way to the others, and the weight in bf16 for a pass
-BLOCKS = 2  # of a spread model that are gathered at once: the one at work, and the next
-CHECKPOINT_BYTES = 12  # a parameter: weight and two averages
-ACTIVATION_BYTES = 34  # a token, layer and unit of width
-KEPT_BYTES = 2  # the same where a layer's insides are computed again: its input in bf16
-WORD = 4  # bytes of a weight or gradient on the wire
+STATE_BYTES = 16  # per parameter: weight, gradient and two moments, float32 each
+COPY_BYTES = 6  # per parameter present in full: gradient buffer for communication (float32), and weight in bf16
+BLOCKS = 2  # blocks of a sharded model that are gathered at once: the current one and the next
+CHECKPOINT_BYTES = 12  # per parameter: weight and two moments
+ACTIVATION_BYTES = 34  # per token, layer and unit of width
+KEPT_BYTES = 2  # the same under activation checkpointing: the input of a layer in bf16
+WORD = 4  # bytes of a communicated weight or gradient
 
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:  # numpydoc ignore=PR02
-    """A kind of GPU, where it sits, and what it costs.
+    """Performance, network and cost of a type of GPU.
 
     Parameters
     ----------
     name
-        For tables.
+        Name in tables.
     flops
-        Its peak, bf16 operations a second, dense.
+        Peak throughput in dense bf16 operations per second.
     memory
-        Bytes.
+        Memory in bytes.
     network
-        Bytes a second that one GPU can send to another node while all of them do.
+        Bandwidth between nodes per GPU, with all GPUs sending, in bytes per second.
     price
-        Of one GPU for an hour, host and network included.
+        Price of one GPU hour, host and network included, in units of currency.
     watts
-        Of one GPU, its share of host and cooling included.
+        Power of one GPU in watts, with its share of host and cooling.
     """
 
     name: str
@@ -53,30 +53,37 @@ H100 = Machine(name="H100 SXM", flops=989e12, memory=80e9, network=50e9, price=2
 
 @dataclass(frozen=True, kw_only=True)
 class LargeRun:  # numpydoc ignore=PR02
-    """A pretraining to be reckoned.
+    """Description of a pretraining run.
 
     Parameters
     ----------
     width, depth
-        Of a Transformer; it has about ``12 * width**2 * depth`` parameters.
+        Width and number of layers of a Transformer, which has about ``12 * width**2 * depth`` parameters.
     tokens
-        Read in all, repeats included.
+        Total number of training tokens, repeats included.
     context
-        Tokens of a sequence, which attention works over in full.
+        Length of a sequence in tokens, with full attention.
     batch_tokens
-        Of one step over all GPUs.
+        Tokens per optimiser step over all GPUs.
     pass_tokens
-        Of one pass of one GPU.
+        Tokens per micro-batch on one GPU.
     gpus
-        How many.
+        Number of GPUs.
     mfu
-        The share of its peak that a GPU reaches.
+        Model FLOPs utilisation, the fraction of its peak that a GPU reaches, in (0, 1].
     shard
-        Whether state is spread over the GPUs (``fit_distributed(..., shard=True)``) instead of a copy on each.
+        Whether state is sharded over the GPUs (``fit_distributed(..., shard=True)``) instead of replicated.
     recompute
-        Whether layers are computed again in the backward pass (``checkpoint_activations``): a third more operations.
+        Whether activations are recomputed in the backward pass (``checkpoint_activations``), for a third more operations.
     token_bytes
-        Of one token on disk: 1 for a vocabulary up to 256, 2 up to 65,536.
+        Bytes of one token on disk: 1 for a vocabulary up to 256, 2 up to 65,536.
+
+    Examples
+    --------
+    >>> from glmkit.train import LargeRun
+    >>> run = LargeRun(width=1024, depth=24, tokens=1e11)
+    >>> f"{run.parameters:.3g}"
+    '3.02e+08'
     """
 
     width: int
@@ -97,42 +104,42 @@ class LargeRun:  # numpydoc ignore=PR02
         Raises
         ------
         BadInput
-            One is not above 0, or `mfu` is above 1.
+            A value that is not above 0, or `mfu` above 1.
         """
         for name, value in vars(self).items():
             if not isinstance(value, bool) and not value > 0:
                 raise BadInput(f"{name} must be above 0, got {value!r}.")
         if self.mfu > 1:
-            raise BadInput(f"mfu is a share of the peak, at most 1, got {self.mfu!r}.")
+            raise BadInput(f"mfu: expected a fraction of the peak, at most 1, got {self.mfu!r}.")
 
     @property
     def parameters(self) -> float:
-        """Weights of the layers; embeddings of a small vocabulary are left out."""
+        """Number of parameters of the layers; embeddings of a small vocabulary are neglected."""
         return 12.0 * self.width**2 * self.depth
 
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:  # numpydoc ignore=PR02
-    """What a run needs.
+    """Estimated requirements of a run.
 
     Parameters
     ----------
     parameters, flops
-        Of the model; of the whole run, as the mathematics asks for (recomputing not counted).
+        Number of parameters, and operations of the whole run without recomputation.
     gpu_hours, days, price, kilowatt_hours
-        Of the whole run.
+        GPU hours, duration, cost and energy of the whole run.
     tokens_per_second
-        Over all GPUs.
+        Throughput over all GPUs.
     state_bytes, activation_bytes
-        On each GPU, at its largest; of weights, gradients, optimiser and their copies on the way, and of one pass.
+        Peak memory per GPU in bytes: weights, gradients, optimiser and communication buffers; and activations of one pass.
     fits
-        Whether a GPU holds both, a tenth of it kept free.
+        Whether both fit in the memory of a GPU with a tenth of it free.
     data_bytes, checkpoint_bytes
-        On disk: all tokens; one checkpoint.
+        Storage of all tokens, and of one checkpoint, in bytes.
     steps
-        Of the optimiser.
+        Number of optimiser steps.
     traffic_bytes, traffic_share
-        What one GPU sends in a step; how long that takes, as a share of the step's computing, if nothing is overlapped.
+        Bytes sent by one GPU per step, and their transfer time relative to the step's computation, without overlap.
     """
 
     parameters: float
@@ -153,20 +160,28 @@ class Budget:  # numpydoc ignore=PR02
 
 
 def training_budget(run: LargeRun, machine: Machine = H100) -> Budget:
-    """Reckon a run on a kind of machine.
+    """Estimate the requirements of a run on a type of machine.
 
     Parameters
     ----------
     run
-        The model, the data and how it is trained.
+        Model, data and training settings.
     machine
-        The GPU.
+        Type of GPU.
 
     Returns
     -------
     Budget
-        Traffic is that of a ring: gradients added up (2 x 4 bytes a parameter), or, where state is spread, weights gathered
-        in each pass of the step, forward and backward, and gradients scattered once a pass (3 x 4 bytes a parameter).
+        Traffic is that of ring communication. Replicated state: all-reduce of gradients (2 x 4 bytes per parameter). Sharded
+        state: all-gather of weights in the forward and backward pass of each micro-batch, and reduce-scatter of gradients
+        (3 x 4 bytes per parameter).
+
+    Examples
+    --------
+    >>> from glmkit.train import LargeRun, training_budget
+    >>> budget = training_budget(LargeRun(width=1024, depth=24, tokens=1e11, gpus=8))
+    >>> round(budget.gpu_hours), budget.fits
+    (148, True)
     """
     size = run.parameters
     a_token = 6 * size + 12 * run.depth * run.width * run.context
@@ -176,7 +191,7 @@ def training_budget(run: LargeRun, machine: Machine = H100) -> Budget:
     hours = seconds * run.gpus / 3600
     kept = KEPT_BYTES * run.depth + ACTIVATION_BYTES if run.recompute else ACTIVATION_BYTES * run.depth
     activations = float(kept * run.width * run.pass_tokens)
-    whole = BLOCKS * size / run.depth if run.shard else size  # parameters that are there in full
+    whole = BLOCKS * size / run.depth if run.shard else size  # parameters present in full
     state = STATE_BYTES * size / (run.gpus if run.shard else 1) + (COPY_BYTES + (WORD if run.shard else 0)) * whole
     passes = max(1.0, run.batch_tokens / (run.gpus * run.pass_tokens))
     ring = (run.gpus - 1) / run.gpus * WORD * size

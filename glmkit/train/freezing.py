@@ -1,4 +1,4 @@
-"""Which part of a model learns: the head alone, the last blocks too, or everything."""
+"""Selection of trainable parameters: the head alone, the last blocks too, or all."""
 
 from typing import Any, Literal
 
@@ -10,36 +10,44 @@ Trainable = Literal["head", "all"] | int
 
 
 def freeze(model: Any, trainable: Trainable = "head") -> int:
-    """Say which parameters training may change; the others keep their values.
+    """Set which parameters are trainable; the others keep their values.
 
-    A frozen body with a trained head is the floor that fine-tuning has to beat, and needs the least memory: no gradients
-    and no optimiser state are kept for what is frozen.
+    A frozen network with a trained head is the baseline for fine-tuning. It needs the least memory, because frozen parameters
+    have no gradients and no optimiser state.
 
     Parameters
     ----------
     model
         A LanguageModel or a head; changed in place.
     trainable
-        ``head``: what stands on the network. ``all``: everything. A number: the head, the last so many blocks of the network, and
-        the norm after them.
+        ``head`` for the head alone; ``all`` for all parameters; an integer n for the head, the last n blocks of the network and
+        the final norm.
 
     Returns
     -------
     int
-        Trainable numbers.
+        Number of trainable parameters.
 
     Raises
     ------
     BadInput
-        `trainable` is neither, or there are not so many blocks.
+        Another value of `trainable`, or more blocks than the network has.
+
+    Examples
+    --------
+    >>> from glmkit.models import TransformerConfig, new_classifier, new_model
+    >>> from glmkit.tokens import make_tokenizer
+    >>> from glmkit.train import freeze
+    >>> config = TransformerConfig(vocabulary_size=10, width=8, layers=2, heads=2, feedforward=8)
+    >>> classifier = new_classifier(new_model(config, make_tokenizer("base")), classes=("background", "promoter"))
+    >>> freeze(classifier, "head") < freeze(classifier, 1) < freeze(classifier, "all")
+    True
     """
     layers: nn.ModuleList = model.network.layers
     if isinstance(trainable, bool) or not (trainable in {"head", "all"} or isinstance(trainable, int)):
         raise BadInput(f"trainable must be 'head', 'all' or a number of last layers, got {trainable!r}.")
     if isinstance(trainable, int) and not 1 <= trainable <= len(layers):
-        raise BadInput(
-            f"trainable={trainable} last layers were asked for, the network has {len(layers)}; choose 1 to {len(layers)}."
-        )
+        raise BadInput(f"trainable: expected 1 to {len(layers)} last layers, the number in the network, got {trainable}.")
     model.requires_grad_(True)
     if trainable != "all":
         model.network.requires_grad_(False)
@@ -51,12 +59,12 @@ def freeze(model: Any, trainable: Trainable = "head") -> int:
 
 
 def trainable_count(model: nn.Module) -> int:
-    """How many numbers of a model training may change.
+    """Number of trainable parameters of a model.
 
     Parameters
     ----------
     model
-        Any module.
+        Any torch module.
 
     Returns
     -------

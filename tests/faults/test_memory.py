@@ -11,7 +11,7 @@ from glmkit.errors import ResourceError
 from glmkit.models import TransformerConfig, new_model
 from glmkit.tokens import BaseTokenizer
 from glmkit.train import FitResult, MaskedLanguageModel, TrainConfig, fit
-from glmkit.train.distributed.ddp import Together
+from glmkit.train.distributed.ddp import ProcessGroup
 from glmkit.train.loop._fit import fit_in_team
 from glmkit.train.loop.microbatches import out_of_memory
 from tests.faults.tiny_run import SETTINGS, Letters
@@ -64,7 +64,7 @@ def test_F27_halves_with_the_same_effective_batch(error: Exception, backward: bo
     expected = run(whole, accumulation=accumulation)
     assert expected.pass_tokens is None
     small, seen = refuse(4, error, backward)
-    with pytest.warns(UserWarning, match=r"Out of memory in a pass of \d+ tokens \(\d+ sequences\). From here on") as caught:
+    with pytest.warns(UserWarning, match=r"Out of memory in a pass of \d+ tokens \(\d+ sequences\). From now on") as caught:
         result = run(small, accumulation=accumulation)
     assert max(seen) > 4
     assert result.pass_tokens is not None
@@ -118,7 +118,7 @@ def test_F27_under_torchs_wrapper() -> None:
     config = TrainConfig(**SETTINGS | {"batch_tokens": 80, "steps": 6, "accumulation": 3})
     small, _ = refuse(4, torch.OutOfMemoryError("CUDA out of memory."))
     with pytest.warns(UserWarning, match="Out of memory in a pass"):
-        result = fit_in_team(small, Letters(), objective, config, Together(shard=False), validation=Letters(1))
+        result = fit_in_team(small, Letters(), objective, config, ProcessGroup(shard=False), validation=Letters(1))
     assert result.pass_tokens is not None
     assert result.best_validation == pytest.approx(expected.best_validation, rel=1e-5)
     for name, tensor in whole.state_dict().items():
@@ -132,7 +132,7 @@ def test_F27_a_spread_model_says_what_to_set() -> None:
     with pytest.raises(
         ResourceError, match=r"whose gradients are exchanged with other processes: .*batch_tokens=\d+. and double"
     ):
-        fit_in_team(small, Letters(), MaskedLanguageModel(0.3), config, Together(shard=True))
+        fit_in_team(small, Letters(), MaskedLanguageModel(0.3), config, ProcessGroup(shard=True))
 
 
 def test_other_errors_pass() -> None:

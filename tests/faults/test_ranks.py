@@ -116,7 +116,7 @@ def test_F28_a_process_killed_for_good_ends_the_run(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("GLMKIT_FAULT", "rank1.attempt0:5:SIGKILL")
     began = time.monotonic()
     with pytest.raises(
-        ResourceError, match=r"One of 2 training processes was killed by SIGKILL.*goes on from the newest"
+        ResourceError, match=r"One of 2 training processes was killed by SIGKILL.*resumes from the newest"
     ) as caught:
         together(tmp_path)
     assert time.monotonic() - began < 120
@@ -172,7 +172,7 @@ def test_an_error_of_ours_comes_back_as_itself(tmp_path: Path) -> None:
     config = TrainConfig(**SETTINGS)
     with pytest.raises(BadInput, match="Training diverged at step 1: loss nan") as caught:
         fit_distributed(tiny_model(), Poisoned(), MaskedLanguageModel(0.3), config, folder=tmp_path, ranks=1)
-    assert caught.value.__notes__ == ["said by process 0 of 1"]
+    assert caught.value.__notes__ == ["reported by process 0 of 1"]
 
 
 def test_what_cannot_be_launched_is_refused(tmp_path: Path) -> None:
@@ -189,6 +189,6 @@ def test_what_cannot_be_launched_is_refused(tmp_path: Path) -> None:
             fit_distributed(
                 tiny_model(), Letters(), MaskedLanguageModel(), TrainConfig(**SETTINGS), folder=tmp_path, **{"ranks": 2} | wrong
             )
-    with pytest.raises(BadInput, match="Mine cannot be handed to other processes; expected one of MaskedLanguageModel"):
+    with pytest.raises(BadInput, match="Mine cannot be transferred to other processes; expected one of MaskedLanguageModel"):
         fit_distributed(tiny_model(), Letters(), Mine(), TrainConfig(**SETTINGS), folder=tmp_path, ranks=2)
     assert "RANK" not in os.environ

@@ -119,7 +119,9 @@ def test_F2_truncated(tmp_path: Path, part: str) -> None:
     victim = checkpoints / "step-00000008" / part
     victim.write_bytes(victim.read_bytes()[:-30])
     good = content(checkpoints / "step-00000006")
-    with pytest.warns(UserWarning, match=rf"step-00000008 is damaged: .*{part}.*; going on from step-00000006") as caught:
+    with pytest.warns(
+        UserWarning, match=rf"step-00000008 is damaged: .*{part}.*; resuming from the previous one, step-00000006"
+    ) as caught:
         weights, result = run(tmp_path, checkpoint_every=50)
     assert len(caught) == 1
     assert result.resumed_from == 6
@@ -132,7 +134,7 @@ def test_F2_all_damaged_begins_anew(tmp_path: Path) -> None:
     stopped_at(tmp_path, 5)
     for path in (tmp_path / "checkpoints").glob("step-*"):
         (path / "model.safetensors").write_bytes(b"")
-    with pytest.warns(UserWarning, match=r"there is none before it: starting anew"):
+    with pytest.warns(UserWarning, match=r"there is no previous one: starting anew"):
         weights, result = run(tmp_path)
     assert result.resumed_from is None
     assert weights == uninterrupted()
@@ -226,7 +228,7 @@ def test_F4_resumed_after_a_validation_and_early_stopping(tmp_path: Path) -> Non
 )
 def test_F4_an_unfinished_run_with_other_settings_is_refused(tmp_path: Path, change: dict[str, Any], words: str) -> None:
     stopped_at(tmp_path, 4)
-    with pytest.raises(BadInput, match=rf"of an unfinished run that this one cannot go on from: {words}.*resume=False"):
+    with pytest.raises(BadInput, match=rf"belongs to an unfinished run with other settings: {words}.*resume=False"):
         run(tmp_path, **change)
     assert run(tmp_path, resume=False, **change)[1].resumed_from is None
 
@@ -236,7 +238,7 @@ def test_F4_other_data_is_refused_and_a_finished_run_gives_way(tmp_path: Path) -
     with pytest.raises(BadInput, match=r"data was 'letters 0' in step-00000004, is 'letters 1' now"):
         run(tmp_path, Letters(1))
     run(tmp_path)
-    with pytest.warns(UserWarning, match=r"Beginning anew: data was 'letters 0'.* That run was complete"):
+    with pytest.warns(UserWarning, match=r"Starting anew: data was 'letters 0'.* The earlier run was complete"):
         weights, result = run(tmp_path, Letters(1))
     assert result.resumed_from is None
     assert weights != uninterrupted()
@@ -301,7 +303,7 @@ def test_F26_nan_batch(tmp_path: Path) -> None:
         BadInput, match=r"diverged at step 8: loss nan.*not a finite number.*checkpoint is .*step-00000006"
     ) as caught:
         run(tmp_path, Poisoned(), log=lambda step, **metrics: lines.append((step, metrics)), steps=40, warmup=0.0)
-    assert "look for NaN" in str(caught.value)
+    assert "check the data for NaN" in str(caught.value)
     assert lines[-1][0] == 8
     assert math.isnan(lines[-1][1]["loss"])
     last = (tmp_path / "checkpoints" / "history.jsonl").read_text().splitlines()[-1]

@@ -1,9 +1,9 @@
-"""Attention rollout: how much of each input position reaches each output position, through all layers.
+"""Attention rollout: share of each input position in each output position, through all layers.
 
-One layer's attention tells where it looks, but at states that are mixtures already. Rollout multiplies the layers: heads are
-averaged, half of each row is the residual branch (the position itself), and the product over layers gives the share of each
-input in each output. It follows attention only and not what values and feed-forward do with it, so it describes a route and is no
-evidence of an effect; the completeness of :func:`integrated_gradients` has no counterpart here.
+The attention map of a single layer refers to states that are already mixtures of positions. Rollout therefore multiplies the maps
+of all layers. Heads are averaged, and half of each row is assigned to the residual branch (the position itself). The product over
+layers gives the share of each input in each output. Rollout ignores values and feed-forward layers. It describes the flow of
+attention and is no evidence of an effect; unlike :func:`integrated_gradients` it has no completeness property.
 
 References
 ----------
@@ -18,44 +18,44 @@ import numpy as np
 from glmkit.errors import BadInput
 from glmkit.score.windows import by_budget, encode, evaluating, letters_at_once, packed
 
-BATCH_TOKENS = 2048  # attention maps of all layers and heads are held at once
+BATCH_TOKENS = 2048  # smaller than elsewhere, because the attention maps of all layers and heads are in memory together
 
 
 def attention_rollout(
     model: Any, sequences: Sequence[str | np.ndarray], *, residual: float = 0.5, batch_tokens: int = BATCH_TOKENS
 ) -> list[np.ndarray]:
-    """Share of each token in each token's last state.
+    """Share of each input token in the final state of each token.
 
     Parameters
     ----------
     model
-        A LanguageModel, Classifier or Regressor on a Transformer; it is left in the mode it was in.
+        A LanguageModel, Classifier or Regressor on a Transformer; its training or evaluation mode is restored afterwards.
     sequences
-        Of any lengths that the model reads at once, or arrays of ids.
+        Sequences no longer than the context, or arrays of token ids.
     residual
-        Share of each layer's row that is the position itself, in [0, 1); the paper has one half.
+        Share of the residual branch in each layer, in [0, 1); 0.5 in the paper.
     batch_tokens
-        Tokens of a pass.
+        Maximum number of tokens per forward pass.
 
     Returns
     -------
     list of numpy.ndarray
-        float32 (length, length) each: row i says where the last state of token i comes from. Rows sum to 1, or to less where
-        special tokens around the sequence have a share (they take part and are cut off at the end).
+        float32 (length, length) each: row i is the distribution over input tokens of the final state of token i. Rows sum to 1,
+        or to less if special tokens have a share (their rows and columns are removed at the end).
 
     Raises
     ------
     BadInput
-        No attention, a sequence longer than the context, or a share outside [0, 1).
+        A model without attention, a sequence longer than the context, or a residual share outside [0, 1).
     """
     if not hasattr(getattr(model, "network", None), "attentions"):
-        raise BadInput(f"Rollout multiplies attention, which {type(model).__name__} does not have. Use a Transformer.")
+        raise BadInput(f"Rollout needs attention maps, which {type(model).__name__} does not have. Use a Transformer.")
     if not 0 <= residual < 1:
         raise BadInput(f"residual: expected a share in [0, 1), got {residual}.")
     ids = encode(model, sequences)
     most = letters_at_once(model, None)
     if long := [i for i, item in enumerate(ids) if len(item) > most]:
-        raise BadInput(f"sequences[{long[0]}] has {len(ids[long[0]])} tokens; the model reads {most} at once. Cut it.")
+        raise BadInput(f"sequences[{long[0]}]: expected at most {most} tokens (the context), got {len(ids[long[0]])}. Cut it.")
     before = len(model.tokenizer.prefix)
     found: list[np.ndarray] = [np.empty(0)] * len(ids)
     with evaluating(model):
@@ -68,14 +68,14 @@ def attention_rollout(
 
 
 def roll(attention: np.ndarray, residual: float = 0.5) -> np.ndarray:
-    """Multiply attention maps, each mixed with the identity.
+    """Product of attention maps, each mixed with the identity matrix.
 
     Parameters
     ----------
     attention
-        (layers, length, length), heads averaged; rows sum to 1.
+        Attention averaged over heads, (layers, length, length); rows sum to 1.
     residual
-        Share of the identity.
+        Share of the identity matrix, in [0, 1).
 
     Returns
     -------

@@ -1,8 +1,8 @@
-"""Gradient times input: one pass back and forth instead of one a substitution.
+"""Gradient times input: a first-order approximation of the effect of each letter, from one backward pass.
 
-The first term of a Taylor series: what a letter would change if the score were a straight line from here to there. It is not, so this is an
-approximation and its method says so; on networks that saturate it can be wrong in sign. It costs about three passes a sequence
-where mutagenesis costs three a base, which makes it the screen before the exact answer, never the answer.
+This is the first term of a Taylor series, which is exact only for a linear score. In networks that saturate, even the sign can be
+wrong. The cost is about three passes per sequence, where mutagenesis needs three per base. Use it as a screen and confirm results
+by mutagenesis.
 
 References
 ----------
@@ -29,32 +29,32 @@ def gradient_times_input(
     baseline: str | np.ndarray = "uniform",
     batch_tokens: int = BATCH_TOKENS,
 ) -> Explanation:
-    """First-order worth of each letter, and of every letter that could stand there.
+    """First-order contribution of each letter, and of each alternative letter at its position.
 
     Parameters
     ----------
     model
-        A Classifier, followed by the log-odds of class `target`, or a Regressor; it is left as it was.
+        A Classifier, explained by the log-odds of class `target`, or a Regressor; it is not changed.
     sequences
-        Of any lengths; or arrays of ids, or cells, as for :func:`glmkit.score.embed`.
+        Sequences of any length; or arrays of ids, or cells, as for :func:`glmkit.score.embed`.
     target
-        Class or output to follow; None for class 1, or output 0.
+        Index of the class or output to explain; None for class 1, or output 0.
     baseline
-        Against what a letter is worth something, as in :func:`glmkit.interpret.integrated_gradients`; ``uniform`` compares it
-        with the mean of the alphabet.
+        Reference point of the contributions, as in :func:`glmkit.interpret.integrated_gradients`; ``uniform`` is the mean of the
+        alphabet.
     batch_tokens
-        Tokens of a pass: memory against speed, never the result.
+        Maximum number of tokens per pass; affects memory and speed, not the result.
 
     Returns
     -------
     Explanation
-        ``letters[i, p, b] - letters[i, p, a]``, with `a` the letter that stands at p, approximates what :func:`mutagenesis`
-        measures for `b`. Its ``gap`` says how far the score is from a straight line.
+        ``letters[i, p, b] - letters[i, p, a]``, with `a` the letter at p, approximates the effect of `b` in :func:`mutagenesis`.
+        Its ``gap`` is the deviation of the score from linearity.
 
     Raises
     ------
     BadInput
-        No classifier or regressor, a class or output it lacks, no input, or an unknown baseline.
+        A model that is no Classifier or Regressor, a target that it lacks, no input, or an unknown baseline.
     """
     from glmkit.interpret.attribution.embedding_path import baseline_vector, walk
 

@@ -1,9 +1,10 @@
-"""Integrated gradients: the score is shared out among the letters by the gradient along the way from a baseline.
+"""Integrated gradients: attribution of the score to letters by the mean gradient along a path from a baseline.
 
-The gradient at the sequence itself can be flat where a letter already decides; on the way from "nothing known" to the sequence
-it is not. The mean gradient along that way, times the way, sums to the score less the baseline's score, and how nearly it does
-says whether there were steps enough (:attr:`Explanation.gap`). One gradient a step is paid, whatever the length: for a protein of 300
-residues some hundred times fewer passes than mutagenesis. The trade-off: the answer depends on the baseline, so say which.
+The gradient at the sequence itself can vanish where the score is saturated; along the path from an uninformative baseline it does
+not. The mean gradient along the path, times the displacement, sums to the score minus the baseline's score. The remaining gap
+shows whether the number of steps was sufficient (:attr:`Explanation.gap`). The cost is one gradient per step, independent of the
+length. For a protein of 300 residues that is about a hundred times fewer passes than mutagenesis. The result depends on the
+baseline, so report it.
 
 References
 ----------
@@ -41,37 +42,51 @@ def integrated_gradients(
     method: Rule = "gausslegendre",
     batch_tokens: int = BATCH_TOKENS,
 ) -> Explanation:
-    """Integrated gradients of each letter, with the completeness gap.
+    """Integrated gradients of each token, with the completeness gap.
 
     Parameters
     ----------
     model
-        A Classifier, followed by the log-odds of class `target`, or a Regressor; it is left as it was.
+        A Classifier, explained by the log-odds of class `target`, or a Regressor; it is not changed.
     sequences
-        Of any lengths; or arrays of ids, or cells, as for :func:`glmkit.score.embed`.
+        Sequences of any length; or arrays of ids, or cells, as for :func:`glmkit.score.embed`.
     target
-        Class or output to follow; None for class 1, or output 0.
+        Index of the class or output to explain; None for class 1, or output 0.
     baseline
-        What "nothing known" is at every letter: ``mask``, ``uniform`` (the mean of the letters), ``pad``, a point of the
-        embedding, (width,), or a list of sequences as long as those explained, over which the result is averaged (each costs
-        as much as one baseline). Special tokens around a sequence stay as they are.
+        Uninformative input at each position: ``mask``, ``uniform`` (the mean of the letters), ``pad``, or a point of the embedding
+        space, (width,). A list of sequences as long as those explained gives the average over these baselines, each at the full
+        cost. Special tokens around a sequence are not replaced.
     steps
-        Points of the way at which the gradient is taken.
+        Number of points on the path at which the gradient is computed.
     method
-        How they are chosen and weighed: ``gausslegendre`` is exact for polynomials of degree ``2 * steps - 1``,
-        ``riemann_trapezoid`` spaces them evenly.
+        Quadrature rule: ``gausslegendre`` is exact for polynomials of degree ``2 * steps - 1``; ``riemann_trapezoid`` has evenly
+        spaced points.
     batch_tokens
-        Tokens of a pass: memory against speed, never the result.
+        Maximum number of tokens per pass; affects memory and speed, not the result.
 
     Returns
     -------
     Explanation
-        ``values`` (n, longest), one a token; ``letters`` (n, longest, letters) where a token is a letter; ``gap`` (n,).
+        ``values`` (n, longest), one per token; ``letters`` (n, longest, letters) if tokens are single letters; ``gap`` (n,).
 
     Raises
     ------
     BadInput
-        No classifier or regressor, a class or output it lacks, no input, an unknown baseline or rule, or too few steps.
+        A model that is no Classifier or Regressor, a target that it lacks, no input, an unknown baseline or rule, or too few
+        steps.
+
+    Examples
+    --------
+    >>> from glmkit.interpret import integrated_gradients
+    >>> from glmkit.models import TransformerConfig, new_classifier, new_model
+    >>> from glmkit.tokens import make_tokenizer
+    >>> config = TransformerConfig(vocabulary_size=10, width=8, layers=1, heads=2, feedforward=8)
+    >>> classifier = new_classifier(new_model(config, make_tokenizer("base")), classes=("background", "promoter"))
+    >>> found = integrated_gradients(classifier, ["TATAAT", "GGCA"], baseline="uniform", steps=8)
+    >>> found.values.shape, found.letters.shape
+    ((2, 6), (2, 6, 4))
+    >>> bool(abs(found.gap).max() < 1e-3)
+    True
     """
     from glmkit.interpret.attribution.embedding_path import background_points, baseline_vector, walk
 
@@ -91,20 +106,20 @@ def integrated_gradients(
 
 
 def rule(method: str, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Points and weights of an integral from 0 to 1.
+    """Nodes and weights of a quadrature rule on [0, 1].
 
     Parameters
     ----------
     method
         ``gausslegendre`` or ``riemann_trapezoid``.
     steps
-        Points; 2 or more for the trapezoid, 1 or more otherwise.
+        Number of nodes; 2 or more for the trapezoid rule, 1 or more otherwise.
 
     Returns
     -------
     tuple of numpy.ndarray
-        Two float64 (steps,); the weights sum to 1. (captum divides the trapezoid by the number of points, not of intervals, so
-        its attributions are smaller by a share of ``1 / steps``.)
+        Nodes and weights, float64 (steps,) each; the weights sum to 1. (captum divides the trapezoid rule by the number of
+        points instead of intervals, so its attributions are smaller by a fraction of ``1 / steps``.)
 
     Raises
     ------
@@ -125,25 +140,25 @@ def rule(method: str, steps: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def explained(model: Any, ids: Sequence[np.ndarray], walked: "Iterable[Traced]", point: Any, method: str) -> Explanation:
-    """Gather what walks gave into one result.
+    """Combine path gradients of several inputs into one result.
 
     Parameters
     ----------
     model
-        Whose walks they were.
+        Model whose gradients they are.
     ids
-        Arrays (length,).
+        Token ids of each input, (length,).
     walked
-        From :func:`glmkit.interpret.attribution.embedding_path.walk`.
+        Gradients from :func:`glmkit.interpret.attribution.embedding_path.walk`.
     point
-        torch.Tensor (width,) or (length, width): the baseline.
+        Baseline, torch.Tensor (width,) or (length, width).
     method
         Name of the method.
 
     Returns
     -------
     Explanation
-        Values a token, and letters where a token is a letter.
+        One value per token, and one per letter if tokens are single letters.
     """
     alphabet = letters_of(model.tokenizer)
     longest = max(map(len, ids))
@@ -162,7 +177,7 @@ def explained(model: Any, ids: Sequence[np.ndarray], walked: "Iterable[Traced]",
 
 
 def _averaged(found: list[Explanation]) -> Explanation:
-    """The mean of explanations of the same inputs against several baselines."""
+    """Mean of explanations of the same inputs over several baselines."""
     first = found[0]
     letters = None if first.letters is None else np.mean([each.letters for each in found if each.letters is not None], axis=0)
     return Explanation(

@@ -1,9 +1,9 @@
-"""In-silico saturation mutagenesis: what each single substitution does to a model's answer.
+"""In-silico saturation mutagenesis: effect of each single substitution on a model's score.
 
-Every letter is replaced by each of the others (three for a base, nineteen for a residue) and the sequence scored again. The effect
-is exact (nothing is approximated by a gradient) and costs as many forward passes. It says what the *model* uses, not what the cell
-does, and it sees one letter at a time: two sites that stand in for each other both look unimportant. Where a network mixes locally,
-only what a substitution reaches is computed again (see `local`), with equal results.
+Every letter is replaced by each of the others (three for a base, nineteen for a residue), and the sequence is scored again. The
+effect is exact, at the cost of one forward pass per substitution. It describes the *model*, not the cell. Substitutions are
+tested one at a time, so two redundant sites both appear unimportant. In networks with local mixing only, only the states within
+reach of a substitution are recomputed (:mod:`glmkit.interpret.attribution.fast_substitutions`), with equal results.
 
 References
 ----------
@@ -33,36 +33,45 @@ def mutagenesis(
     alphabet: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Attributions:
-    """Change of the score on every single substitution.
+    """Change of the score upon every single substitution.
 
     Parameters
     ----------
     model
         A Classifier, scored by the log-odds of class `target` against all other classes, or a Regressor; or any function from a
-        list of sequences to one score each, best on a scale that is not squashed (a logit rather than a probability).
+        list of sequences to one score each, preferably on an unbounded scale (logits rather than probabilities).
     sequences
-        Windows or proteins of one length (N and X are read, and every letter is tried in their place).
+        Windows or proteins of equal length. N and X are read, and every letter is tested in their place.
     positions
-        0-based places to change; None for all.
+        Positions to change, 0-based; None for all.
     target
-        Class whose log-odds, or output whose value, is followed; None for class 1, or output 0.
+        Index of the class or output to score; None for class 1, or output 0.
     alphabet
-        Letters that are tried; None for those of the model's tokenizer, which are A, C, G, T for DNA in any tokens and the 20
-        amino acids in alphabetical order for proteins, and A, C, G, T for a function.
+        Letters to substitute; None for those of the model's tokenizer: A, C, G, T for DNA with any tokens, or the 20 amino acids
+        in alphabetical order. For a function the default is A, C, G, T.
     progress
-        Called with (sequences scored, sequences in all) now and then.
+        Function called at intervals with (number of sequences scored, total number).
 
     Returns
     -------
     float32 array (n, length, letters)
-        Score of the sequence with each letter of the alphabet put at that place, minus the score of the sequence as it is; 0 at
-        the letter that stands there, NaN at places that were not asked for.
+        Score of the sequence with each letter at each position, minus the score of the original sequence; 0 at the original
+        letter, NaN at positions not in `positions`.
 
     Raises
     ------
     BadInput
-        Sequences of unequal lengths, a position outside them, an alphabet that is empty or has a letter twice, or a function
-        that returns something else than one finite score each.
+        Sequences of unequal lengths, a position outside them, an empty alphabet or a duplicate letter, or a function that does
+        not return one finite score per sequence.
+
+    Examples
+    --------
+    >>> from glmkit.interpret import mutagenesis
+    >>> effects = mutagenesis(lambda windows: [window.count("A") for window in windows], ["AC", "GT"])
+    >>> effects.shape
+    (2, 2, 4)
+    >>> effects[0].tolist()  # rows are positions, columns A, C, G, T
+    [[0.0, -1.0, -1.0, -1.0], [1.0, 0.0, 0.0, 0.0]]
     """
     score = model if is_function(model) else score_function(model, target)
     length = check_windows(sequences)
@@ -92,42 +101,53 @@ def mutagenesis(
 
 
 def class_log_odds(classifier: Any, target: int = 1) -> Callable[[list[str]], np.ndarray]:
-    """The log-odds of one class against all others, as a function of sequences.
+    """Log-odds of one class against all others, as a function of sequences.
 
     Parameters
     ----------
     classifier
         A Classifier.
     target
-        Which class.
+        Index of the class.
 
     Returns
     -------
     callable
-        List of n sequences to float64 (n,).
+        Function from a list of n sequences to log-odds in nats, float64 (n,).
+
+    Examples
+    --------
+    >>> from glmkit.interpret import class_log_odds
+    >>> from glmkit.models import TransformerConfig, new_classifier, new_model
+    >>> from glmkit.tokens import make_tokenizer
+    >>> config = TransformerConfig(vocabulary_size=10, width=8, layers=1, heads=2, feedforward=8)
+    >>> classifier = new_classifier(new_model(config, make_tokenizer("base")), classes=("background", "promoter"))
+    >>> score = class_log_odds(classifier, target=1)
+    >>> score(["TATAAT", "GGCA"]).shape
+    (2,)
     """
     return score_function(classifier, target)
 
 
 def check_windows(sequences: Sequence[str]) -> int:
-    """The one length of all windows, or an error that names the first that differs.
+    """The common length of all windows; raises an error that names the first window of another length.
 
     Parameters
     ----------
     sequences
-        Windows.
+        Windows of equal length.
 
     Returns
     -------
     int
-        Bases.
+        Length in letters.
     """
     if isinstance(sequences, str) or len(sequences) == 0:
         raise BadInput("sequences: expected a list with at least one window.")
     length = len(sequences[0])
     for i, sequence in enumerate(sequences):
         if len(sequence) != length:
-            raise BadInput(f"Expected windows of one length, but window 0 has {length} bases and window {i} has {len(sequence)}.")
+            raise BadInput(f"Expected windows of equal length, got {length} bases in window 0 and {len(sequence)} in window {i}.")
     return length
 
 
@@ -140,7 +160,7 @@ def _letters(model: Any, alphabet: str | None) -> str:
 
 
 def _reach(model: Any, length: int) -> int | None:
-    """The reach of a network that mixes locally, if pieces of that reach are much shorter than the windows; else None."""
+    """Reach of a network with local mixing, if pieces of that reach are much shorter than the windows; else None."""
     if is_function(model):
         return None
     from glmkit.interpret.attribution.fast_substitutions import WORTH, reach

@@ -1,8 +1,8 @@
-"""What a stretch of a sequence is worth to a model: hide it and ask again.
+"""Occlusion: contribution of each stretch of a sequence to a classifier's score, measured by masking it.
 
-A run of letters is replaced by the mask token, which a masked language model has learnt to read as "not known", and the change of the
-score is what the run was worth. One pass a place, so whole proteins are affordable where every single substitution would cost
-nineteen times as much. The trade-off: a run tells less sharply where, and a wide run that hides two sites gives their sum.
+A run of letters is replaced by the mask token, which a masked language model was trained to read as unknown. The change of the
+score is the contribution of the run. The cost is one forward pass per position, a nineteenth of saturation mutagenesis in proteins.
+The resolution is lower, and a run that covers two sites gives their joint effect.
 
 References
 ----------
@@ -21,31 +21,41 @@ _INPUTS = 1024  # hidden copies scored at once
 
 
 def occlusion(model: Any, sequences: Sequence[str], span: int = 5, reach: int | None = None, *, target: int = 1) -> np.ndarray:
-    """What each stretch of `span` letters is worth to a classifier.
+    """Contribution of each stretch of `span` letters to a classifier's log-odds.
 
     Parameters
     ----------
     model
         A Classifier whose tokenizer has one token a letter; scored by the log-odds of class `target` against all others.
     sequences
-        Of any lengths.
+        Sequences of any length.
     span
-        Letters hidden together, odd, so that a stretch has a middle; fewer at a sequence's ends.
+        Number of letters masked together, odd, so that a stretch has a central letter; fewer at the ends of a sequence.
     reach
-        Letters from the start to look at; None for as many as the longest sequence has.
+        Number of positions to test, from the start; None for the length of the longest sequence.
     target
-        Class whose log-odds is followed.
+        Index of the class whose log-odds is scored.
 
     Returns
     -------
     float32 array (n, reach)
-        Log-odds of the sequence as it is minus those with the stretch around that letter hidden: above 0 where it speaks for
-        the class. NaN beyond a sequence's end.
+        Log-odds of the sequence minus those with the stretch around the letter masked; above 0 where it supports the class. NaN
+        beyond the end of a sequence.
 
     Raises
     ------
     BadInput
-        Nothing to look at, a span that is even or below 1, a class that the model lacks, or tokens that are no single letters.
+        No sequence, a span that is even or below 1, a class that the model lacks, or tokens that are not single letters.
+
+    Examples
+    --------
+    >>> from glmkit.interpret import occlusion
+    >>> from glmkit.models import TransformerConfig, new_classifier, new_model
+    >>> from glmkit.tokens import make_tokenizer
+    >>> config = TransformerConfig(vocabulary_size=33, width=8, layers=1, heads=2, feedforward=8)
+    >>> classifier = new_classifier(new_model(config, make_tokenizer("protein")), classes=("inside", "outside"))
+    >>> occlusion(classifier, ["MKTAY", "GSHMRR"], span=3).shape
+    (2, 6)
     """
     if isinstance(sequences, str) or len(sequences) == 0:
         raise BadInput("sequences: expected a list with at least one sequence.")
@@ -54,7 +64,7 @@ def occlusion(model: Any, sequences: Sequence[str], span: int = 5, reach: int | 
     ids = [np.asarray(model.tokenizer.encode(sequence)) for sequence in sequences]
     for sequence, item in zip(sequences, ids, strict=True):
         if len(item) != len(sequence):
-            raise BadInput("Occlusion hides letters, so it needs a tokenizer with one token a letter: 'protein' or 'base'.")
+            raise BadInput("Occlusion masks single letters: expected a tokenizer with one token per letter, 'protein' or 'base'.")
     width = max(map(len, ids)) if reach is None else reach
     jobs = [(i, place) for i, item in enumerate(ids) for place in range(min(len(item), width))]
     whole = _log_odds(model, ids, target)
@@ -72,5 +82,7 @@ def occlusion(model: Any, sequences: Sequence[str], span: int = 5, reach: int | 
 def _log_odds(model: Any, ids: list[np.ndarray], target: int) -> np.ndarray:
     logits = class_logits(model, ids)
     if not 0 <= target < logits.shape[1]:
-        raise BadInput(f"target: the classifier has {logits.shape[1]} classes, from 0; got {target}.")
+        raise BadInput(
+            f"target: expected 0 to {logits.shape[1] - 1}, as the classifier has {logits.shape[1]} classes; got {target}."
+        )
     return logits[:, target] - np.logaddexp.reduce(np.delete(logits, target, axis=1), axis=1)

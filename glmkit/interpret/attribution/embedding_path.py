@@ -1,9 +1,9 @@
-"""Gradients of a model's answer along the straight line from a baseline to an input, in the space of its embeddings.
+"""Gradients of a model's score along the straight line from a baseline to an input, in embedding space.
 
-Tokens are discrete, so nothing lies between two of them; their embeddings are vectors, and the line between two vectors exists. The
-network reads the ids of the input as ever (lengths, segments and scales follow from them), and only what its embedding layer gives
-is replaced by a point on the line. Points of one sequence are as many sequences of one length: a packed rectangle without padding,
-whatever the lengths of the inputs. Weights ask for no gradient meanwhile, so nothing is kept for them.
+Tokens are discrete, so there are no intermediate values between them, but there are between their embedding vectors. The network
+reads the ids of the input as usual (lengths, segments and scales depend on them); only the output of its embedding layer is
+replaced by a point on the line. The points of one sequence are packed as sequences of equal length, without padding. Gradients of
+the weights are disabled meanwhile to save memory.
 """
 
 import itertools
@@ -25,18 +25,18 @@ BASELINES = ("mask", "uniform", "pad")
 
 
 class Traced(NamedTuple):
-    """What walking the line gave for one input.
+    """Path gradient of one input.
 
     Attributes
     ----------
     item
-        Its number.
+        Index of the input.
     gradient
-        float32 (tokens, width): gradients at the nodes, summed by their weights; special tokens are left out.
+        Weighted sum of the gradients at the nodes, float32 (tokens, width), without special tokens.
     moved
-        float32 (tokens, width): embedding less baseline.
+        Embedding minus baseline, float32 (tokens, width).
     score, base
-        The number followed, at the input and at the baseline.
+        Explained score at the input and at the baseline.
     """
 
     item: int
@@ -55,29 +55,29 @@ def walk(
     baseline: torch.Tensor,
     batch_tokens: int,
 ) -> Iterator[Traced]:
-    """Sum the gradients at points of the line.
+    """Weighted sum of the gradients at points of the line, for each input.
 
     Parameters
     ----------
     model
-        A Classifier or Regressor; it is left as it was.
+        A Classifier or Regressor; it is not changed.
     ids
-        Arrays (length,) of ids, bare.
+        Token ids of each input, (length,), without special tokens.
     nodes
-        float64 (nodes,): where on the line, from 0 (baseline) to 1 (input).
+        Positions on the line, float64 (nodes,), from 0 (baseline) to 1 (input).
     weights
-        float64 (nodes,): what each gradient counts.
+        Weight of each node, float64 (nodes,).
     target
-        As in :func:`glmkit.interpret.attribution.target.followed`.
+        Index of the class or output, as in :func:`glmkit.interpret.attribution.target.followed`.
     baseline
-        (width,) for every letter, or (length, width) for inputs of one length.
+        Baseline embedding, (width,) for every letter, or (length, width) for inputs of equal length.
     batch_tokens
-        Tokens of a pass.
+        Maximum number of tokens per pass.
 
     Yields
     ------
     Traced
-        One an input, those of like lengths together.
+        One per input, grouped by similar length.
     """
     read = followed(model, target)
     around = len(model.tokenizer.prefix), len(model.tokenizer.suffix)
@@ -104,14 +104,14 @@ def walk(
 
 
 class _Line:
-    """The line of one batch: a score or a gradient at any of its points."""
+    """Lines of one batch, with scores and gradients at any of their points."""
 
     def __init__(self, model: Any, read: Any, pieces: list[np.ndarray], start: torch.Tensor, moved: torch.Tensor) -> None:
         self.model, self.read, self.pieces, self.start, self.moved = model, read, pieces, start, moved
         self.rows = np.split(np.arange(len(start)), np.cumsum([len(piece) for piece in pieces])[:-1])
 
     def _points(self, nodes: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Each sequence's copies side by side: ids, boundaries, the rows of the batch that they copy, and points (tokens, width)."""
+        """Copies of each sequence, one per node: ids, boundaries, source rows in the batch, and embeddings (tokens, width)."""
         tokens, boundaries = pack([piece for piece in self.pieces for _ in nodes])
         which = torch.from_numpy(np.concatenate([np.tile(rows, len(nodes)) for rows in self.rows])).to(self.start.device)
         along = np.concatenate([np.repeat(nodes, len(rows)) for rows in self.rows])
@@ -123,7 +123,7 @@ class _Line:
             return self.read(self.model(tokens, boundaries).float())
 
     def gradient(self, nodes: np.ndarray, weights: np.ndarray) -> torch.Tensor:
-        """Gradients at `nodes` times `weights`, summed: float32 (tokens, width)."""
+        """Gradients at `nodes`, summed with `weights`, float32 (tokens, width)."""
         tokens, boundaries, which, points = self._points(nodes)
         with torch.enable_grad():
             scores = self._score(tokens, boundaries, points.requires_grad_())
@@ -133,7 +133,7 @@ class _Line:
         return total.index_add_(0, which, found.float())
 
     def scores(self, nodes: np.ndarray) -> np.ndarray:
-        """The number followed at `nodes`: float64 (sequences, nodes)."""
+        """Explained score at `nodes`, float64 (sequences, nodes)."""
         with torch.no_grad():
             tokens, boundaries, _, points = self._points(nodes)
             found = self._score(tokens, boundaries, points)
@@ -142,23 +142,23 @@ class _Line:
 
 @contextmanager
 def instead(network: Any, tokens: torch.Tensor, boundaries: torch.Tensor, points: torch.Tensor) -> Iterator[None]:
-    """Let a network's embedding layer give `points` for `tokens`.
+    """Context in which a network's embedding layer returns `points` for `tokens`.
 
     Parameters
     ----------
     network
-        Any with an ``embedding``.
+        Any network with an ``embedding``.
     tokens
-        int64 (tokens,); equally long sequences lie side by side.
+        Token ids, int64 (tokens,); sequences of equal length are adjacent.
     boundaries
-        int64 (sequences + 1,).
+        Boundaries of the sequences, int64 (sequences + 1,).
     points
-        (tokens, width).
+        Embeddings, (tokens, width).
 
     Raises
     ------
     BadInput
-        The network reads the tokens in an order of its own, so that the points cannot be put in their places.
+        A network that embeds the tokens in an unknown order, so that the points cannot be assigned to them.
     """
     order = by_step(boundaries, tokens.device).order if isinstance(network, MLSTM) else None
     seen: list[Any] = []
@@ -168,7 +168,10 @@ def instead(network: Any, tokens: torch.Tensor, boundaries: torch.Tensor, points
         laid = points if order is None else points[order]
         same = torch.equal(inputs[0].reshape(-1), tokens if order is None else tokens[order])
         if seen or not same:
-            raise BadInput(f"Gradients cannot follow {type(network).__name__}: it does not embed the tokens once and in order.")
+            raise BadInput(
+                f"Gradients along a path are not supported for {type(network).__name__}, which does not embed the tokens once and "
+                "in order. Use a Transformer."
+            )
         seen.append(module)
         return laid.reshape(output.shape)
 
@@ -181,35 +184,35 @@ def instead(network: Any, tokens: torch.Tensor, boundaries: torch.Tensor, points
 
 @contextmanager
 def frozen(model: Any) -> Iterator[None]:
-    """No dropout, and no gradient for any weight; afterwards everything is as it was.
+    """Context without dropout and without gradients of weights; the previous state is restored afterwards.
 
     Parameters
     ----------
     model
-        A module.
+        A torch module.
     """
     modes = [(module, module.training) for module in model.modules()]
-    asked = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    required = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     model.eval().requires_grad_(False)
     try:
         yield
     finally:
         for module, mode in modes:
             module.training = mode
-        for parameter, wanted in asked:
+        for parameter, wanted in required:
             parameter.requires_grad_(wanted)
 
 
 def baseline_vector(model: Any, baseline: str | np.ndarray) -> torch.Tensor:
-    """The point that stands for "nothing known" at every letter.
+    """Baseline embedding, the same for every letter.
 
     Parameters
     ----------
     model
         A Classifier or Regressor.
     baseline
-        ``mask``: the mask token's embedding (zero where the network reads masks as zero, as ESM-2 does). ``uniform``: the mean
-        embedding of the letters. ``pad``: the padding token's. Or an array (width,).
+        ``mask``: embedding of the mask token (zero if the network reads masks as zero, as ESM-2 does). ``uniform``: mean
+        embedding of the letters. ``pad``: embedding of the padding token. Or an array (width,).
 
     Returns
     -------
@@ -225,7 +228,7 @@ def baseline_vector(model: Any, baseline: str | np.ndarray) -> torch.Tensor:
     if not isinstance(baseline, str):
         point = np.asarray(baseline, np.float32)
         if point.shape != weight.shape[1:] or not np.isfinite(point).all():
-            raise BadInput(f"baseline: expected {weight.shape[1]} finite numbers, a point of the embedding, got {point.shape}.")
+            raise BadInput(f"baseline: expected {weight.shape[1]} finite numbers, a point in embedding space, got {point.shape}.")
         return torch.from_numpy(point).to(weight)
     if baseline not in BASELINES:
         raise BadInput(f"baseline must be one of {', '.join(BASELINES)} or an array (width,), got {baseline!r}.")
@@ -237,7 +240,7 @@ def baseline_vector(model: Any, baseline: str | np.ndarray) -> torch.Tensor:
 
 
 def background_points(model: Any, background: Sequence[str], lengths: Sequence[int]) -> list[torch.Tensor]:
-    """The embeddings of sequences that serve as baselines.
+    """Embeddings of sequences used as baselines.
 
     Parameters
     ----------
@@ -246,7 +249,7 @@ def background_points(model: Any, background: Sequence[str], lengths: Sequence[i
     background
         One or more sequences.
     lengths
-        Tokens of each input.
+        Length of each input in tokens.
 
     Returns
     -------
@@ -256,18 +259,18 @@ def background_points(model: Any, background: Sequence[str], lengths: Sequence[i
     Raises
     ------
     BadInput
-        No sequence, or tokens in another number than the inputs have.
+        No sequence, or sequences of another length than the inputs.
     """
     rows = [np.asarray(model.tokenizer.encode(sequence)).astype(np.int64) for sequence in background]
     found, wanted = sorted({len(row) for row in rows}), sorted(set(lengths))
     if len(found) != 1 or found != wanted:
-        raise BadInput(f"baseline: its sequences must be as long as those explained; got {found} tokens for {wanted}.")
+        raise BadInput(f"baseline: expected sequences as long as those explained, {wanted} tokens, got {found}.")
     weight = model.network.embedding.weight.detach()
     return [weight[torch.from_numpy(row).to(weight.device)] for row in rows]
 
 
 def _batches(network: Any, lengths: list[int], budget: int) -> Iterator[list[int]]:
-    """Inputs that are walked together: of similar length in a Transformer, of one length where the order would differ."""
+    """Indices of inputs per batch: of similar length for a Transformer; of equal length for networks that reorder tokens."""
     for batch in by_budget(lengths, budget):
         members = batch.tolist()
         if isinstance(network, Transformer):

@@ -1,8 +1,7 @@
-"""What an explanation is: the worth of every position, and how much of the score it accounts for.
+"""Result of an attribution method: contribution of every position, and the unexplained part of the score.
 
-Methods that share a score out among the positions claim that the shares add up to it: to the score of the sequence less that of
-the baseline ("completeness", or "efficiency"). What is left over is an error of the method (too few steps), so it stands in the
-result and is printed with it.
+Attribution methods assert that the contributions sum to the score of the sequence minus that of the baseline ("completeness", or
+"efficiency"). A remaining gap is an error of the method (such as too few steps), so the result includes it.
 """
 
 from dataclasses import dataclass
@@ -14,26 +13,34 @@ from glmkit.errors import BadInput
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Explanation:  # numpydoc ignore=PR02
-    """Worth of each position of n inputs, in the units of the score.
+    """Contribution of each position of n inputs, in the units of the score.
 
     Parameters
     ----------
     values
-        float32 (n, longest): what each token (letter, feature) contributes; NaN beyond an input's end.
+        Contribution of each token (letter, feature), float32 (n, longest); NaN beyond the end of an input.
     score, base
-        float64 (n,): the score of each input, and that of its baseline.
+        Score of each input and of its baseline, float64 (n,).
     method
-        How it was made, with the settings that matter.
+        Name of the method, with its main settings.
     letters
-        float32 (n, longest, letters): what each letter of the alphabet would contribute at that place by the same gradient
-        (hypothetical contributions, an approximation for letters that do not stand there); None where a method has none.
+        Contribution of each letter of the alphabet at each position by the same gradient, float32 (n, longest, letters). These
+        are hypothetical (approximate) for letters other than the one in the input. None if the method does not give them.
     alphabet
-        The letters of `letters`, in order.
+        Letters of the last axis of `letters`, in order.
 
     Raises
     ------
     BadInput
-        Shapes that do not belong together.
+        Shapes that do not match.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmkit.interpret import Explanation
+    >>> found = Explanation(values=np.array([[0.5, 1.5]]), score=np.array([3.0]), base=np.array([0.5]), method="example")
+    >>> found.gap.tolist()
+    [0.5]
     """
 
     values: np.ndarray
@@ -47,20 +54,20 @@ class Explanation:  # numpydoc ignore=PR02
         n = len(self.values)
         if self.values.ndim != 2 or np.shape(self.score) != (n,) or np.shape(self.base) != (n,):
             shapes = f"{np.shape(self.values)}, {np.shape(self.score)} and {np.shape(self.base)}"
-            raise BadInput(f"An explanation needs values (n, length), score (n,) and base (n,), got {shapes}.")
+            raise BadInput(f"Explanation: expected values (n, length), score (n,) and base (n,), got {shapes}.")
         if self.letters is not None and self.letters.shape != (*self.values.shape, len(self.alphabet)):
             expected = (*self.values.shape, len(self.alphabet))
             raise BadInput(f"letters: expected {expected} for the alphabet {self.alphabet!r}, got {self.letters.shape}.")
 
     @property
     def gap(self) -> np.ndarray:
-        """Completeness gap, float64 (n,): what the values leave unexplained of the score less the base."""
+        """Completeness gap, float64 (n,): score minus base minus the sum of the values."""
         return self.score - self.base - np.nansum(self.values, axis=1, dtype=np.float64)
 
     def __str__(self) -> str:
-        told, gap = np.abs(self.score - self.base), np.abs(self.gap)
-        share = f" ({gap.sum() / told.sum():.2%} of it)" if told.sum() > 0 else ""
+        difference, gap = np.abs(self.score - self.base), np.abs(self.gap)
+        share = f" ({gap.sum() / difference.sum():.2%} of it)" if difference.sum() > 0 else ""
         return (
-            f"{self.method}: {len(self.values)} inputs of up to {self.values.shape[1]} positions. Score less baseline: "
-            f"{told.mean():.4g} on average; left unexplained: {gap.mean():.2g}{share}, at most {gap.max():.2g}."
+            f"{self.method}: {len(self.values)} inputs of up to {self.values.shape[1]} positions. Score minus baseline: "
+            f"{difference.mean():.4g} on average; unexplained: {gap.mean():.2g}{share}, at most {gap.max():.2g}."
         )

@@ -1,9 +1,9 @@
-"""Substitutions in a network that mixes locally: only what a substitution can reach is computed again.
+"""Fast scores of substitutions in networks with local mixing: only states within reach of a substitution are recomputed.
 
-With convolutions and local attention alone, a letter reaches no farther than the sum of the blocks' reaches, R. The states within R of
-a substitution follow from the letters within 2 R of it, so a piece of ``4 R + 1`` letters is enough, whatever the length of the window,
-and the mean over the window changes by what those states change. That is exact but for rounding, and saves where the window is much
-longer than the piece.
+With convolutions and local attention alone, the influence of a letter extends no farther than the sum of the blocks' reaches, R.
+The states within R of a substitution depend on the letters within 2 R of it. A piece of ``4 R + 1`` letters is therefore
+sufficient for any window length, and the mean over the window changes by the change of those states. This is exact up to
+rounding, and faster if the window is much longer than the piece.
 """
 
 from collections.abc import Sequence
@@ -17,22 +17,22 @@ from glmkit.models import Classifier, Regressor, Transformer
 from glmkit.models.networks import Attention, Block, Convolution, pack
 from glmkit.score.windows import BATCH_TOKENS, evaluating
 
-WORTH = 2  # windows at least this many times as long as a piece are done piece by piece
+WORTH = 2  # smallest ratio of window to piece length for which pieces are used
 
 
 def reach(model: Any) -> int | None:
-    """How many tokens a letter's influence goes to either side.
+    """Number of tokens on either side that a letter can influence.
 
     Parameters
     ----------
     model
-        Any.
+        Any model.
 
     Returns
     -------
     int or None
-        None where a piece would not do: global mixing, places that are learned, scales or special tokens of whole sequences, a pool other
-        than the mean, or tokens of several letters.
+        None if pieces are not sufficient: global mixing, learned positions, scales or special tokens of whole sequences, a pool
+        other than the mean, or tokens of several letters.
     """
     network = getattr(model, "network", None)
     if not isinstance(network, Transformer) or not isinstance(model, Classifier | Regressor) or model.pool != "mean":
@@ -55,25 +55,25 @@ def reach(model: Any) -> int | None:
 def piecewise(
     model: Any, sequences: Sequence[str], jobs: Sequence[tuple[int, int, str]], target: int | None, far: int
 ) -> np.ndarray:
-    """Scores of windows with one letter changed each.
+    """Scores of windows with one substitution each.
 
     Parameters
     ----------
     model
-        A Classifier or Regressor of which :func:`reach` knows the reach.
+        A Classifier or Regressor with a finite :func:`reach`.
     sequences
-        Windows of one length.
+        Windows of equal length.
     jobs
-        Which window, position and letter; those of one window side by side.
+        Substitutions (window, position, letter); those of one window are adjacent.
     target
-        Class or output to follow.
+        Index of the class or output to score.
     far
-        The reach.
+        Reach of the model in tokens.
 
     Returns
     -------
     float64 array (jobs,)
-        In their order.
+        Scores in the order of the jobs.
     """
     read, encode = followed(model, target), model.tokenizer.encode
     windows = sorted({item for item, _, _ in jobs})
@@ -95,22 +95,22 @@ def piecewise(
 
 
 def _changed(model: Any, ids: np.ndarray, whole: torch.Tensor, jobs: list[tuple[int, int, int]], far: int) -> torch.Tensor:
-    """Mean state of each changed window: (jobs, width)."""
+    """Mean state of each window with its substitution, (jobs, width)."""
     length = ids.shape[1]
-    pieces, asked, before, start = [], [], [], 0
+    pieces, recomputed, before, start = [], [], [], 0
     for item, place, letter in jobs:
         left, right = max(place - 2 * far, 0), min(place + 2 * far + 1, length)
         first, last = max(place - far, 0), min(place + far + 1, length)
         piece = ids[item, left:right].copy()
         piece[place - left] = letter
         pieces.append(piece)
-        asked.append(np.arange(first - left, last - left) + start)
+        recomputed.append(np.arange(first - left, last - left) + start)
         before.append(whole[item, first:last].sum(0))
         start += len(piece)
     tokens, boundaries = pack(pieces)
-    where = torch.from_numpy(np.concatenate(asked)).to(whole.device)
+    where = torch.from_numpy(np.concatenate(recomputed)).to(whole.device)
     states = model.network(tokens.to(whole.device), boundaries, where).float()
-    owner = torch.from_numpy(np.repeat(np.arange(len(jobs)), [len(each) for each in asked])).to(whole.device)
+    owner = torch.from_numpy(np.repeat(np.arange(len(jobs)), [len(each) for each in recomputed])).to(whole.device)
     after = torch.zeros(len(jobs), whole.shape[2], device=whole.device).index_add_(0, owner, states)
     items = torch.tensor([item for item, _, _ in jobs], device=whole.device)
     return (whole.sum(1)[items] + after - torch.stack(before)) / length

@@ -1,7 +1,7 @@
-"""Which number of a model an explanation follows, and over which letters.
+"""The scalar score that an attribution method explains, and the alphabet of its substitutions.
 
-A classifier is followed by the log-odds of one class against all others: a probability is squashed near 0 and 1, where everything
-would look unimportant. A regressor is followed by one of its outputs, in the units of its targets.
+The score of a classifier is the log-odds of one class against all others. A probability saturates near 0 and 1, where all effects
+would appear small. The score of a regressor is one of its outputs, in the units of the targets.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,19 +13,19 @@ from glmkit.errors import BadInput
 
 
 def followed(model: Any, target: int | None = None) -> Callable[[Any], Any]:
-    """What turns a model's outputs into the number that is explained.
+    """Function from a model's outputs to the score that is explained.
 
     Parameters
     ----------
     model
         A Classifier or a Regressor.
     target
-        Class whose log-odds, or output whose value, is followed; None for class 1, or output 0.
+        Index of the class (log-odds) or output (value); None for class 1, or output 0.
 
     Returns
     -------
     callable
-        torch.Tensor (n, outputs) to (n,).
+        Function from torch.Tensor (n, outputs) to (n,).
 
     Raises
     ------
@@ -38,15 +38,16 @@ def followed(model: Any, target: int | None = None) -> Callable[[Any], Any]:
     outputs = model.outputs if isinstance(model, Regressor) else None
     if classes is None and outputs is None:
         raise BadInput(
-            f"Expected a Classifier or a Regressor, got a {type(model).__name__}. Fine-tune one: what is explained is the answer "
-            "of a head."
+            f"Expected a Classifier or a Regressor, got a {type(model).__name__}. Attributions explain the output of a head: "
+            "fine-tune a model with glmkit.models.new_classifier or new_regressor."
         )
     number = (1 if classes is not None else 0) if target is None else target
     names = classes if classes is not None else outputs
     if not 0 <= number < len(names or ()):
         kind = "classifier" if classes is not None else "regressor"
         unit = "classes" if classes is not None else "outputs"
-        raise BadInput(f"target: the {kind} has {len(names or ())} {unit}, from 0; got {number}.")
+        most = len(names or ())
+        raise BadInput(f"target: expected 0 to {most - 1}, as the {kind} has {most} {unit}; got {number}.")
 
     def log_odds(logits: Any) -> Any:
         """Log-odds of the class against all others."""
@@ -56,14 +57,14 @@ def followed(model: Any, target: int | None = None) -> Callable[[Any], Any]:
         return logits[:, number] - others.logsumexp(1)
 
     def value(predicted: Any) -> Any:
-        """The output itself."""
+        """Value of the output."""
         return predicted[:, number]
 
     return log_odds if classes is not None else value
 
 
 def score_function(model: Any, target: int | None = None) -> Callable[[Sequence[Any]], np.ndarray]:
-    """A model as a function of sequences, on the scale that explanations follow.
+    """A model as a scoring function of sequences.
 
     Parameters
     ----------
@@ -75,12 +76,12 @@ def score_function(model: Any, target: int | None = None) -> Callable[[Sequence[
     Returns
     -------
     callable
-        n sequences, or arrays of ids, to float64 (n,).
+        Function from n sequences, or arrays of ids, to scores, float64 (n,).
 
     Raises
     ------
     BadInput
-        As :func:`followed`.
+        As in :func:`followed`.
     """
     import torch
 
@@ -90,7 +91,7 @@ def score_function(model: Any, target: int | None = None) -> Callable[[Sequence[
     read, predictions = followed(model, target), predicted_values if isinstance(model, Regressor) else class_logits
 
     def score(inputs: Sequence[Any]) -> np.ndarray:
-        """The number followed, float64 (n,)."""
+        """Scores, float64 (n,)."""
         return read(torch.from_numpy(predictions(model, inputs))).numpy()
 
     return score
@@ -104,7 +105,7 @@ def is_function(model: Any) -> bool:
 
 
 def letters_of(tokenizer: Any) -> str:
-    """The alphabet of a tokenizer with one token a letter: ``ACGT``, the 20 amino acids, or nothing for any other tokenizer."""
+    """Alphabet of a tokenizer with one token per letter (``ACGT`` or the 20 amino acids); empty for any other tokenizer."""
     maskable = [tokenizer.vocabulary[i] for i in np.flatnonzero(tokenizer.maskable)]
     if any(len(entry) != 1 for entry in maskable):
         return ""

@@ -1,9 +1,9 @@
-"""The sanity check of an explanation: it must change when what the model has learned is taken away.
+"""Randomisation test of attributions: comparison with those of a model whose weights are random.
 
-Some saliency methods draw much the same picture for a trained network and for one with random weights: they show the input, not the
-model. So weights are drawn anew, all of them or from the answer downwards, and whatever is still explained afterwards was never
-learned. Each tensor is drawn from a normal distribution with its own mean and spread, so that activations keep their size and
-only the learned structure is lost.
+Some saliency methods give similar results for trained and for random weights: they reflect the input, not the model. Here weights
+are replaced by random ones, all of them or from the output layer downwards. Attributions that persist do not depend on what was
+learned. Each tensor is drawn from a normal distribution with its own mean and standard deviation. Activations thus keep their
+scale, and only the learned structure is removed.
 
 References
 ----------
@@ -18,27 +18,39 @@ from glmkit.errors import BadInput
 
 
 def randomise_weights(model: Any, seed: int = 0, *, depth: int | None = None) -> Any:
-    """A copy of a model with weights drawn anew.
+    """A copy of a model with random weights.
 
     Parameters
     ----------
     model
-        Any model of glmkit; it is left as it is.
+        Any model of glmkit; it is not changed.
     seed
-        Of the draws, 0 or more; torch's global random state is left as it was.
+        Random seed, 0 or more; the global random state of torch is not changed.
     depth
-        How many of :func:`weight_groups`, counted from the answer downwards; None for all. ``depth=1`` randomises the head
-        alone, and rising depths are the cascade of the paper.
+        Number of :func:`weight_groups` to randomise, from the output downwards; None for all. ``depth=1`` randomises the head
+        only; increasing depths give the cascading randomisation of the paper.
 
     Returns
     -------
     Module
-        In evaluation mode, on the same device; its card says what was randomised.
+        Copy in evaluation mode, on the same device; its card lists the randomised groups.
 
     Raises
     ------
     BadInput
         A depth that the model does not have, or a negative seed.
+
+    Examples
+    --------
+    >>> from glmkit.interpret import randomise_weights, weight_groups
+    >>> from glmkit.models import TransformerConfig, new_classifier, new_model
+    >>> from glmkit.tokens import make_tokenizer
+    >>> config = TransformerConfig(vocabulary_size=10, width=8, layers=2, heads=2, feedforward=8)
+    >>> classifier = new_classifier(new_model(config, make_tokenizer("base")), classes=("background", "promoter"))
+    >>> list(weight_groups(classifier))
+    ['head', 'layer 1', 'layer 0', 'embedding']
+    >>> randomise_weights(classifier, depth=2).card["randomised"]
+    {'groups': ['head', 'layer 1'], 'seed': 0}
     """
     import torch
 
@@ -62,7 +74,7 @@ def randomise_weights(model: Any, seed: int = 0, *, depth: int | None = None) ->
 
 
 def weight_groups(model: Any) -> dict[str, list[str]]:
-    """The parts of a model from its answer downwards, each with the names of its parameters.
+    """Groups of parameters of a model, from the output downwards, each with the names of its parameters.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
-"""Where a motif stands in sequences, each place with its p-value; and whether it stands there more often than chance.
+"""Motif scanning: occurrences of a motif in sequences with their p-values, and tests of enrichment.
 
-A place is scored by the log-odds of its letters under the motif and under the background (Staden 1989; FIMO, Grant 2011). The
-scores are whole numbers of steps of 1/100 bit, so that their distribution over random words is exact: one convolution a
-position. memelite's FIMO does the same and is quicker on whole genomes, but takes a quarter of a minute to compile at its first
-call; here nothing is compiled, and a few thousand windows take well under a second.
+A site is scored by the log-odds of its letters under the motif and under the background (Staden 1989; FIMO, Grant 2011). Scores
+are rounded to steps of 1/100 bit. Their distribution over random words is therefore exact, by one convolution per position.
+memelite's FIMO does the same and is faster on whole genomes, but compiles for 15 seconds at its first call. Here nothing is
+compiled, and a few thousand windows take well under a second.
 
 References
 ----------
@@ -21,40 +21,40 @@ from glmkit.interpret.attribution._mutagenesis import LETTERS
 from glmkit.interpret.motif_discovery.motif import Motif
 from glmkit.interpret.motif_discovery.shuffle import dinucleotide_shuffle
 
-_STEPS = 100  # a bit
-_PSEUDOCOUNT = 1e-3  # of each letter, so that no letter is impossible: 8 bits below an even one
+_STEPS = 100  # steps per bit
+_PSEUDOCOUNT = 1e-3  # added to each frequency, so that absent letters have a finite score, 8 bits below a uniform one
 _EVEN = (0.25, 0.25, 0.25, 0.25)
 
 
 def scan(
     motif: Motif, sequences: Sequence[str], *, p: float = 1e-4, background: Sequence[float] = _EVEN, strands: str = "+-"
 ) -> pd.DataFrame:
-    """Places that fit a motif better than all but a share `p` of random words.
+    """Sites of a motif with a p-value of at most `p`.
 
     Parameters
     ----------
     motif
-        What is looked for.
+        Motif to search for.
     sequences
-        Of any lengths; a place with another letter than A, C, G, T is passed over.
+        Sequences of any length; sites with letters other than A, C, G, T are skipped.
     p
-        Highest p-value of a place, for one word on one strand: in 1,000 sequences of 100 bases some 20 places pass 1e-4 by
-        chance. A motif of few letters may have no word that rare.
+        Maximum p-value of a site, for one word on one strand. In 1,000 sequences of 100 bases about 20 sites pass 1e-4 by
+        chance. A short motif may have no word that rare.
     background
         Frequencies of A, C, G and T in random words.
     strands
-        ``+-`` for both, ``+`` or ``-`` for one.
+        ``+-`` for both strands, ``+`` or ``-`` for one.
 
     Returns
     -------
     pandas.DataFrame
-        One row a place, by sequence and start: ``sequence`` (number), ``start`` and ``end`` (0-based, half-open, on the strand
-        given), ``strand``, ``score`` (bits), ``p`` and ``word`` (as it reads on that strand).
+        One row per site, sorted by sequence and start: ``sequence`` (index), ``start`` and ``end`` (0-based, half-open, on the
+        + strand), ``strand``, ``score`` (bits), ``p`` and ``word`` (as read on its strand).
 
     Raises
     ------
     BadInput
-        A single string instead of a list, a background that is not four positive frequencies, or other strands.
+        A single string instead of a list, a background that is not four positive frequencies, or unknown strands.
     """
     if isinstance(sequences, str):
         raise BadInput("sequences: expected a list of sequences, got one string. Put it in a list: [sequence].")
@@ -90,32 +90,42 @@ def enrichment(
     shuffles: int = 10,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Whether motifs stand in more sequences than in copies with the same pairs of letters.
+    """Enrichment of motifs in sequences, relative to dinucleotide-shuffled copies.
 
     Parameters
     ----------
     motifs
-        One or more.
+        One or more motifs.
     sequences
-        What is asked about. Sequences in which the motif was found first make it look better than it is: hold some out.
+        Sequences to test. Use sequences that were held out from motif discovery, as discovery biases the test.
     p, background
-        Of a place, as in :func:`scan`.
+        Maximum p-value of a site and background frequencies, as in :func:`scan`.
     shuffles
-        Copies of each sequence (:func:`glmkit.interpret.dinucleotide_shuffle`).
+        Number of shuffled copies of each sequence (:func:`glmkit.interpret.dinucleotide_shuffle`).
     seed
-        Of the copies.
+        Random seed of the copies.
 
     Returns
     -------
     pandas.DataFrame
-        One row a motif, in the order given: ``motif``, ``sequences`` with a place, ``share`` of all, ``expected`` share by the
-        copies, ``fold`` (infinite if no copy has a place), ``p`` (Fisher's exact test, one-sided, which takes sequences as
-        independent) and ``q`` (Benjamini and Hochberg).
+        One row per motif, in the order given: ``motif``, ``sequences`` (number with a site), ``share`` (fraction of all),
+        ``expected`` (fraction of the copies), ``fold`` (infinite if no copy has a site), ``p`` (one-sided Fisher's exact test,
+        with sequences as independent units) and ``q`` (Benjamini and Hochberg).
 
     Raises
     ------
     BadInput
         No motif, no sequence, or fewer than one copy.
+
+    Examples
+    --------
+    >>> from glmkit.interpret import Motif, enrichment, position_frequencies
+    >>> motif = Motif(name="box", frequencies=position_frequencies(["TATAATGC"]))
+    >>> sequences = ["GGCATATAATGCACGGTT", "CCGTATAATGCATTGCGA", "ACGTATAATGCGGCTTAC"]
+    >>> table = enrichment([motif], sequences)
+    >>> table[["motif", "sequences", "share"]]
+      motif  sequences  share
+    0   box          3    1.0
     """
     from scipy.stats import false_discovery_control, fisher_exact
 
@@ -134,7 +144,7 @@ def enrichment(
 
 
 def _steps(motif: Motif, background: Sequence[float]) -> np.ndarray:
-    """Log-odds of each letter at each position in whole steps, int64 (length, 4)."""
+    """Log-odds of each letter at each position in integer steps, int64 (length, 4)."""
     expected = np.asarray(background, dtype=np.float64)
     if expected.shape != (4,) or (expected <= 0).any() or not np.isclose(expected.sum(), 1):
         raise BadInput(f"background: expected four positive frequencies that sum to 1, got {expected.tolist()}.")
@@ -143,7 +153,7 @@ def _steps(motif: Motif, background: Sequence[float]) -> np.ndarray:
 
 
 def _survival(table: np.ndarray, background: Sequence[float]) -> tuple[np.ndarray, int]:
-    """Probability that a random word scores as high or higher, by score above the lowest; and the lowest score."""
+    """Probability that a random word has at least a given score, indexed by score above the lowest; and the lowest score."""
     above = table - table.min(1, keepdims=True)
     chance = np.ones(1)
     for column in above:
@@ -155,7 +165,7 @@ def _survival(table: np.ndarray, background: Sequence[float]) -> tuple[np.ndarra
 
 
 def _codes(sequences: Sequence[str]) -> np.ndarray:
-    """0 to 3 for the letters of all sequences one after another, 4 for others and after each sequence."""
+    """Codes of the concatenated sequences: 0 to 3 for A, C, G, T, 4 for other letters and after each sequence."""
     code = np.full(256, 4, np.int64)
     for number, letter in enumerate(LETTERS):
         code[[ord(letter), ord(letter.lower())]] = number
@@ -164,7 +174,7 @@ def _codes(sequences: Sequence[str]) -> np.ndarray:
 
 
 def _scores(weights: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Score of the word at each place, int64; far below all scores where it holds an unknown letter or runs over an end."""
+    """Score of the word at each position, int64; below all real scores for words with unknown letters or across an end."""
     unknown = np.iinfo(np.int32).min
     roomy = np.concatenate([codes, np.full(len(weights), 4)])
     total = np.zeros(len(codes), np.int64)

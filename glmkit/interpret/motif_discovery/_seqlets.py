@@ -1,10 +1,10 @@
-"""Stretches of a sequence that a model leans on: runs of high attribution that chance does not make.
+"""Seqlets: stretches of a sequence with significantly high attribution.
 
-Attributions are summed over every window of `width` letters, and the windows that are highest among those they overlap are kept.
-What chance makes is measured, not assumed: each sequence's attributions are shuffled along it, which keeps their sizes and
-breaks their runs, and the same search on the shuffled ones gives the share of false finds at every height. The trade-off: a
-model that uses single letters far apart has no runs, and nothing is found; look at :func:`glmkit.interpret.importance` then. And
-attributions that are smooth for another reason make runs too: what such stretches have in common decides, not their number.
+Attributions are summed over every window of `width` letters, and windows that are higher than all overlapping ones are kept. The
+null distribution is empirical: the attributions of each sequence are permuted along it, which keeps their values and breaks
+runs. The same search on permuted attributions gives the false discovery rate at every height. A model that uses isolated letters
+has no runs, so no seqlets are found; use :func:`glmkit.interpret.importance` instead. Attributions that are smooth for other
+reasons give runs as well, so interpret what seqlets have in common rather than their number.
 
 References
 ----------
@@ -35,36 +35,36 @@ def seqlets(
     shuffles: int = 20,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Windows whose summed attribution is higher than shuffling explains.
+    """Windows whose summed attribution is higher than expected from permuted attributions.
 
     Parameters
     ----------
     attributions
-        (n, length): what the letter that stands there is worth, as :func:`glmkit.interpret.importance` gives it; NaN beyond a
-        sequence's end. Or (n, length, 4): contributions of A, C, G and T, of which the letter that stands there counts.
+        Attribution of the letter at each position, (n, length), from :func:`glmkit.interpret.importance`; NaN beyond the end of a
+        sequence. Or contributions of A, C, G and T, (n, length, 4), of which that of the letter in the sequence is used.
     sequences
-        n of them, no longer than the attributions.
+        Sequences, (n,), no longer than the attributions.
     width
-        Letters of a window: about as many as the core of a motif has.
+        Length of a window in letters, about that of the core of a motif.
     direction
-        ``for``: what raises the score; ``against``: what lowers it.
+        ``for`` finds letters that raise the score; ``against`` finds letters that lower it.
     fdr
-        Share of false finds among the windows that are kept, as the shuffled attributions estimate it.
+        Maximum false discovery rate of the windows, estimated from permuted attributions.
     shuffles
-        Shuffled copies of all attributions.
+        Number of permutations of all attributions.
     seed
-        Of the shuffles.
+        Random seed of the permutations.
 
     Returns
     -------
     pandas.DataFrame
-        One row a window, best first: ``sequence`` (number), ``start`` and ``end`` (0-based, half-open), ``worth`` (its sum, above
-        0 in the direction asked for) and ``q``, the share of false finds among all windows as high.
+        One row per window, best first: ``sequence`` (index), ``start`` and ``end`` (0-based, half-open), ``worth`` (summed
+        attribution, positive in the chosen direction) and ``q`` (false discovery rate of all windows at least as high).
 
     Raises
     ------
     BadInput
-        Shapes that do not fit, attributions that are not finite inside a sequence, or a width that no sequence holds.
+        Shapes that do not match, attributions that are not finite within a sequence, or a width longer than all sequences.
     """
     values = worth_of_letters(attributions, sequences, direction)
     lengths = np.array([len(sequence) for sequence in sequences])
@@ -87,7 +87,7 @@ def seqlets(
 
 
 def worth_of_letters(attributions: np.ndarray, sequences: Sequence[str], direction: Direction) -> np.ndarray:
-    """Attribution of the letter that stands at each place.
+    """Attribution of the letter at each position.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def worth_of_letters(attributions: np.ndarray, sequences: Sequence[str], directi
     Returns
     -------
     float64 array (n, length)
-        Above 0 in the direction asked for; 0 beyond a sequence's end.
+        Positive in the chosen direction; 0 beyond the end of a sequence.
 
     Raises
     ------
@@ -115,12 +115,14 @@ def worth_of_letters(attributions: np.ndarray, sequences: Sequence[str], directi
             f"got {given.shape}."
         )
     if max(map(len, sequences)) > given.shape[1]:
-        raise BadInput(f"attributions reach over {given.shape[1]} letters, but a sequence has {max(map(len, sequences))}.")
+        raise BadInput(
+            f"attributions: expected at least {max(map(len, sequences))} positions, the longest sequence, got {given.shape[1]}."
+        )
     if given.ndim == 3:
         given = np.where(one_hot(sequences, given.shape[1]), given, 0).sum(2)
         if not given.any():
             raise BadInput(
-                "attributions: all letters that stand there have 0, as in the effects of substitutions. Give "
+                "attributions: expected values at the letters of the sequences, got only 0, as in effects of substitutions. Pass "
                 "glmkit.interpret.importance(effects) instead."
             )
     inside = np.arange(given.shape[1]) < np.array([len(sequence) for sequence in sequences])[:, None]
@@ -131,19 +133,19 @@ def worth_of_letters(attributions: np.ndarray, sequences: Sequence[str], directi
 
 
 def one_hot(sequences: Sequence[str], length: int) -> np.ndarray:
-    """Which letter stands where.
+    """One-hot encoding of sequences.
 
     Parameters
     ----------
     sequences
-        Of A, C, G and T; other letters are nowhere.
+        Sequences of A, C, G and T; other letters are all False.
     length
-        Places of the array, no fewer than the longest sequence has.
+        Number of positions of the array, at least the longest sequence.
 
     Returns
     -------
     bool array (n, length, 4)
-        False beyond a sequence's end.
+        False beyond the end of a sequence.
     """
     text = "".join(sequence.upper().ljust(length) for sequence in sequences)
     grid = np.frombuffer(text.encode("ascii", "replace"), np.uint8).reshape(len(sequences), length)
@@ -151,7 +153,7 @@ def one_hot(sequences: Sequence[str], length: int) -> np.ndarray:
 
 
 def _peaks(values: np.ndarray, lengths: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sequence, start and sum of each window that is above 0 and the highest (of equals the first) among those it overlaps."""
+    """Sequence, start and sum of each window above 0 that is the highest (first of ties) among overlapping windows."""
     total = np.cumsum(np.pad(values, ((0, 0), (1, 0))), axis=1)
     sums = total[:, width:] - total[:, :-width]
     sums[np.arange(sums.shape[1]) > lengths[:, None] - width] = -np.inf

@@ -1,10 +1,11 @@
-"""Motifs from attributions: the stretches that a model leans on, gathered by what they look like.
+"""Motif discovery from attributions: clustering of seqlets by similarity.
 
-Stretches (:func:`glmkit.interpret.motif_discovery.seqlets`) are compared as matrices of letters weighted by attribution, at every shift and on
-both strands, by the cosine. The stretch with most relatives is a seed; its relatives are laid over it and averaged, all stretches
-are laid over the average, and so on until none joins or leaves. What belongs to a motif is then set aside and the next seed
-taken. It is the idea of TF-MoDISco in its simplest form: greedy, without subclusters, quick, and the same for the same input. Two
-motifs that always stand side by side come out as one; a very loose one may break up, for which `similarity` can be lowered.
+Seqlets (:func:`glmkit.interpret.motif_discovery.seqlets`) are matrices of letters weighted by attribution. Their similarity is the
+largest cosine over all shifts and both strands. The seqlet with the most similar ones is a seed. These are aligned to it and
+averaged, all seqlets are aligned to the average, and this is repeated until membership no longer changes. The members are then
+removed, and the next seed is chosen. This is TF-MoDISco in its simplest form: greedy, without subclusters, fast and
+deterministic. Two motifs that always occur side by side are reported as one. A degenerate motif may be split; lower `similarity`
+in that case.
 
 References
 ----------
@@ -23,19 +24,19 @@ from glmkit.errors import BadInput
 from glmkit.interpret.motif_discovery._seqlets import Direction, one_hot, seqlets, worth_of_letters
 from glmkit.interpret.motif_discovery.motif import COLUMNS, Motif
 
-_ROUNDS = 10  # of laying stretches over their average
-_EDGE = 0.2  # a motif ends where a column's worth falls below this share of the best column's
+_ROUNDS = 10  # maximum rounds of alignment to the average
+_EDGE = 0.2  # columns at the ends of a motif are trimmed below this fraction of the best column's attribution
 
 
 class _Field(NamedTuple):  # numpydoc ignore=PR02
-    """All sequences, with room around them: `weighted` and `letters` (n, margin + length + margin, 4)."""
+    """All sequences with margins: `weighted` and `letters`, (n, margin + length + margin, 4)."""
 
     weighted: np.ndarray
     letters: np.ndarray
     margin: int
 
     def cut(self, what: np.ndarray, places: np.ndarray, span: int) -> np.ndarray:
-        """Windows (places, span, 4) of `what`; places (m, 3) are sequence, start and strand (1 or -1)."""
+        """Windows (m, span, 4) of `what` at places (m, 3): sequence, start and strand (1 or -1)."""
         columns = places[:, 1, None] + self.margin + np.arange(span)
         windows = what[places[:, 0, None], np.clip(columns, 0, what.shape[1] - 1)]
         return np.where(places[:, 2, None, None] > 0, windows, windows[:, ::-1, ::-1])
@@ -55,41 +56,57 @@ def motifs(
     shuffles: int = 20,
     seed: int = 0,
 ) -> list[Motif]:
-    """What the stretches of high attribution have in common.
+    """Motifs shared by stretches of high attribution.
 
     Parameters
     ----------
     attributions, sequences
-        As in :func:`glmkit.interpret.motif_discovery.seqlets`.
+        Attributions and sequences, as in :func:`glmkit.interpret.motif_discovery.seqlets`.
     width
-        Letters of the windows that are looked for.
+        Length of a seqlet in letters.
     flank
-        Letters looked at on either side of them: a motif has at most ``width + 2 * flank``.
+        Number of letters added on either side of a seqlet: a motif has at most ``width + 2 * flank``.
     direction
-        ``for``: what raises the score; ``against``: what lowers it.
+        ``for`` finds letters that raise the score; ``against`` finds letters that lower it.
     similarity
-        Cosine to a motif's average from which a stretch belongs to it. Two unrelated stretches of 8 letters reach about 0.6 at
+        Minimum cosine of a member to the motif's average, in (0, 1). Two unrelated seqlets of 8 letters reach about 0.6 at
         their best shift.
     least
-        Fewest stretches of a motif.
+        Minimum number of seqlets per motif.
     most
-        Strongest stretches that are compared: time and memory grow with the square.
+        Maximum number of seqlets to compare, strongest first: time and memory grow quadratically.
     fdr, shuffles, seed
-        Of the stretches.
+        False discovery rate, permutations and random seed of the seqlets.
 
     Returns
     -------
     list of Motif
-        Those with most occurrences first, named ``motif 1`` and on. Contributions have the sign of `attributions`.
+        Sorted by number of occurrences, named ``motif 1`` and on. Contributions have the sign of `attributions`.
 
     Raises
     ------
     BadInput
         As in :func:`glmkit.interpret.motif_discovery.seqlets`, or parameters out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmkit.interpret import motifs
+    >>> generator = np.random.default_rng(0)
+    >>> sequences, attributions = [], np.zeros((40, 60))
+    >>> for row in attributions:  # the site TGACGTCA somewhere in a random sequence
+    ...     letters, start = generator.choice(list("ACGT"), 60), int(generator.integers(10, 40))
+    ...     letters[start : start + 8] = list("TGACGTCA")
+    ...     row[start : start + 8] = 1
+    ...     sequences.append("".join(letters))
+    >>> found = motifs(attributions, sequences)
+    >>> [(motif.name, motif.consensus, motif.n) for motif in found]
+    [('motif 1', 'TGACGTCA', 40)]
     """
     if not 0 < similarity < 1 or flank < 0 or least < 2:
         raise BadInput(
-            f"motifs: expected similarity between 0 and 1, flank of 0 or more and least of 2 or more, got {similarity}, {flank}, {least}."
+            f"motifs: expected similarity between 0 and 1, flank of 0 or more and least of 2 or more, got {similarity}, {flank}, "
+            f"{least}."
         )
     found = seqlets(attributions, sequences, width=width, direction=direction, fdr=fdr, shuffles=shuffles, seed=seed).head(most)
     if len(found) < least:
@@ -108,7 +125,7 @@ def motifs(
 
 
 def _gather(field: _Field, places: np.ndarray, span: int, similarity: float, least: int, reach: int) -> list[np.ndarray]:
-    """Groups of places (members, 3), aligned within each group."""
+    """Groups of aligned places, (members, 3) each."""
     close = _similarities(field.cut(field.weighted, places, span), reach) >= similarity
     left, may_seed = np.ones(len(places), bool), np.ones(len(places), bool)
     groups: list[np.ndarray] = []
@@ -132,7 +149,7 @@ def _gather(field: _Field, places: np.ndarray, span: int, similarity: float, lea
 
 
 def _join(field: _Field, groups: list[np.ndarray], new: np.ndarray, span: int, similarity: float, reach: int) -> None:
-    """Add a group, or add its places to an earlier group that looks the same."""
+    """Add a group, or merge it into an earlier group with a similar average."""
     own = field.cut(field.weighted, new, span).mean(0)
     for number, group in enumerate(groups):
         average = field.cut(field.weighted, group, span).mean(0)
@@ -143,7 +160,7 @@ def _join(field: _Field, groups: list[np.ndarray], new: np.ndarray, span: int, s
 
 
 def _similarities(matrices: np.ndarray, reach: int) -> np.ndarray:
-    """Best cosine of each two matrices (m, span, 4) over shifts and strands, float32 (m, m)."""
+    """Largest cosine of each pair of matrices (m, span, 4) over shifts and strands, float32 (m, m)."""
     count, span, _ = matrices.shape
     norms = np.linalg.norm(matrices.reshape(count, -1), axis=1)[:, None, None]
     unit = (matrices / np.where(norms > 0, norms, 1)).astype(np.float32)
@@ -157,7 +174,7 @@ def _similarities(matrices: np.ndarray, reach: int) -> np.ndarray:
 
 
 def _lay(field: _Field, places: np.ndarray, average: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
-    """Each place moved and turned to where it is most like the average, and its cosine there."""
+    """Each place at the shift and strand most similar to the average, and its cosine there."""
     span, best, laid = len(average), np.full(len(places), -1.0), places.copy()
     for strand in (1, -1):
         for shift in range(-reach, reach + 1):
@@ -171,14 +188,14 @@ def _lay(field: _Field, places: np.ndarray, average: np.ndarray, reach: int) -> 
 
 
 def _motif(field: _Field, group: np.ndarray, span: int, sign: int) -> Motif:
-    """The motif of aligned places, without columns at its ends that are worth little; one occurrence a place."""
+    """Motif of aligned places, with weak columns trimmed at its ends; one occurrence per place."""
     group = np.unique(group, axis=0)
     weighted = field.cut(field.weighted, group, span)
     worth = weighted.mean(0).sum(1)
     kept = np.flatnonzero(worth >= _EDGE * worth.max())
     first, last = int(kept[0]), int(kept[-1]) + 1
     counts = field.cut(field.letters, group, span)[:, first:last].sum(0) + 0.0
-    counts += 1e-3  # so that a column in which no letter is known is even
+    counts += 1e-3  # gives columns without known letters a uniform distribution
     starts = group[:, 1] + np.where(group[:, 2] > 0, first, span - last)
     strands = np.where(group[:, 2] > 0, "+", "-")
     each = sign * weighted[:, first:last].sum((1, 2))

@@ -1,8 +1,8 @@
-"""Put a motif where it was not: the causal question to a model, asked place by place.
+"""Motif insertion: effect of a motif on a model's score at each position of a window.
 
-Single substitutions find what a window already uses. Planting asks the other way round: written over random places of real
-windows, does the motif change the answer, where, and more than a shuffled copy of itself? The shuffled copies have the same
-letters, so composition cannot explain the difference.
+Substitutions test letters that a window already has. Insertion tests the converse: a motif replaces the letters at a given position
+of real windows, and its effect is compared with that of shuffled copies. The copies have the same composition, so composition
+cannot explain a difference.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,42 +28,44 @@ def plant(
     seed: int = 0,
     target: int = 1,
 ) -> pd.DataFrame:
-    """Effect of writing `motif` over each window at each position, minus that of its shuffled copies.
+    """Effect of inserting `motif` into each window at each position, minus that of its shuffled copies.
 
     Parameters
     ----------
     model
         A Classifier or a scoring function, as in :func:`glmkit.interpret.mutagenesis`.
     sequences
-        Windows of one length, best those without the motif (negatives).
+        Windows of equal length, preferably without the motif (negatives).
     motif
-        Letters A, C, G, T.
+        Motif as a string of A, C, G, T.
     positions
-        0-based places of the motif's first base.
+        Positions of the motif's first base, 0-based.
     groups
-        Unit of independence of each window, for the interval; None when windows are independent.
+        Unit of independence of each window, (n,), for the interval; None when windows are independent.
     shuffles
-        Shuffled copies, each different from the motif.
+        Number of shuffled copies, each different from the motif.
     seed
-        Of the shuffles and the bootstrap.
+        Random seed of the shuffles and the bootstrap.
     target
-        Class whose log-odds is followed.
+        Index of the class whose log-odds is scored.
 
     Returns
     -------
     pandas.DataFrame
-        One row a position: position, effect (motif minus the mean of the shuffles, units of the score) with low and high, and
-        motif and shuffled (each minus the window as it was).
+        One row per position. Columns: position; effect (motif minus mean of the shuffles, in units of the score); low and high
+        (95% interval); motif and shuffled (each minus the original window).
 
     Raises
     ------
     BadInput
-        A motif that does not fit at a position, or whose letters allow no different order.
+        A motif that exceeds the window at a position, or whose letters permit no other order.
     """
     score = model if is_function(model) else class_log_odds(model, target)
     length = check_windows(sequences)
     if outside := [place for place in positions if not 0 <= place <= length - len(motif)]:
-        raise BadInput(f"positions: {motif!r} fits at 0 to {length - len(motif)} in windows of {length} bases, got {outside[0]}.")
+        raise BadInput(
+            f"positions: expected 0 to {length - len(motif)} for {motif!r} in windows of {length} bases, got {outside[0]}."
+        )
     if len(set(motif)) < 2 or set(motif) - set("ACGT"):
         raise BadInput(f"motif: expected A, C, G, T with at least two different letters (to shuffle), got {motif!r}.")
     rng = np.random.default_rng(seed)

@@ -1,12 +1,10 @@
-"""Which known motif a found one is: Tomtom's comparison, by memelite.
+"""Comparison of discovered with known motifs by Tomtom, as implemented in memelite.
 
-Two motifs are laid over each other at every offset and on both strands, and the best sum of column similarities is compared with
-what columns of the known motifs give at random (Gupta 2007). That null needs many columns. A file with few motifs is therefore
-filled up, for the null alone, with random motifs of the same lengths from a fixed seed; a match with one of these is never
-reported.
+Two motifs are aligned at every offset and on both strands. The best sum of column similarities is compared with that of random
+columns of the known motifs (Gupta 2007). This null distribution needs many columns. A small set of known motifs is therefore
+supplemented, for the null only, with random motifs of the same lengths from a fixed seed; matches to these are never reported.
 
-memelite compiles itself at its first call: about a minute on one core, once an installation (nothing where its folder can be
-written and it ran before).
+memelite compiles at its first call, for about a minute on one core. If its folder is writable, this occurs once per installation.
 
 References
 ----------
@@ -22,34 +20,34 @@ import pandas as pd
 from glmkit.errors import BadInput
 from glmkit.interpret.motif_discovery.motif import Motif
 
-_ENOUGH = 100  # motifs behind the null
-_SHARPNESS = 0.25  # of the Dirichlet distribution that random columns come from: most have one strong letter
+_ENOUGH = 100  # minimum number of motifs for the null distribution
+_SHARPNESS = 0.25  # concentration of the Dirichlet distribution of random columns: most have one dominant letter
 
 
 def match_motifs(found: Sequence[Motif], known: Sequence[Motif], *, most: int = 5) -> pd.DataFrame:
-    """The known motifs that each found one is most like.
+    """Most similar known motifs of each discovered motif.
 
     Parameters
     ----------
     found
-        One or more, as from :func:`glmkit.interpret.motifs`.
+        One or more motifs, as from :func:`glmkit.interpret.motifs`.
     known
-        One or more, as from :func:`glmkit.interpret.motif_discovery.read_motifs`.
+        One or more motifs, as from :func:`glmkit.interpret.motif_discovery.read_motifs`.
     most
-        Rows for each found motif.
+        Maximum number of matches per discovered motif.
 
     Returns
     -------
     pandas.DataFrame
-        One row a found motif and match, best first: ``motif``, ``match``, ``p`` (of the best offset and strand), ``q`` (Benjamini
-        and Hochberg over all known motifs and all found ones), ``offset`` (position of the match, read on that strand, at which
-        the found motif begins; below 0 where it begins before), ``overlap`` (positions) and ``strand`` (- where the found motif
-        is like the match's reverse complement). Its ``attrs`` say how many random motifs filled up the null.
+        One row per discovered motif and match, best first. Columns: ``motif``, ``match``, ``p`` (of the best offset and strand),
+        ``q`` (Benjamini and Hochberg over all pairs), ``offset`` (start of the discovered motif in the match on that strand;
+        negative if before it), ``overlap`` (positions) and ``strand`` (- if similar to the reverse complement of the match). Its
+        ``attrs`` give the number of random motifs in the null.
 
     Raises
     ------
     BadInput
-        Nothing to compare, or fewer than one row a motif asked for.
+        No motifs to compare, or `most` below 1.
     """
     if not len(found) or not len(known) or most < 1:
         raise BadInput("match_motifs: expected at least one found motif, one known motif and most=1 or more.")
@@ -73,6 +71,6 @@ def match_motifs(found: Sequence[Motif], known: Sequence[Motif], *, most: int = 
 
 
 def _random_motifs(count: int, lengths: Sequence[int]) -> list[np.ndarray]:
-    """Frequencies (length, 4) of `count` motifs, lengths in turn."""
+    """Frequencies (length, 4) of `count` random motifs; `lengths` are used in turn."""
     rng = np.random.default_rng(0)
     return [rng.dirichlet([_SHARPNESS] * 4, lengths[number % len(lengths)]) for number in range(count)]

@@ -1,4 +1,4 @@
-"""A motif: letter frequencies of aligned stretches, with what they are worth to a model and where they stand."""
+"""DNA motifs: letter frequencies of aligned sites, with their attributions and positions."""
 
 from dataclasses import dataclass, replace
 
@@ -13,27 +13,34 @@ COLUMNS = ["sequence", "start", "end", "strand", "worth"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Motif:  # numpydoc ignore=PR02
-    """A motif of DNA, as it reads on the + strand of itself.
+    """A DNA motif, in its own + orientation.
 
     Parameters
     ----------
     name
-        What tables and figures call it.
+        Name in tables and figures.
     frequencies
-        float64 (length, 4): how often A, C, G and T stand at each position; rows sum to 1.
+        Position frequency matrix, float64 (length, 4), columns A, C, G, T; rows sum to 1.
     contributions
-        float64 (length, 4): mean attribution of each letter at each position, over all occurrences (letters that seldom occur
-        are low for that reason alone); None where no model was asked, as for a motif from a file.
+        Mean attribution of each letter at each position over all occurrences, float64 (length, 4). Rare letters have low values
+        because of their rarity. None without a model, as for a motif from a file.
     n
-        Occurrences behind the frequencies; 0 where a file does not say.
+        Number of occurrences; 0 if a file does not give it.
     positions
-        One row an occurrence: ``sequence`` (number), ``start`` and ``end`` (0-based, half-open, on the given strand of the
+        One row per occurrence: ``sequence`` (index), ``start`` and ``end`` (0-based, half-open, on the + strand of the
         sequence), ``strand`` (+ or -) and ``worth`` (summed attribution). None for a motif from a file.
 
     Raises
     ------
     BadInput
         Frequencies of another shape, negative ones, or rows that do not sum to 1; contributions of another shape.
+
+    Examples
+    --------
+    >>> from glmkit.interpret import Motif, position_frequencies
+    >>> motif = Motif(name="box", frequencies=position_frequencies(["TATAAT", "TATGAT", "TACAAT"]))
+    >>> motif.consensus, motif.reverse_complement().consensus
+    ('TATAAT', 'ATTATA')
     """
 
     name: str
@@ -57,12 +64,12 @@ class Motif:  # numpydoc ignore=PR02
 
     @property
     def consensus(self) -> str:
-        """The most frequent letter of each position; lower case where it holds less than half."""
+        """The most frequent letter of each position; lower case if its frequency is below one half."""
         best = self.frequencies.argmax(1)
         return "".join(LETTERS[i] if row[i] >= 0.5 else LETTERS[i].lower() for i, row in zip(best, self.frequencies, strict=True))
 
     def reverse_complement(self) -> "Motif":
-        """The same motif as it reads on the other strand; the positions stay where they are and change their strand."""
+        """The reverse complement of the motif; positions keep their coordinates and change their strand."""
         other = None if self.contributions is None else self.contributions[::-1, ::-1].copy()
         places = (
             None if self.positions is None else self.positions.assign(strand=self.positions["strand"].map({"+": "-", "-": "+"}))

@@ -1,7 +1,7 @@
-"""Motif files: JASPAR's and MEME's text formats, read by Biopython; MEME's minimal format written.
+"""Motif files: reading of JASPAR and MEME text formats by Biopython, and writing of the minimal MEME format.
 
-Biopython rounds MEME's probabilities to whole sites, which leaves a motif of 5 sites five levels. It is therefore told that every
-motif has a million sites; how many the file says is read from its lines.
+Biopython rounds MEME's probabilities to whole sites, which gives a motif of 5 sites only five levels. The number of sites is
+therefore replaced by a million in the text for Biopython; the true number is read from the file's lines.
 
 References
 ----------
@@ -26,17 +26,17 @@ _SITES = re.compile(r"nsites=\s*([0-9.eE+]+)")
 
 
 def read_motifs(path: str | Path) -> list[Motif]:
-    """Motifs of a JASPAR or MEME file; which of the two it is shows in its first line.
+    """Motifs of a JASPAR or MEME file; the first line determines the format.
 
     Parameters
     ----------
     path
-        Text: JASPAR's ``>MA0001.1 NAME`` with four rows of counts each, or MEME's minimal format.
+        Text file: JASPAR (``>MA0001.1 NAME`` with four rows of counts each), or minimal MEME format.
 
     Returns
     -------
     list of Motif
-        In the file's order, named by identifier and name. `n` is the number of sites where the file says it.
+        In the order of the file, named by identifier and name. `n` is the number of sites if the file gives it.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def read_motifs(path: str | Path) -> list[Motif]:
 
     path = Path(path)
     if not path.is_file():
-        raise BadInput(f"{path}: no such file of motifs.")
+        raise BadInput(f"{path}: expected a file of motifs, got no such file.")
     text = path.read_text(encoding="utf-8", errors="replace")
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if not lines or not lines[0].startswith((">", "MEME version")):
@@ -86,26 +86,26 @@ def _converted(path: Path, motif: object, head: str, sites: int | None) -> Motif
 
 
 def write_motifs(motifs: Sequence[Motif], path: str | Path, background: Sequence[float] = (0.25, 0.25, 0.25, 0.25)) -> Path:
-    """Write motifs in MEME's minimal format, which the programs of the MEME Suite read.
+    """Write motifs in the minimal MEME format of the MEME Suite.
 
     Parameters
     ----------
     motifs
-        One or more; each name once.
+        One or more motifs with distinct names.
     path
-        The file; it appears under its name when it is complete.
+        Path of the file, written atomically.
     background
-        Frequencies of A, C, G and T elsewhere.
+        Background frequencies of A, C, G and T.
 
     Returns
     -------
     pathlib.Path
-        The file.
+        Path of the file.
 
     Raises
     ------
     BadInput
-        No motif, or a name that stands twice.
+        No motif, or a duplicate name.
     """
     names = [motif.name.replace(" ", "_") for motif in motifs]
     if not names or len(set(names)) < len(names):

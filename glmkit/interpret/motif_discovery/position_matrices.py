@@ -1,4 +1,4 @@
-"""Aligned windows as matrices: letter frequencies, information content, and mean effects as logo heights.
+"""Matrices of aligned windows: letter frequencies, information content, and mean effects, as heights of logos.
 
 References
 ----------
@@ -15,19 +15,25 @@ from glmkit.interpret.attribution._mutagenesis import LETTERS, check_windows
 
 
 def position_frequencies(sequences: Sequence[str], pseudocount: float = 0.0) -> np.ndarray:
-    """How often each letter stands at each position.
+    """Position frequency matrix: frequency of each letter at each position.
 
     Parameters
     ----------
     sequences
-        Windows of one length; letters other than A, C, G and T are not counted.
+        Windows of equal length; letters other than A, C, G and T are not counted.
     pseudocount
-        Added to each of the four counts.
+        Number added to each of the four counts.
 
     Returns
     -------
     float64 array (length, 4)
-        Rows sum to 1, or hold NaN where no letter was counted.
+        Columns A, C, G, T. Rows sum to 1, or are NaN where no letter was counted.
+
+    Examples
+    --------
+    >>> from glmkit.interpret import position_frequencies
+    >>> position_frequencies(["AC", "AG"]).tolist()  # columns A, C, G, T
+    [[1.0, 0.0, 0.0, 0.0], [0.0, 0.5, 0.5, 0.0]]
     """
     check_windows(sequences)
     grid = np.frombuffer("".join(sequences).upper().encode("ascii", "replace"), np.uint8).reshape(len(sequences), -1)
@@ -37,27 +43,33 @@ def position_frequencies(sequences: Sequence[str], pseudocount: float = 0.0) -> 
 
 
 def information_content(frequencies: np.ndarray, background: Sequence[float] | None = None, n: int | None = None) -> np.ndarray:
-    """Bits by which each position differs from the background, shared among its letters: the heights of a sequence logo.
+    """Information content of each position in bits, divided among its letters: heights of a sequence logo.
 
     Parameters
     ----------
     frequencies
-        (length, 4), rows summing to 1.
+        Position frequency matrix, (length, 4), rows summing to 1.
     background
-        Frequencies of A, C, G, T elsewhere; equal if None. In a genome poor in G and C the equal background shows composition
-        as if it were signal.
+        Background frequencies of A, C, G, T; None for uniform. In a genome poor in G and C, a uniform background shows
+        composition as signal.
     n
-        Windows behind the frequencies: takes off the small-sample bias of 3 / (2 n ln 2) bits.
+        Number of windows, for subtraction of the small-sample bias of 3 / (2 n ln 2) bits; None for no correction.
 
     Returns
     -------
     float64 array (length, 4)
-        Heights in bits, 0 or more; a row's sum is the information of that position.
+        Heights in bits, 0 or more; the sum of a row is the information content of that position.
 
     Raises
     ------
     BadInput
         A background that is not four positive numbers summing to 1.
+
+    Examples
+    --------
+    >>> from glmkit.interpret import information_content, position_frequencies
+    >>> information_content(position_frequencies(["AC", "AG"])).tolist()
+    [[2.0, 0.0, 0.0, 0.0], [0.0, 0.5, 0.5, 0.0]]
     """
     expected = np.full(4, 0.25) if background is None else np.asarray(background, dtype=np.float64)
     if expected.shape != (4,) or (expected <= 0).any() or not np.isclose(expected.sum(), 1):
@@ -69,36 +81,50 @@ def information_content(frequencies: np.ndarray, background: Sequence[float] | N
 
 
 def letter_contributions(effects: np.ndarray) -> np.ndarray:
-    """Mean effect of each letter at each position, against the mean of all: the heights of an effect logo.
+    """Mean effect of each letter at each position relative to the mean of all letters: heights of an effect logo.
 
-    A letter above zero raises the score wherever it stands, compared with an average letter in that place.
+    A letter above zero raises the score, compared with an average letter at that position.
 
     Parameters
     ----------
     effects
-        (n, length, letters) from :func:`glmkit.interpret.mutagenesis`.
+        Effects of substitutions, (n, length, letters), from :func:`glmkit.interpret.mutagenesis`.
 
     Returns
     -------
     float64 array (length, letters)
-        In the units of the score; each row sums to 0, or holds NaN where nothing was asked.
+        In the units of the score; each row sums to 0, or is NaN where positions were not tested.
+
+    Examples
+    --------
+    >>> from glmkit.interpret import letter_contributions, mutagenesis
+    >>> effects = mutagenesis(lambda windows: [4 * window.count("A") for window in windows], ["AC", "CA"])
+    >>> letter_contributions(effects).tolist()
+    [[3.0, -1.0, -1.0, -1.0], [3.0, -1.0, -1.0, -1.0]]
     """
     effects = np.asarray(effects, dtype=np.float64)
     return (effects - effects.mean(2, keepdims=True)).mean(0)
 
 
 def importance(effects: np.ndarray) -> np.ndarray:
-    """What the letter that stands there is worth: minus the mean effect of the substitutions.
+    """Importance of the letter at each position: minus the mean effect of its substitutions.
 
     Parameters
     ----------
     effects
-        (n, length, letters) from :func:`glmkit.interpret.mutagenesis`.
+        Effects of substitutions, (n, length, letters), from :func:`glmkit.interpret.mutagenesis`.
 
     Returns
     -------
     float64 array (n, length)
-        Above 0 where replacing the letter lowers the score.
+        In the units of the score; positive where replacing the letter lowers the score.
+
+    Examples
+    --------
+    >>> from glmkit.interpret import importance, mutagenesis
+    >>> effects = mutagenesis(lambda windows: [3 * window.count("A") for window in windows], ["AC"])
+    >>> importance(effects).tolist()
+    [[3.0, -1.0]]
     """
     found = np.asarray(effects, dtype=np.float64)
     return -found.sum(2) / (found.shape[2] - 1)

@@ -1,8 +1,8 @@
-"""Shuffled sequences with the same neighbours: what a motif's count is compared with.
+"""Dinucleotide shuffling: random sequences with the same dinucleotide counts, as a null model for motif counts.
 
-Letters drawn at random forget that CG is rare and AA common, so a motif made of common pairs looks enriched everywhere. A walk
-along all pairs of the sequence, in another order, keeps the number of each pair exactly (and so of each letter, and the first
-and the last letter).
+Independent random letters ignore that CG is rare and AA common, so motifs of common pairs would appear enriched. A random walk
+along all pairs of the sequence keeps the count of each pair exactly. It also keeps the count of each letter, and the first and
+last letters.
 
 References
 ----------
@@ -19,24 +19,34 @@ from glmkit.errors import BadInput
 
 
 def dinucleotide_shuffle(sequences: Sequence[str], seed: int = 0) -> list[str]:
-    """One shuffled copy of each sequence, with the same count of every pair of neighbours.
+    """One shuffled copy of each sequence, with the same count of every dinucleotide.
 
     Parameters
     ----------
     sequences
-        Of any letters and lengths.
+        Sequences of any letters and lengths.
     seed
-        The same seed gives the same copies.
+        Random seed; the same seed gives the same copies.
 
     Returns
     -------
     list of str
-        In upper case. A sequence that allows no other order comes back as it was.
+        Shuffled sequences in upper case. A sequence without another valid order is returned unchanged.
 
     Raises
     ------
     BadInput
         A single string instead of a list.
+
+    Examples
+    --------
+    >>> from collections import Counter
+    >>> from itertools import pairwise
+    >>> from glmkit.interpret import dinucleotide_shuffle
+    >>> sequence = "ACGGTCACGTTACGA"
+    >>> (copy,) = dinucleotide_shuffle([sequence], seed=1)
+    >>> Counter(pairwise(copy)) == Counter(pairwise(sequence))
+    True
     """
     if isinstance(sequences, str):
         raise BadInput("sequences: expected a list of sequences, got one string. Put it in a list: [sequence].")
@@ -45,7 +55,7 @@ def dinucleotide_shuffle(sequences: Sequence[str], seed: int = 0) -> list[str]:
 
 
 def _walk(sequence: str, rng: np.random.Generator) -> str:
-    """A random walk over all pairs: at each letter its followers in random order, the last of which lead to the end."""
+    """A random Eulerian walk over all pairs: followers of each letter in random order, with last exits that lead to the end."""
     if len(sequence) < 3:
         return sequence
     followers: dict[str, list[str]] = {}
@@ -71,7 +81,7 @@ def _walk(sequence: str, rng: np.random.Generator) -> str:
 
 
 def _arrives(letter: str, exits: dict[str, str], end: str) -> bool:
-    """Whether the exits lead from a letter to the end, and not in a circle."""
+    """Whether the exits lead from a letter to the end, rather than in a cycle."""
     for _ in range(len(exits) + 1):
         if letter == end:
             return True

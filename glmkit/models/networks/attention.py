@@ -1,15 +1,16 @@
-"""Attention by the fastest exact way for the place, over rectangles of equally long sequences or, on a GPU, packed as it is.
+"""Exact attention by the fastest kernel for the device, over rectangles of equally long sequences or over packed batches.
 
-`attend` takes one rectangle. PyTorch's fused attention is the right choice for float32 on a CPU. In bf16 on a CPU it does not use
-the processor's bf16 units: for sequences of 128 its backward pass takes five times as long as the three plain matrix products,
-which do, and its forward pass a quarter longer. So there the plain way is taken, a few heads at a time, so that a chunk's
-weights stay in cache between its steps. While training they are kept for the backward pass, ``heads * length`` numbers a
-token, hence only up to `LONGEST`.
+`attend` processes one rectangle. PyTorch's fused attention is the fastest choice for float32 on a CPU. In bf16 on a CPU it does
+not use the processor's bf16 units, while plain matrix products do. For sequences of 128 tokens, its backward pass takes five times
+as long as the three matrix products, and its forward pass a quarter longer. There, plain products are used, a few heads at a time,
+so that the weights of a chunk stay in cache. In training these are stored for the backward pass, ``heads * length`` numbers per
+token; plain products are therefore limited to sequences of `LONGEST` tokens.
 
-`attend_packed` takes a whole packed batch in half precision on a GPU, by the variable-length flash kernel (Dao 2023, arXiv:2307.08691).
+`attend_packed` processes a packed batch in half precision on a GPU, by the variable-length flash kernel (Dao 2023,
+arXiv:2307.08691).
 
-`attend_nearby` is local attention: a rectangle is cut into blocks as long as the window, and each block looks at itself and its
-two neighbours, so that cost and memory grow with the length and not with its square.
+`attend_nearby` is local attention. A rectangle is divided into blocks as long as the window, and each block attends to itself and
+its two neighbours. Cost and memory thus grow linearly with the length.
 """
 
 from typing import Any
@@ -17,8 +18,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-LONGEST = 1024  # beyond it the kept weights would cost more memory than the time is worth
-CHUNK = 1 << 20  # bytes of attention weights worked on at once
+LONGEST = 1024  # maximum length for plain products, because of the memory of the stored weights
+CHUNK = 1 << 20  # bytes of attention weights per chunk
 
 
 def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, seen: torch.Tensor | None = None) -> torch.Tensor:
@@ -27,16 +28,16 @@ def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, seen: to
     Parameters
     ----------
     query
-        (sequences, asked, heads, head width): the positions that look, all of a sequence or some.
+        Queries of all or some positions of each sequence, (sequences, asked, heads, head width).
     key, value
-        (sequences, length, heads, head width).
+        Keys and values, (sequences, length, heads, head width).
     seen
-        bool, broadcasts to (sequences, 1, asked, length): what may be looked at; everything if None.
+        Attention mask, bool, True for visible positions; broadcasts to (sequences, 1, asked, length). None for no mask.
 
     Returns
     -------
     torch.Tensor
-        (sequences, asked, heads, head width).
+        Mixed values, (sequences, asked, heads, head width).
     """
     count, asked, heads, width = query.shape
     if not _plainly(query, key) or (seen is not None and seen.dim() > 2):
@@ -48,22 +49,22 @@ def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, seen: to
 
 
 def _plainly(query: torch.Tensor, key: torch.Tensor) -> bool:
-    """Whether three matrix products are faster here than the fused kernel."""
+    """Whether plain matrix products are faster than the fused kernel for these tensors."""
     return query.device.type == "cpu" and query.dtype == torch.bfloat16 and key.shape[1] <= LONGEST
 
 
 def attend_causal(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-    """`attend` where each position sees itself and those before it; fused kernels need no mask for that.
+    """Causal attention: each position attends to itself and to those before it, without an explicit mask in fused kernels.
 
     Parameters
     ----------
     query, key, value
-        (sequences, length, heads, head width).
+        Queries, keys and values, (sequences, length, heads, head width).
 
     Returns
     -------
     torch.Tensor
-        (sequences, length, heads, head width).
+        Mixed values, (sequences, length, heads, head width).
     """
     if _plainly(query, key):
         return attend(query, key, value, torch.ones(key.shape[1], key.shape[1], dtype=torch.bool).tril_())
@@ -84,20 +85,20 @@ def attend_packed(
     Parameters
     ----------
     query
-        (asked, heads, head width), sequence after sequence.
+        Queries of concatenated sequences, (asked, heads, head width).
     key, value
-        (tokens, heads, head width).
+        Keys and values of concatenated sequences, (tokens, heads, head width).
     edges
-        int32 (sequences + 1,) of queries and of keys.
+        Boundaries of the sequences in queries and in keys, int32 (sequences + 1,) each.
     longest
-        Most queries and most keys of a sequence.
+        Maximum number of queries and of keys per sequence.
     reach
-        Tokens to the left and to the right that may be looked at; -1 for all.
+        Number of visible tokens to the left and to the right; -1 for all.
 
     Returns
     -------
     torch.Tensor
-        (asked, heads, head width).
+        Mixed values, (asked, heads, head width).
     """
     from torch.nn.attention.varlen import varlen_attn
 
@@ -106,21 +107,21 @@ def attend_packed(
 
 
 def attend_nearby(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, window: int, causal: bool) -> torch.Tensor:
-    """Attention to at most `window` tokens on either side, or before only.
+    """Local attention to at most `window` tokens on either side, or on the left only.
 
     Parameters
     ----------
     query, key, value
-        (sequences, length, heads, head width).
+        Queries, keys and values, (sequences, length, heads, head width).
     window
-        Tokens on either side.
+        Number of visible tokens on either side.
     causal
-        Look back only.
+        Whether to attend to preceding tokens only.
 
     Returns
     -------
     torch.Tensor
-        (sequences, length, heads, head width).
+        Mixed values, (sequences, length, heads, head width).
     """
     count, length, heads, width = query.shape
     if length <= 2 * window:
@@ -138,33 +139,33 @@ def attend_nearby(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, w
         for x in (key, value)
     ]
     places = torch.arange(span, device=query.device) - sides[0]
-    offset = places - torch.arange(window, device=query.device)[:, None]  # (window, span): key's place less query's
+    offset = places - torch.arange(window, device=query.device)[:, None]  # (window, span): key position minus query position
     inside = (offset >= -window) & (offset <= (0 if causal else window))
     absolute = places + window * torch.arange(blocks, device=query.device)[:, None]
     real = (absolute >= 0) & (absolute < length)
     seen = (inside & real[:, None]).repeat(count, 1, 1)[:, None]
-    mixed = attend(queries, around[0], around[1], seen | (offset == 0))  # a padded query sees itself, so that it stays finite
+    mixed = attend(queries, around[0], around[1], seen | (offset == 0))  # padded queries attend to themselves to avoid NaN
     return mixed.reshape(count, blocks * window, heads, width)[:, :length]
 
 
 def nearby(places: torch.Tensor, length: int, window: int | None, causal: bool) -> torch.Tensor:
-    """Which of `length` positions those at `places` may look at.
+    """Attention mask of the queries at `places` in a sequence.
 
     Parameters
     ----------
     places
-        int64 (..., asked).
+        Positions of the queries, int64 (..., asked).
     length
-        Positions of the sequence.
+        Length of the sequence in tokens.
     window
-        Tokens on either side; all if None.
+        Number of visible tokens on either side; None for all.
     causal
-        Look back only.
+        Whether to attend to preceding tokens only.
 
     Returns
     -------
     torch.Tensor
-        bool (..., asked, length).
+        Mask, bool (..., asked, length), True for visible positions.
     """
     offset = torch.arange(length, device=places.device) - places[..., None]
     seen = offset <= (0 if causal else length)
@@ -172,29 +173,29 @@ def nearby(places: torch.Tensor, length: int, window: int | None, causal: bool) 
 
 
 class PlainAttention(torch.autograd.Function):
-    """``softmax(query @ key.T) @ value`` for each of many matrices, chunk by chunk."""
+    """``softmax(query @ key.T) @ value`` for a batch of matrices, computed in chunks."""
 
     @staticmethod
     def forward(
         ctx: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, hidden: torch.Tensor | None
     ) -> torch.Tensor:
-        """Mix values; `query` is scaled already.
+        """Mixed values for scaled queries.
 
         Parameters
         ----------
         ctx
-            Autograd's.
+            Context of autograd.
         query
-            (matrices, asked, width), contiguous.
+            Scaled queries, (matrices, asked, width), contiguous.
         key, value
-            (matrices, length, width), contiguous.
+            Keys and values, (matrices, length, width), contiguous.
         hidden
-            bool (asked, length): what may not be looked at.
+            Mask, bool (asked, length), True for positions that are not visible.
 
         Returns
         -------
         torch.Tensor
-            (matrices, asked, width).
+            Mixed values, (matrices, asked, width).
         """
         matrices, asked, _ = query.shape
         length = key.shape[1]
@@ -221,14 +222,14 @@ class PlainAttention(torch.autograd.Function):
         Parameters
         ----------
         ctx
-            Autograd's.
+            Context of autograd.
         gradient
-            (matrices, asked, width).
+            Gradient of the mixed values, (matrices, asked, width).
 
         Returns
         -------
         tuple
-            Three tensors of the inputs' shapes, and None for `hidden`.
+            Three tensors with the shapes of the inputs, and None for `hidden`.
         """
         query, key, value, weights = ctx.saved_tensors
         gradient = gradient.contiguous()

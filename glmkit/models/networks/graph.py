@@ -1,8 +1,8 @@
-"""Graphs over packed tokens: who hears from whom, as int64 edges (2, n), sources above targets.
+"""Graphs over packed tokens, as edge lists int64 (2, n) with sources in row 0 and targets in row 1.
 
-A batch of graphs is one graph: the edges of each sequence are shifted to where its letters stand (`join`), so that the adjacency
-matrix is block-diagonal and no message crosses from one sequence to another; `check` says so of any edges. There are no loops: a
-head sees its own node anyway.
+A batch of graphs is a single graph. The edges of each sequence are shifted to the positions of its letters (`join`), so that the
+adjacency matrix is block-diagonal and messages stay within a sequence; `check` verifies this for any edges. There are no
+self-loops, because a head reads each node's own state anyway.
 """
 
 from collections.abc import Sequence
@@ -14,31 +14,31 @@ import torch
 from glmkit.axes import BoundariesT
 from glmkit.errors import BadInput
 
-Graph: TypeAlias = torch.Tensor  # int64 (2, n): messages go from edges[0] to edges[1]
+Graph: TypeAlias = torch.Tensor  # edge list, int64 (2, n): messages pass from edges[0] to edges[1]
 
 
 def chain(boundaries: BoundariesT, reach: int = 1) -> Graph:
-    """Every token joined to those up to `reach` before and after it in its own sequence, special tokens included.
+    """Chain graph: each token is connected to those up to `reach` positions away in its sequence, special tokens included.
 
     Parameters
     ----------
     boundaries
-        int64 (sequences + 1,).
+        Boundaries of the sequences, int64 (sequences + 1,).
     reach
-        Farthest neighbour.
+        Maximum distance of a neighbour in tokens, 1 or more.
 
     Returns
     -------
     torch.Tensor
-        int64 (2, n), both directions, on the CPU.
+        Edges, int64 (2, n), in both directions, on the CPU.
 
     Raises
     ------
     BadInput
-        `reach` is below 1.
+        A `reach` below 1.
     """
     if reach < 1:
-        raise BadInput(f"reach: expected 1 or more, got {reach}. For no graph at all pass edges=None to the model.")
+        raise BadInput(f"reach: expected 1 or more, got {reach}. For no graph pass edges=None to the model.")
     edges = boundaries.cpu()
     owner = torch.repeat_interleave(torch.arange(len(edges) - 1), edges.diff())
     here = torch.arange(len(owner))
@@ -50,19 +50,19 @@ def chain(boundaries: BoundariesT, reach: int = 1) -> Graph:
 
 
 def knn(coordinates: np.ndarray, k: int = 10) -> Graph:
-    """Every residue hears from its `k` nearest in space.
+    """Nearest-neighbour graph: edges to each residue from its `k` nearest residues in space.
 
     Parameters
     ----------
     coordinates
-        Of one protein's Cα atoms, (L, 3), in ångström; a row with NaN is a residue that was not seen, which has no edges.
+        Coordinates of the Cα atoms of one protein, (L, 3), in ångström; unresolved residues have NaN and no edges.
     k
-        Neighbours; all there are in a smaller protein.
+        Number of neighbours, 1 or more; fewer in a smaller protein.
 
     Returns
     -------
     torch.Tensor
-        int64 (2, n), numbered from 0; targets ascending and each target's sources by distance. Not symmetric in general.
+        Edges, int64 (2, n), 0-based; targets in ascending order, sources of a target by distance. Not symmetric in general.
 
     Raises
     ------
@@ -82,64 +82,65 @@ def knn(coordinates: np.ndarray, k: int = 10) -> Graph:
         return torch.zeros(2, 0, dtype=torch.int64)
     found = np.asarray(KDTree(places[seen]).query(places[seen], near + 1)[1])
     others = found != np.arange(len(seen))[:, None]
-    others[others.all(1), -1] = False  # more than k residues in one place, the residue itself not among those found
+    others[others.all(1), -1] = False  # with more than k coincident residues, the residue itself may be missing from its list
     sources = found[others].reshape(len(seen), near)
     return torch.from_numpy(np.stack([seen[sources.ravel()], np.repeat(seen, near)]).astype(np.int64))
 
 
 def from_contacts(probabilities: np.ndarray, threshold: float = 0.5, separation: int = 1) -> Graph:
-    """Residues joined to those they probably touch.
+    """Contact graph: edges between residues with a high contact probability.
 
     Parameters
     ----------
     probabilities
-        Of one protein, (L, L), as `glmkit.score.contacts` gives them, or a contact map of 0 and 1; NaN is no contact. Read above
-        the diagonal.
+        Contact probabilities of one protein, (L, L), from `glmkit.score.contacts`, or a contact map of 0 and 1; NaN is no contact.
+        Only the upper triangle is used.
     threshold
-        Least probability of an edge.
+        Minimum probability of an edge.
     separation
-        Least difference of positions; predictions mean little below 6.
+        Minimum distance along the sequence in residues, 1 or more; predictions are unreliable below 6.
 
     Returns
     -------
     torch.Tensor
-        int64 (2, n), both directions, numbered from 0.
+        Edges, int64 (2, n), in both directions, 0-based.
 
     Raises
     ------
     BadInput
-        A map that is not square, or `separation` below 1.
+        A map that is not square, or a `separation` below 1.
     """
     scores = np.asarray(probabilities, dtype=np.float64)
     if scores.ndim != 2 or scores.shape[0] != scores.shape[1]:
         raise BadInput(f"probabilities: expected (L, L), got {scores.shape}.")
     if separation < 1:
-        raise BadInput(f"separation: expected 1 or more, got {separation}: a residue does not touch itself.")
+        raise BadInput(f"separation: expected 1 or more, got {separation}. A residue has no contact with itself.")
     pairs = np.argwhere(np.triu(scores >= threshold, separation)).T
     return _both_ways(torch.from_numpy(pairs.astype(np.int64)))
 
 
 def join(graphs: Sequence[Graph], boundaries: BoundariesT, around: tuple[int, int] = (0, 0)) -> Graph:
-    """The graphs of a batch's sequences as one over its packed tokens.
+    """Graph over packed tokens from the graphs of its sequences.
 
     Parameters
     ----------
     graphs
-        One a sequence, numbered from its first letter.
+        One graph per sequence, int64 (2, n) each, with letters numbered from 0.
     boundaries
-        int64 (sequences + 1,).
+        Boundaries of the sequences, int64 (sequences + 1,).
     around
-        Special tokens before and after each sequence, ``(len(tokenizer.prefix), len(tokenizer.suffix))``; they get no edges.
+        Number of special tokens before and after each sequence, ``(len(tokenizer.prefix), len(tokenizer.suffix))``, which have
+        no edges.
 
     Returns
     -------
     torch.Tensor
-        int64 (2, n).
+        Edges, int64 (2, n).
 
     Raises
     ------
     BadInput
-        Another number of graphs than of sequences, or an edge to a letter that its sequence does not have.
+        A number of graphs that differs from that of sequences, or an edge beyond the end of a sequence.
     """
     edges = boundaries.tolist()
     if len(graphs) != len(edges) - 1:
@@ -149,27 +150,27 @@ def join(graphs: Sequence[Graph], boundaries: BoundariesT, around: tuple[int, in
         letters = stop - start - sum(around)
         if graph.numel() and not 0 <= int(graph.min()) <= int(graph.max()) < letters:
             raise BadInput(
-                f"graphs[{place}]: its edges name letters {int(graph.min())} to {int(graph.max())}, but the sequence has {letters} "
-                "(numbered from 0). Was the graph made from another sequence?"
+                f"graphs[{place}]: expected letters 0 to {letters - 1}, got edges of letters {int(graph.min())} to "
+                f"{int(graph.max())}. Check that the graph was made from this sequence."
             )
         shifted.append(graph + start + around[0])
     return torch.cat(shifted, 1)
 
 
 def check(edges: Graph, boundaries: BoundariesT) -> None:
-    """See that edges belong to a batch.
+    """Check that edges are valid for a batch.
 
     Parameters
     ----------
     edges
-        int64 (2, n).
+        Edges, int64 (2, n).
     boundaries
-        int64 (sequences + 1,).
+        Boundaries of the sequences, int64 (sequences + 1,).
 
     Raises
     ------
     BadInput
-        Not (2, n) of integers, a token that is not there, or an edge from one sequence to another.
+        Edges of another shape or type, a token index out of range, or an edge between two sequences.
     """
     if edges.ndim != 2 or edges.shape[0] != 2 or edges.dtype != torch.int64:
         raise BadInput(f"edges: expected int64 (2, n), got {edges.dtype} {tuple(edges.shape)}.")
@@ -177,7 +178,7 @@ def check(edges: Graph, boundaries: BoundariesT) -> None:
         return
     limits = boundaries.to(edges.device)
     if int(edges.min()) < 0 or int(edges.max()) >= int(limits[-1]):
-        raise BadInput(f"edges: they name tokens {int(edges.min())} to {int(edges.max())}, but the batch has {int(limits[-1])}.")
+        raise BadInput(f"edges: expected tokens 0 to {int(limits[-1]) - 1}, got {int(edges.min())} to {int(edges.max())}.")
     owner = torch.bucketize(edges, limits[1:], right=True)
     if (crossing := owner[0] != owner[1]).any():
         source, target = edges[:, int(crossing.nonzero()[0])].tolist()

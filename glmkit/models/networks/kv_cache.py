@@ -1,7 +1,7 @@
-"""Keys and values of what a causal Transformer has read, kept so that a further token costs one token and not all before it.
+"""Key-value cache of causal networks, with which each further token costs one token of computation.
 
-All sequences of a cache are equally long. Local attention keeps everything too and looks at its window; a convolution keeps
-the last inputs that its kernel reaches.
+All sequences of a cache have equal length. Local attention stores all keys and values, and attends to its window. A convolution
+stores the last inputs within reach of its kernel.
 """
 
 from dataclasses import dataclass, field
@@ -21,32 +21,32 @@ from glmkit.models.networks.transformer import Block, Transformer
 
 @dataclass
 class Cache:
-    """What has been read.
+    """State of a causal network after the tokens read so far.
 
     Attributes
     ----------
     length
-        Tokens of every sequence so far.
+        Number of tokens read of every sequence.
     layers
-        For each block keys and values, (sequences, room, heads, head width) each, of which `length` are filled, or a convolution's last inputs,
-        (sequences, kernel - 1, width); of a recurrent network its states, (sequences, width).
+        State of each block. Attention: keys and values, (sequences, room, heads, head width) each, of which `length` are filled.
+        Convolution: last inputs, (sequences, kernel - 1, width). Recurrent layer: states, (sequences, width).
     """
 
     length: int = 0
     layers: list[tuple[torch.Tensor, ...]] = field(default_factory=list)
 
     def select(self, rows: torch.Tensor) -> "Cache":
-        """The cache of some sequences, in the order asked for; a row may come twice.
+        """Cache of selected sequences.
 
         Parameters
         ----------
         rows
-            int64 (chosen,).
+            Indices of the sequences in the new order, int64 (chosen,); duplicates are allowed.
 
         Returns
         -------
         Cache
-            A new one.
+            New cache.
         """
         return Cache(self.length, [tuple(tensor[rows] for tensor in layer) for layer in self.layers])
 
@@ -57,25 +57,25 @@ def extend(network: Transformer | LSTM | MLSTM, tokens: torch.Tensor, cache: Cac
     Parameters
     ----------
     network
-        A causal one.
+        Causal network.
     tokens
-        int64 (sequences, new).
+        Token ids, int64 (sequences, new).
     cache
-        What was read before; an empty one at first. It is changed in place.
+        Cache of the preceding tokens, empty at first; changed in place.
 
     Returns
     -------
     torch.Tensor
-        Hidden states of the new tokens, (sequences, new, width): those that reading everything at once would give.
+        Hidden states of the new tokens, (sequences, new, width), equal to those of a pass over the whole sequences.
 
     Raises
     ------
     BadInput
-        The network is not causal: a later token would change what an earlier one saw.
+        A network that is not causal, in which states depend on later tokens.
     """
     if not network.config.causal:
         raise BadInput(
-            "Only a causal model can be read on from a cache; this one looks both ways. Read the whole sequence instead."
+            "Only a causal model can continue from a cache; this one is bidirectional. Read the whole sequence instead."
         )
     count, new = tokens.shape
     end = cache.length + new
@@ -118,7 +118,7 @@ def _attend(
 
 
 def _put(rows: torch.Tensor, start: int, room: torch.Tensor | None) -> torch.Tensor:
-    """Rows (sequences, new, ...) behind the first `start` of a buffer, which doubles when it is full."""
+    """Write rows (sequences, new, ...) at position `start` of a buffer, which doubles in size when it is full."""
     end = start + rows.shape[1]
     if room is None or room.shape[1] < end:
         larger = rows.new_empty(len(rows), max(end, 2 * start), *rows.shape[2:])

@@ -1,6 +1,6 @@
-"""What lets tokens of one sequence see each other: attention, global or local, and a gated convolution.
+"""Mixing layers within sequences: attention, global or local, and gated convolution.
 
-Each takes states (tokens, width) laid out in rectangles and gives new ones, for every token or for the chosen ones alone.
+Each layer maps states (tokens, width), laid out in rectangles, to new ones, for all or for selected tokens.
 """
 
 import torch
@@ -20,9 +20,9 @@ class Attention(nn.Module):
     Parameters
     ----------
     config
-        The network's shape.
+        Configuration of the network.
     window
-        Reach on either side, or None for the whole sequence.
+        Number of visible tokens on either side, or None for the whole sequence.
     """
 
     def __init__(self, config: TransformerConfig, window: int | None) -> None:
@@ -32,21 +32,21 @@ class Attention(nn.Module):
         self.out = nn.Linear(config.width, config.width, bias=config.biases != "none")
 
     def forward(self, x: HiddenT, layout: Layout, chosen: Chosen | None = None) -> HiddenT:
-        """Mix.
+        """States after mixing within sequences.
 
         Parameters
         ----------
         x
-            (tokens, width).
+            States, (tokens, width).
         layout
-            Of the batch.
+            Layout of the batch.
         chosen
-            Positions to give an answer for; all if None.
+            Scored positions; None for all.
 
         Returns
         -------
         torch.Tensor
-            (tokens or scored, width).
+            States, (tokens or scored, width).
         """
         query, key, value = self.projected(x, layout.angles, None if chosen is None else chosen.index)
         if x.device.type == "cuda" and query.dtype != torch.float32 and (chosen is None or not (self.causal or self.window)):
@@ -60,24 +60,24 @@ class Attention(nn.Module):
     def projected(
         self, x: HiddenT, angles: tuple[torch.Tensor, torch.Tensor] | None, index: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Queries, keys and values, turned by their places' angles.
+        """Queries, keys and values, with rotary positions if there are any.
 
         Parameters
         ----------
         x
-            (tokens, width).
+            States, (tokens, width).
         angles
-            Cosine and sine of each token's angles, see `Layout`.
+            Cosine and sine of each token's rotary angles, see `Layout`; None without rotary positions.
         index
-            int64 (scored,): tokens whose queries are wanted; all if None.
+            Tokens whose queries are computed, int64 (scored,); None for all.
 
         Returns
         -------
         tuple of torch.Tensor
-            (tokens or scored, heads, head width), and twice (tokens, heads, head width).
+            Queries (tokens or scored, heads, head width), keys and values (tokens, heads, head width).
         """
         width = x.shape[-1]
-        if index is None or type(self.qkv) is not nn.Linear:  # an adapter around the matrix cannot be cut
+        if index is None or type(self.qkv) is not nn.Linear:  # a layer with an adapter cannot be sliced
             three = self.qkv(x).view(len(x), 3, self.heads, width // self.heads)
             query, key = (three[:, :2] if angles is None else rotate(three[:, :2], *angles)).unbind(1)
             return (query if index is None else query[index]), key, three[:, 2]
@@ -91,19 +91,19 @@ class Attention(nn.Module):
         return query, key, value
 
     def weights(self, x: HiddenT, layout: Layout) -> list[torch.Tensor]:
-        """Attention weights of every sequence, in the order laid out.
+        """Attention weights of every sequence, in the order of the layout.
 
         Parameters
         ----------
         x
-            (tokens, width).
+            States, (tokens, width).
         layout
-            Of the batch.
+            Layout of the batch.
 
         Returns
         -------
         list of torch.Tensor
-            Float32 (heads, length, length) each; rows sum to 1.
+            One array per sequence, float32 (heads, length, length); rows sum to 1.
         """
         query, key, _ = self.projected(x, layout.angles)
         found = []
@@ -148,12 +148,12 @@ class Attention(nn.Module):
 
 
 class Convolution(nn.Module):
-    """A gated depthwise convolution along each sequence; cost linear in length, reach half of its kernel.
+    """A gated depthwise convolution along each sequence; its cost is linear in the length, its reach half of the kernel.
 
     Parameters
     ----------
     config
-        The network's shape.
+        Configuration of the network.
     """
 
     def __init__(self, config: TransformerConfig) -> None:
@@ -164,21 +164,21 @@ class Convolution(nn.Module):
         self.out = nn.Linear(config.width, config.width, bias=config.biases != "none")
 
     def forward(self, x: HiddenT, layout: Layout, chosen: Chosen | None = None) -> HiddenT:
-        """Mix.
+        """States after mixing within sequences.
 
         Parameters
         ----------
         x
-            (tokens, width).
+            States, (tokens, width).
         layout
-            Of the batch.
+            Layout of the batch.
         chosen
-            Positions to give an answer for; all if None.
+            Scored positions; None for all.
 
         Returns
         -------
         torch.Tensor
-            (tokens or scored, width).
+            States, (tokens or scored, width).
         """
         signal, gate = self.gate(x).chunk(2, -1)
         sides = (self.kernel - 1, 0) if self.causal else (self.kernel // 2, self.kernel // 2)

@@ -1,14 +1,14 @@
-"""The multiplicative LSTM (Krause et al. 2016) with weight normalisation, as UniRep (Alley et al. 2019) has it.
+"""The multiplicative LSTM (Krause et al. 2016) with weight normalisation, as in UniRep (Alley et al. 2019).
 
-An LSTM's transition is the same for every letter; here the letter picks it. With input x and state h, a step is
+The transition of an LSTM is the same for every letter; here it depends on the letter. With input x and state h, a step is
 
     m = (x Wmx) * (h Wmh)
     i, f, o = sigmoid(x Wx + m Wh + b) of three quarters,  u = tanh(of the fourth)
     c = f * c + i * u,  h = o * tanh(c)
 
-and each column of each matrix W is a direction of length 1 times a gain of its own (Salimans & Kingma 2016). What depends on x
-alone is one matrix product for all positions of the batch; only the two products with the state go step by step, each over all
-sequences that are still running (see `stepwise`). Reads left to right only.
+and each column of each matrix W is a unit vector times a separate gain (Salimans & Kingma 2016). Terms that depend on x alone are
+one matrix product for all positions of the batch. Only the two products with the state are computed step by step, each over all
+sequences that have not ended (see `stepwise`). The network is causal.
 
 References
 ----------
@@ -28,7 +28,7 @@ from glmkit.axes import BoundariesT, HiddenT, TokensT
 from glmkit.errors import BadInput
 from glmkit.models.networks.stepwise import by_step
 
-SHORTEST = 1e-6  # a column shorter than this is divided by this
+SHORTEST = 1e-6  # lower limit of a column's norm as a divisor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,24 +38,24 @@ class MLSTMConfig:  # numpydoc ignore=PR02
     Parameters
     ----------
     vocabulary_size
-        Entries of the tokenizer's vocabulary.
+        Size of the tokenizer's vocabulary.
     width
-        Units of a layer, and features of a token.
+        Number of units of a layer, and of features of a token.
     layers
-        Layers of recurrence.
+        Number of recurrent layers.
     embedding_width
-        Features of a letter before the first layer, at most `width`; UniRep has 10.
+        Number of features of a token's embedding, at most `width`; 10 in UniRep.
     causal
-        Always true.
+        Always True.
     dropout
-        Probability between layers while training, in [0, 1).
+        Dropout probability between layers during training, in [0, 1).
     tie_embeddings
-        Always false, as the letters' features and the layers' differ in number.
+        Always False, because the embedding and the last layer differ in width.
 
     Raises
     ------
     BadInput
-        A size is not positive, or a value that the network cannot have.
+        A size that is not positive, or a value that the network does not support.
     """
 
     vocabulary_size: int
@@ -72,25 +72,25 @@ class MLSTMConfig:  # numpydoc ignore=PR02
                 raise BadInput(f"MLSTMConfig.{name} must be 1 or more, got {getattr(self, name)}.")
         if self.embedding_width > self.width:
             raise BadInput(
-                f"MLSTMConfig.embedding_width={self.embedding_width} is more than width={self.width}. Choose it smaller."
+                f"MLSTMConfig.embedding_width={self.embedding_width} exceeds width={self.width}. Choose a smaller value."
             )
         if not self.causal:
             raise BadInput(
-                "MLSTMConfig.causal must be true: a multiplicative LSTM reads left to right. Use LSTMConfig for both ways."
+                "MLSTMConfig.causal must be True: a multiplicative LSTM reads left to right. For both directions use LSTMConfig."
             )
         if self.tie_embeddings:
-            raise BadInput("MLSTMConfig.tie_embeddings must be false: the output layer has weights of its own.")
+            raise BadInput("MLSTMConfig.tie_embeddings must be False: the output layer has separate weights.")
         if not 0 <= self.dropout < 1:
             raise BadInput(f"MLSTMConfig.dropout must lie in [0, 1), got {self.dropout}.")
 
 
 class MLSTM(nn.Module):
-    """Token ids to hidden states, packed.
+    """Multiplicative LSTM from packed token ids to hidden states.
 
     Parameters
     ----------
     config
-        The network's shape.
+        Configuration of the network.
     """
 
     def __init__(self, config: MLSTMConfig) -> None:
@@ -106,16 +106,16 @@ class MLSTM(nn.Module):
         Parameters
         ----------
         tokens
-            int64 (tokens,), all sequences one after another.
+            Token ids of concatenated sequences, int64 (tokens,).
         boundaries
-            int64 (sequences + 1,).
+            Boundaries of the sequences, int64 (sequences + 1,).
         positions
-            int64 (scored,) indices into the packed tokens; all of them if None.
+            Scored indices into the packed tokens, int64 (scored,); None for all.
 
         Returns
         -------
         torch.Tensor
-            Float (tokens, width), or (scored, width).
+            Hidden states, (tokens, width), or (scored, width).
         """
         hidden = self.hidden_states(tokens, boundaries)[-1]
         return hidden if positions is None else hidden[positions]
@@ -126,14 +126,14 @@ class MLSTM(nn.Module):
         Parameters
         ----------
         tokens
-            int64 (tokens,).
+            Token ids, int64 (tokens,).
         boundaries
-            int64 (sequences + 1,).
+            Boundaries of the sequences, int64 (sequences + 1,).
 
         Returns
         -------
         list of torch.Tensor
-            ``layers + 1`` tensors (tokens, width); the embeddings are filled up with zeros.
+            ``layers + 1`` tensors (tokens, width); the embeddings are padded with zeros.
         """
         steps = by_step(boundaries, tokens.device)
         sizes = steps.sizes.tolist()
@@ -147,21 +147,21 @@ class MLSTM(nn.Module):
     def read_on(
         self, tokens: torch.Tensor, kept: list[tuple[torch.Tensor, ...]]
     ) -> tuple[HiddenT, list[tuple[torch.Tensor, ...]]]:
-        """Read further tokens of sequences that are equally long.
+        """Read further tokens of sequences of equal length.
 
         Parameters
         ----------
         tokens
-            int64 (sequences, new).
+            Token ids, int64 (sequences, new).
         kept
-            Of each layer the state and the memory, (sequences, width) each; empty at first.
+            State and memory of each layer, (sequences, width) each; empty at first.
 
         Returns
         -------
         hidden : torch.Tensor
-            (sequences, new, width).
+            Hidden states, (sequences, new, width).
         kept : list of tuple
-            To read on from.
+            State and memory of each layer after the new tokens.
         """
         count, new = tokens.shape
         hidden, after = self.embedding(tokens.T.flatten()), []
@@ -172,14 +172,14 @@ class MLSTM(nn.Module):
 
 
 class MLSTMLayer(nn.Module):
-    """One layer: each weight is a matrix (in, out) of column directions, and a gain (out,).
+    """One layer, in which each weight is a matrix of column directions (in, out) and a gain (out,).
 
     Parameters
     ----------
     into
-        Features that come in.
+        Number of input features.
     width
-        Units.
+        Number of units.
     """
 
     def __init__(self, into: int, width: int) -> None:
@@ -193,28 +193,28 @@ class MLSTMLayer(nn.Module):
         self.multiplier_gain = nn.Parameter(torch.ones(4 * width))
         self.bias = nn.Parameter(torch.zeros(4 * width))
         with torch.no_grad():
-            self.bias[width : 2 * width] = 1.0  # remember, until told otherwise
+            self.bias[width : 2 * width] = 1.0  # forget gates are initially open
 
     def forward(
         self, x: HiddenT, sizes: list[int], state: torch.Tensor | None = None, memory: torch.Tensor | None = None
     ) -> tuple[HiddenT, torch.Tensor, torch.Tensor]:
-        """Run over a batch that is laid out step by step.
+        """Process a batch that is laid out step by step.
 
         Parameters
         ----------
         x
-            (tokens, into).
+            Inputs, (tokens, into).
         sizes
-            Sequences that run at each step, never more than at the one before.
+            Number of sequences at each step, not increasing.
         state, memory
-            (sequences, width) to begin with; zeros if None.
+            Initial state and memory, (sequences, width); None for zeros.
 
         Returns
         -------
         hidden : torch.Tensor
-            (tokens, width): the state after each step.
+            State after each step, (tokens, width).
         state, memory : torch.Tensor
-            (running, width) each, after the last step.
+            State and memory after the last step, (running, width) each.
         """
         width = self.width
         from_input = x @ normalised(self.input, self.input_gain)
@@ -234,14 +234,14 @@ class MLSTMLayer(nn.Module):
 
 
 class Decoder(nn.Module):
-    """The head of a causal recurrent model: one linear layer with bias, as UniRep has it.
+    """The head of a causal recurrent model: one linear layer with bias, as in UniRep.
 
     Parameters
     ----------
     width
-        Features of a token.
+        Number of features of a token.
     vocabulary_size
-        Entries of the vocabulary.
+        Size of the vocabulary.
     """
 
     def __init__(self, width: int, vocabulary_size: int) -> None:
@@ -256,31 +256,31 @@ class Decoder(nn.Module):
         Parameters
         ----------
         hidden
-            (scored, width).
+            Hidden states, (scored, width).
         embedding
-            Not used; heads that share the embedding's weights take it here.
+            Not used; argument of heads that share the embedding's weights.
 
         Returns
         -------
         torch.Tensor
-            (scored, vocab).
+            Logits, (scored, vocab).
         """
         return F.linear(hidden, self.decoder.weight, self.bias)
 
 
 def normalised(direction: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:
-    """Columns of length `gain` in the directions of the columns of `direction`.
+    """Weight matrix with the column directions of `direction` and the column norms `gain`.
 
     Parameters
     ----------
     direction
-        (in, out).
+        Matrix of directions, (in, out).
     gain
-        (out,).
+        Norm of each column, (out,).
 
     Returns
     -------
     torch.Tensor
-        (in, out).
+        Weight matrix, (in, out).
     """
     return F.normalize(direction, dim=0, eps=SHORTEST) * gain

@@ -1,7 +1,7 @@
-"""How one packed batch lies in memory while it runs through a network: rectangles, places, rotary angles, scored positions.
+"""Layout of a packed batch in a network: rectangles, positions, rotary angles and scored positions.
 
-It is worked out once a forward pass and shared by all blocks. Where only some positions are asked for, the last block needs
-queries and feed-forward at those alone (`Chosen`), while keys and values come from every token.
+It is computed once per forward pass and shared by all blocks. If only some positions are scored, the last block computes queries
+and feed-forward layers for these alone (`Chosen`), but keys and values for every token.
 """
 
 import itertools
@@ -21,17 +21,17 @@ class Chosen:
     Attributes
     ----------
     index
-        int64 (scored,): their tokens, ascending.
+        Token indices of the scored positions, int64 (scored,), ascending.
     place
-        int64 (scored,): their places in their sequences.
+        Positions within their sequences, int64 (scored,).
     spans
-        Rectangles whose sequences have equally many of them.
+        Rectangles of sequences with equal numbers of scored positions.
     edges
-        int32 (sequences + 1,): where each sequence's begin.
+        Boundaries of the sequences among the scored positions, int32 (sequences + 1,).
     most
-        Most of one sequence.
+        Maximum number of scored positions per sequence.
     back
-        int64 (scored,): puts them into the order in which they were asked for.
+        Permutation to the order of the caller, int64 (scored,).
     """
 
     index: torch.Tensor
@@ -44,24 +44,24 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Layout:
-    """A laid-out batch.
+    """Layout of a batch.
 
     Attributes
     ----------
     spans
-        Rectangles of equally long sequences, one after another.
+        Consecutive rectangles of equally long sequences.
     order, back
-        int64 (tokens,): from the caller's order to this one and back; None if they are the same.
+        Permutation from the caller's order to the layout, and its inverse, int64 (tokens,); None if the orders are equal.
     place
-        int64 (tokens,): each token's place in its sequence.
+        Position of each token in its sequence, int64 (tokens,).
     edges
-        int32 (sequences + 1,), where each sequence begins.
+        Boundaries of the sequences, int32 (sequences + 1,).
     longest
-        Tokens of the longest sequence.
+        Length of the longest sequence in tokens.
     angles
         Cosine and sine of each token's rotary angles, float32 (tokens, 1, 1, head width / 2); None without rotary positions.
     chosen
-        The scored positions, or None for all.
+        Scored positions; None for all.
     """
 
     spans: list[Span]
@@ -79,12 +79,12 @@ class Layout:
         Parameters
         ----------
         hidden
-            (tokens, width), as laid out.
+            States in the order of the layout, (tokens, width).
 
         Returns
         -------
         torch.Tensor
-            (tokens, width).
+            States in the caller's order, (tokens, width).
         """
         return hidden if self.back is None else hidden[self.back]
 
@@ -92,23 +92,23 @@ class Layout:
 def lay_out(
     tokens: TokensT, boundaries: BoundariesT, head_width: int | None, positions: torch.Tensor | None = None
 ) -> tuple[TokensT, Layout]:
-    """Lay a packed batch out.
+    """Compute the layout of a packed batch.
 
     Parameters
     ----------
     tokens
-        int64 (tokens,).
+        Token ids, int64 (tokens,).
     boundaries
-        int64 (sequences + 1,), best on the CPU.
+        Boundaries of the sequences, int64 (sequences + 1,), preferably on the CPU.
     head_width
-        Features of an attention head if positions are rotary, else None.
+        Number of features of an attention head for rotary positions, else None.
     positions
-        int64 (scored,) indices into the packed tokens; all if None.
+        Scored indices into the packed tokens, int64 (scored,); None for all.
 
     Returns
     -------
     tuple
-        Tokens as laid out, and the layout.
+        Tokens in the order of the layout, and the layout.
     """
     device, edges = tokens.device, boundaries.cpu()
     counts = None
@@ -135,21 +135,21 @@ def lay_out(
 
 
 def rotary_table(length: int, head_width: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cosine and sine of every place's rotary angles (Su et al. 2021, arXiv:2104.09864).
+    """Cosine and sine of the rotary angles of every position (Su et al. 2021, arXiv:2104.09864).
 
     Parameters
     ----------
     length
-        Places, from 0.
+        Number of positions, from 0.
     head_width
-        Features of one head, even.
+        Number of features of one head, even.
     device
-        Where the tables should live.
+        Device of the tables.
 
     Returns
     -------
     tuple of torch.Tensor
-        Two float32 (length, 1, head_width / 2); the middle axis stands for the heads.
+        Cosine and sine, float32 (length, 1, head_width / 2) each; the middle axis broadcasts over heads.
     """
     frequency = 1.0 / ROTARY_BASE ** (torch.arange(0, head_width, 2, dtype=torch.float32, device=device) / head_width)
     angle = torch.arange(length, dtype=torch.float32, device=device)[:, None, None] * frequency
@@ -157,14 +157,14 @@ def rotary_table(length: int, head_width: int, device: torch.device) -> tuple[to
 
 
 def rotate(x: torch.Tensor, cosine: torch.Tensor, sine: torch.Tensor) -> torch.Tensor:
-    """Turn each pair (feature i, feature i + half) by its place's angle, as ESM-2 and GPT-NeoX pair them.
+    """Rotate each pair (feature i, feature i + half) by the angle of its position, with the pairing of ESM-2 and GPT-NeoX.
 
     Parameters
     ----------
     x
-        (..., heads, head width).
+        Queries or keys, (..., heads, head width).
     cosine, sine
-        float32, broadcast to (..., heads, head width / 2).
+        Cosine and sine of the angles, float32, broadcast to (..., heads, head width / 2).
 
     Returns
     -------

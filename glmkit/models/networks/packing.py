@@ -1,8 +1,8 @@
-"""Packed batches: token ids one sequence after another, and the boundaries between them; no padding anywhere.
+"""Packed batches: concatenated token ids and the boundaries of the sequences, without padding.
 
-CPU kernels want rectangles, so a network first puts sequences of equal length side by side. Each such group is then a view of
-the packed tensor as ``(sequences, length, ...)``: nothing is padded and, when the batch already lies in that order (windows
-of one length always do), nothing is copied either. A batch in which every length is its own costs one kernel call a sequence.
+CPU kernels need rectangles, so a network first reorders sequences such that those of equal length are adjacent. Each group is then
+a view of the packed tensor as ``(sequences, length, ...)``, without padding. If the batch already has that order (as windows of
+one length always do), nothing is copied. A batch with all lengths distinct needs one kernel call per sequence.
 """
 
 import itertools
@@ -17,7 +17,7 @@ from glmkit.errors import BadInput
 
 
 class Span(NamedTuple):
-    """Sequences of one `length` that lie side by side from token `start` on; each is asked for `scored` of its positions."""
+    """Adjacent sequences of equal `length` from token `start`, with `scored` positions each."""
 
     start: int
     sequences: int
@@ -26,18 +26,18 @@ class Span(NamedTuple):
 
 
 class Groups(NamedTuple):
-    """How to visit a packed batch as rectangles.
+    """A packed batch as rectangles of equally long sequences.
 
     Attributes
     ----------
     spans
-        The rectangles, in the order in which `order` lays them out.
+        Rectangles in the order of `order`.
     asked
-        The same, cut further so that each has sequences with one number of scored positions.
+        Rectangles, divided further such that sequences have equal numbers of scored positions.
     order
-        int64 (tokens,): ``tokens[order]`` has sequences of equal length side by side; None if they already are.
+        Permutation after which sequences of equal length are adjacent in ``tokens[order]``, int64 (tokens,); None for identity.
     back
-        int64 (tokens,): undoes `order`; None if there is nothing to undo.
+        Inverse of `order`, int64 (tokens,); None for identity.
     """
 
     spans: list[Span]
@@ -52,7 +52,7 @@ def pack(sequences: Sequence[np.ndarray]) -> tuple[TokensT, BoundariesT]:
     Parameters
     ----------
     sequences
-        Arrays of ids, each (length,) of any integer type, none of them empty.
+        Arrays of token ids, (length,) each, of any integer type, not empty.
 
     Returns
     -------
@@ -62,12 +62,12 @@ def pack(sequences: Sequence[np.ndarray]) -> tuple[TokensT, BoundariesT]:
     Raises
     ------
     BadInput
-        There is no sequence, or one is empty.
+        No sequence, or an empty one.
     """
     lengths = [len(sequence) for sequence in sequences]
     if not lengths or min(lengths) == 0:
         what = f"sequence {lengths.index(0)} has no token" if lengths else "got no sequence at all"
-        raise BadInput(f"A batch needs one token or more in every sequence; {what}. Drop empty sequences first.")
+        raise BadInput(f"A batch needs one token or more in every sequence; {what}. Remove empty sequences first.")
     boundaries = np.zeros(len(lengths) + 1, dtype=np.int64)
     np.cumsum(lengths, out=boundaries[1:])
     tokens = np.concatenate([np.asarray(sequence) for sequence in sequences]).astype(np.int64)
@@ -80,11 +80,11 @@ def group(boundaries: BoundariesT, device: torch.device, scored: Sequence[int] |
     Parameters
     ----------
     boundaries
-        int64 (sequences + 1,), best kept on the CPU.
+        Boundaries of the sequences, int64 (sequences + 1,), preferably on the CPU.
     device
-        Where the index tensors should live.
+        Device of the index tensors.
     scored
-        (sequences,): how many positions of each are asked for.
+        Number of scored positions of each sequence, (sequences,).
 
     Returns
     -------
@@ -113,17 +113,17 @@ def group(boundaries: BoundariesT, device: torch.device, scored: Sequence[int] |
 
 
 def places(boundaries: BoundariesT) -> torch.Tensor:
-    """Place of every token in its own sequence, from 0.
+    """Position of every token in its sequence, from 0.
 
     Parameters
     ----------
     boundaries
-        int64 (sequences + 1,).
+        Boundaries of the sequences, int64 (sequences + 1,).
 
     Returns
     -------
     torch.Tensor
-        int64 (tokens,), on the device of `boundaries`.
+        Positions, int64 (tokens,), on the device of `boundaries`.
     """
     starts = torch.repeat_interleave(boundaries[:-1], boundaries.diff())
     return torch.arange(len(starts), device=boundaries.device) - starts
@@ -135,14 +135,14 @@ def part(x: torch.Tensor, span: Span) -> torch.Tensor:
     Parameters
     ----------
     x
-        (tokens, ...).
+        Packed rows, (tokens, ...).
     span
-        Which.
+        Rectangle to select.
 
     Returns
     -------
     torch.Tensor
-        (sequences, length, ...), a view.
+        View of `x`, (sequences, length, ...).
     """
     start, count, length = span[:3]
     return x[start : start + count * length].unflatten(0, (count, length))

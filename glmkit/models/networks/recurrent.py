@@ -1,12 +1,12 @@
-"""LSTM, GRU and plain (Elman) recurrent networks with the Transformer's packed face: baselines, and cheap models for long inputs.
+"""LSTM, GRU and Elman recurrent networks with the packed interface of the Transformer, as baselines and for long inputs.
 
-Bidirectional by default, which suits classification; ``causal=True`` reads left to right only, for a causal language model.
-(A bidirectional network under a masked objective is sound too: the masked letter itself is not in the input.)
+Networks are bidirectional by default, which suits classification; ``causal=True`` reads left to right only, for a causal language
+model. A masked objective is also valid for a bidirectional network, because the masked letter is not in the input.
 
-A layer runs over rectangles of equally long sequences, or step by step over all of them (see `stepwise`). Which is faster is a
-matter of the kernels. On a CPU, LSTM has a fused kernel for rectangles that beats the other way at any mix of lengths (training,
-16 to 64 distinct lengths: 3 to 7 times). The others have none there, and step by step they gain 3 to 7 times from a batch of
-many lengths. On a GPU the step-by-step layout is cuDNN's own.
+A layer runs over rectangles of equally long sequences, or step by step over all sequences (see `stepwise`). The faster layout
+depends on the kernels. On a CPU, LSTM has a fused kernel for rectangles, which is 3 to 7 times faster in training with 16 to 64
+distinct lengths. GRU and Elman networks have none, and are 3 to 7 times faster step by step for batches of many lengths. On a
+GPU, the step-by-step layout is that of cuDNN.
 
 References
 ----------
@@ -33,34 +33,34 @@ from glmkit.models.networks.stepwise import by_step
 Cell = Literal["lstm", "gru", "rnn"]
 CELLS: dict[str, Callable[..., nn.Module]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 Run = Callable[[nn.Module, HiddenT], HiddenT]
-FEW = 4  # distinct lengths up to which rectangles are as fast as steps for a cell without a fused kernel
+FEW = 4  # number of distinct lengths up to which rectangles are as fast as steps for cells without a fused kernel
 
 
 @dataclass(frozen=True, kw_only=True)
 class LSTMConfig:  # numpydoc ignore=PR02
-    """Shape of an `LSTM`, or of its simpler kin.
+    """Shape of an `LSTM`, GRU or Elman network.
 
     Parameters
     ----------
     vocabulary_size
-        Entries of the tokenizer's vocabulary.
+        Size of the tokenizer's vocabulary.
     width
-        Features of a token; even unless `causal`, as each direction gives half of them.
+        Number of features of a token; even unless `causal`, because each direction gives half of them.
     layers
-        Layers of recurrence.
+        Number of recurrent layers.
     cell
-        ``lstm``; ``gru``, with two gates and no cell state; ``rnn``, Elman's network with tanh and no gate.
+        ``lstm``; ``gru``, with two gates and no cell state; or ``rnn``, the Elman network with tanh and no gates.
     causal
-        Read left to right only.
+        Whether to read left to right only.
     dropout
-        Probability between layers while training, in [0, 1).
+        Dropout probability between layers during training, in [0, 1).
     tie_embeddings
         Whether the output layer shares the embedding's weights.
 
     Raises
     ------
     BadInput
-        A size is not positive, `width` is odd for two directions, or the cell is unknown.
+        A size that is not positive, an odd `width` for two directions, or an unknown cell.
     """
 
     vocabulary_size: int
@@ -78,18 +78,18 @@ class LSTMConfig:  # numpydoc ignore=PR02
         if self.cell not in get_args(Cell):
             raise BadInput(f"LSTMConfig.cell must be one of {', '.join(get_args(Cell))}, got {self.cell!r}.")
         if not self.causal and self.width % 2:
-            raise BadInput(f"LSTMConfig.width={self.width} is odd; two directions share it. Choose an even width.")
+            raise BadInput(f"LSTMConfig.width={self.width} is odd, but two directions share it. Choose an even width.")
         if not 0 <= self.dropout < 1:
             raise BadInput(f"LSTMConfig.dropout must lie in [0, 1), got {self.dropout}.")
 
 
 class LSTM(nn.Module):
-    """Token ids to hidden states, packed; the cell is the configuration's.
+    """Recurrent network from packed token ids to hidden states, with the cell of its configuration.
 
     Parameters
     ----------
     config
-        The network's shape.
+        Configuration of the network.
     """
 
     def __init__(self, config: LSTMConfig) -> None:
@@ -109,16 +109,16 @@ class LSTM(nn.Module):
         Parameters
         ----------
         tokens
-            int64 (tokens,), all sequences one after another.
+            Token ids of concatenated sequences, int64 (tokens,).
         boundaries
-            int64 (sequences + 1,).
+            Boundaries of the sequences, int64 (sequences + 1,).
         positions
-            int64 (scored,) indices into the packed tokens; all of them if None.
+            Scored indices into the packed tokens, int64 (scored,); None for all.
 
         Returns
         -------
         torch.Tensor
-            Float (tokens, width), or (scored, width).
+            Hidden states, (tokens, width), or (scored, width).
         """
         hidden = self.hidden_states(tokens, boundaries)[-1]
         return hidden if positions is None else hidden[positions]
@@ -129,9 +129,9 @@ class LSTM(nn.Module):
         Parameters
         ----------
         tokens
-            int64 (tokens,).
+            Token ids, int64 (tokens,).
         boundaries
-            int64 (sequences + 1,).
+            Boundaries of the sequences, int64 (sequences + 1,).
 
         Returns
         -------
@@ -149,21 +149,21 @@ class LSTM(nn.Module):
     def read_on(
         self, tokens: torch.Tensor, kept: list[tuple[torch.Tensor, ...]]
     ) -> tuple[HiddenT, list[tuple[torch.Tensor, ...]]]:
-        """Read further tokens of sequences that are equally long, in a network that reads left to right only.
+        """Read further tokens of sequences of equal length, for causal networks.
 
         Parameters
         ----------
         tokens
-            int64 (sequences, new).
+            Token ids, int64 (sequences, new).
         kept
-            Of each layer its state (and an LSTM's memory), (sequences, width) each; empty at first.
+            State (and memory of an LSTM) of each layer, (sequences, width) each; empty at first.
 
         Returns
         -------
         hidden : torch.Tensor
-            (sequences, new, width).
+            Hidden states, (sequences, new, width).
         kept : list of tuple
-            To read on from.
+            State of each layer after the new tokens.
         """
         hidden, after = self.embedding(tokens), []
         for number, layer in enumerate(self.layers):
@@ -174,7 +174,7 @@ class LSTM(nn.Module):
         return hidden, after
 
     def _layout(self, boundaries: BoundariesT, device: torch.device) -> tuple[torch.Tensor | None, torch.Tensor | None, Run]:
-        """The permutation that lays the tokens out, its inverse, and how a layer runs over them."""
+        """Permutation of the tokens to the layout, its inverse, and a function that runs a layer over the layout."""
         distinct = len(set(boundaries.diff().tolist()))
         stepwise = self.config.cell != "lstm" and distinct > FEW if device.type == "cpu" else distinct > 1
         if stepwise:

@@ -1,8 +1,8 @@
-"""Packed batches laid out step by step, for recurrences.
+"""Step-by-step layout of packed batches, for recurrent networks.
 
-A recurrence has to wait for its own past, but not for other sequences. With the longest sequence first, step t of all sequences
-that still run is one contiguous block of rows, and the state of step t is a prefix of the state of step t - 1: one matrix
-product a step for the whole batch, whatever the lengths, and nothing padded. It is the layout of `torch`'s ``PackedSequence``.
+A recurrence depends on the past of its own sequence only. Sequences are sorted by decreasing length. Step t of all sequences that
+have not ended is then one contiguous block of rows, whose state is a prefix of the state at step t - 1. The whole batch needs one
+matrix product per step, for any lengths and without padding. This is the layout of ``PackedSequence`` in `torch`.
 """
 
 from typing import NamedTuple
@@ -14,16 +14,17 @@ from glmkit.axes import BoundariesT
 
 
 class Steps(NamedTuple):
-    """How to walk through a packed batch step by step.
+    """Step-by-step layout of a packed batch.
 
     Attributes
     ----------
     order
-        int64 (tokens,): ``tokens[order]`` has the first tokens of all sequences, then the second ones, and so on.
+        Permutation after which ``tokens[order]`` has the first tokens of all sequences, then the second ones, and so on, int64
+        (tokens,).
     back
-        int64 (tokens,): undoes `order`.
+        Inverse of `order`, int64 (tokens,).
     sizes
-        int64 (longest,) on the CPU: sequences that are still running at each step; it never grows.
+        Number of sequences at each step, int64 (longest,) on the CPU, not increasing.
     """
 
     order: torch.Tensor
@@ -32,23 +33,23 @@ class Steps(NamedTuple):
 
 
 def by_step(boundaries: BoundariesT, device: torch.device) -> Steps:
-    """The layout of one batch.
+    """Step-by-step layout of one batch.
 
     Parameters
     ----------
     boundaries
-        int64 (sequences + 1,), best kept on the CPU.
+        Boundaries of the sequences, int64 (sequences + 1,), preferably on the CPU.
     device
-        Where the index tensors should live.
+        Device of the index tensors.
 
     Returns
     -------
     Steps
-        The permutation and the size of each step.
+        Permutation, its inverse, and the size of each step.
     """
     edges = boundaries.cpu().numpy()
     lengths = np.diff(edges)
-    rank = np.argsort(np.argsort(-lengths, kind="stable"))  # of each sequence, the longest first
+    rank = np.argsort(np.argsort(-lengths, kind="stable"))  # rank of each sequence by decreasing length
     place = np.arange(edges[-1]) - np.repeat(edges[:-1], lengths)
     order = np.lexsort((np.repeat(rank, lengths), place))
     back = np.empty_like(order)

@@ -1,10 +1,10 @@
-"""One Transformer for every modality and family, run packed.
+"""Transformer for packed batches, for all modalities and families.
 
-`TransformerConfig` says which published architecture it is: pre-norm and rotary as ESM-2 (Lin et al. 2023,
-doi:10.1126/science.ade2574), post-norm with learned positions as BERT and RoBERTa, causal as GPT-NeoX, or with local attention
-and convolutions for long DNA. There is no padding inside: see `layout`, `mixers` and `attention`.
+`TransformerConfig` selects the architecture: pre-norm and rotary positions as in ESM-2 (Lin et al. 2023,
+doi:10.1126/science.ade2574), post-norm and learned positions as in BERT and RoBERTa, causal as in GPT-NeoX, or with local attention
+and convolutions for long DNA. Batches are processed without padding: see `packed_layout`, `mixers` and `attention`.
 
-Dropout stands on the residual branches and not on the attention weights, where it would cost the fused kernels.
+Dropout is applied to the residual branches, not to the attention weights, where it would preclude fused kernels.
 """
 
 import math
@@ -20,16 +20,16 @@ from glmkit.models.networks.mixers import Attention, Convolution
 from glmkit.models.networks.packed_layout import Chosen, Layout, lay_out
 from glmkit.models.networks.transformer_config import TransformerConfig
 
-MASKED_IN_TRAINING = 0.15 * 0.8  # share of mask tokens that ESM's token dropout was trained with
+MASKED_IN_TRAINING = 0.15 * 0.8  # fraction of mask tokens in the training of ESM
 
 
 class Transformer(nn.Module):
-    """Token ids to hidden states, packed.
+    """Transformer from packed token ids to hidden states.
 
     Parameters
     ----------
     config
-        The network's shape.
+        Configuration of the network.
     """
 
     segment_of: torch.Tensor | None
@@ -42,14 +42,14 @@ class Transformer(nn.Module):
         self.segments = nn.Embedding(config.segments, config.width) if config.segments else None
         starts = torch.tensor(config.segment_starts, dtype=torch.int64)
         table = torch.bucketize(torch.arange(config.vocabulary_size), starts, right=True) - 1 if len(starts) else None
-        self.register_buffer("segment_of", table, persistent=False)  # int64 (vocab,): it follows from the configuration
+        self.register_buffer("segment_of", table, persistent=False)  # int64 (vocab,), not saved: derived from the configuration
         self.embedding_norm = new_norm(config) if config.embedding_norm else None
         self.layers = nn.ModuleList(Block(config, layer) for layer in range(config.layers))
         self.norm = new_norm(config) if config.norm == "pre" else None
         self._initialise()
 
     def _initialise(self) -> None:
-        """Normal weights; 0.02 is BERT's spread at width 768, and narrower networks need more to pass the same signal on."""
+        """Normal weights; 0.02 is BERT's standard deviation at width 768, and narrower networks need more for the same signal."""
         spread = min(0.02 * math.sqrt(768 / self.config.width), 0.06)
         for name, parameter in self.named_parameters():
             if parameter.dim() != 2:
@@ -67,16 +67,16 @@ class Transformer(nn.Module):
         Parameters
         ----------
         tokens
-            int64 (tokens,), all sequences one after another.
+            Token ids of concatenated sequences, int64 (tokens,).
         boundaries
-            int64 (sequences + 1,).
+            Boundaries of the sequences, int64 (sequences + 1,).
         positions
-            int64 (scored,) indices into the packed tokens; the last block then works at these alone. All if None.
+            Scored indices into the packed tokens, int64 (scored,), to which the last block is restricted; None for all.
 
         Returns
         -------
         torch.Tensor
-            Float (tokens, width), or (scored, width) in the order of `positions`.
+            Hidden states, (tokens, width), or (scored, width) in the order of `positions`.
         """
         hidden, layout = self._embed(tokens, boundaries, positions)
         last = len(self.layers) - 1
@@ -92,14 +92,14 @@ class Transformer(nn.Module):
         Parameters
         ----------
         tokens
-            int64 (tokens,).
+            Token ids, int64 (tokens,).
         boundaries
-            int64 (sequences + 1,).
+            Boundaries of the sequences, int64 (sequences + 1,).
 
         Returns
         -------
         list of torch.Tensor
-            ``layers + 1`` tensors (tokens, width); the last has passed the final norm, if there is one.
+            ``layers + 1`` tensors (tokens, width); the last is after the final norm, if there is one.
         """
         hidden, layout = self._embed(tokens, boundaries)
         states = [hidden]
@@ -115,20 +115,20 @@ class Transformer(nn.Module):
         Parameters
         ----------
         tokens
-            int64 (tokens,).
+            Token ids, int64 (tokens,).
         boundaries
-            int64 (sequences + 1,).
+            Boundaries of the sequences, int64 (sequences + 1,).
 
         Returns
         -------
         list of torch.Tensor
-            Float32 (layers, heads, length, length) for each sequence, special tokens included; rows sum to 1. Blocks that mix by
-            convolution have none and are left out.
+            Float32 (layers, heads, length, length) for each sequence, special tokens included; rows sum to 1. Blocks with
+            convolution have no attention and are omitted.
 
         Raises
         ------
         BadInput
-            No block of the network has attention.
+            A network without attention.
         """
         hidden, layout = self._embed(tokens, boundaries)
         kept: list[list[torch.Tensor]] = []
@@ -137,11 +137,11 @@ class Transformer(nn.Module):
                 kept.append(layer.mixer.weights(layer.entering(hidden), layout))
             hidden = layer(hidden, layout)
         if not kept:
-            raise BadInput("This network mixes by convolution alone, so it has no attention weights. Choose one with attention.")
+            raise BadInput("This network has only convolutions and no attention weights. Choose a network with attention.")
         stacked = [torch.stack(layers) for layers in zip(*kept, strict=True)]
         if layout.order is None:
             return stacked
-        visited = layout.order[layout.edges[:-1].long()].cpu()  # first token of each sequence, in the caller's numbering
+        visited = layout.order[layout.edges[:-1].long()].cpu()  # first token of each sequence, in the caller's order
         return [stacked[place] for place in torch.argsort(visited).tolist()]
 
     def _embed(self, tokens: TokensT, boundaries: BoundariesT, positions: torch.Tensor | None = None) -> tuple[HiddenT, Layout]:
@@ -154,28 +154,28 @@ class Transformer(nn.Module):
         return self.place(hidden, tokens, layout.place, layout.longest), layout
 
     def place(self, hidden: HiddenT, tokens: TokensT, place: torch.Tensor, longest: int) -> HiddenT:
-        """Add what tells a token's place and segment to its embedding.
+        """Add learned positions and segments to the embedding, followed by its norm, if the configuration has these.
 
         Parameters
         ----------
         hidden
-            (tokens, width).
+            Embeddings, (tokens, width).
         tokens
-            int64 (tokens,): the ids, which say the segments.
+            Token ids, which determine the segments, int64 (tokens,).
         place
-            int64 (tokens,), from 0.
+            Position of each token in its sequence, int64 (tokens,), from 0.
         longest
-            One more than the largest place.
+            Length of the longest sequence in tokens.
 
         Returns
         -------
         torch.Tensor
-            (tokens, width).
+            Inputs of the first block, (tokens, width).
 
         Raises
         ------
         BadInput
-            A sequence is longer than the learned positions reach.
+            A sequence longer than the number of learned positions.
         """
         if self.positions is not None:
             if longest > self.config.maximum_positions:
@@ -192,14 +192,14 @@ class Transformer(nn.Module):
 
 
 class Block(nn.Module):
-    """Mixing and feed-forward, each on a residual branch.
+    """Block of a mixing and a feed-forward layer, each on a residual branch.
 
     Parameters
     ----------
     config
-        The network's shape.
+        Configuration of the network.
     layer
-        Number of the block, from 0.
+        Index of the block, from 0.
     """
 
     def __init__(self, config: TransformerConfig, layer: int = 0) -> None:
@@ -215,54 +215,54 @@ class Block(nn.Module):
         self.down = nn.Linear(config.feedforward, config.width, bias=bias)
 
     def forward(self, hidden: HiddenT, layout: Layout, chosen: Chosen | None = None) -> HiddenT:
-        """One block.
+        """Output of the block.
 
         Parameters
         ----------
         hidden
-            (tokens, width), laid out.
+            States in the order of the layout, (tokens, width).
         layout
-            Of the batch.
+            Layout of the batch.
         chosen
-            Positions to give an answer for; all if None.
+            Scored positions; None for all.
 
         Returns
         -------
         torch.Tensor
-            (tokens or scored, width).
+            States, (tokens or scored, width).
         """
         mixed = self.mixer(self.entering(hidden), layout, chosen)
         return self.after(hidden if chosen is None else hidden[chosen.index], mixed)
 
     def entering(self, hidden: HiddenT) -> HiddenT:
-        """What the mixer is given: the states, behind a norm if norms stand first.
+        """Input of the mixing layer: the states, after a norm in a pre-norm block.
 
         Parameters
         ----------
         hidden
-            (tokens, width).
+            States, (tokens, width).
 
         Returns
         -------
         torch.Tensor
-            (tokens, width).
+            Normed or original states, (tokens, width).
         """
         return self.attention_norm(hidden) if self.pre else hidden
 
     def after(self, hidden: HiddenT, mixed: HiddenT) -> HiddenT:
-        """The rest of the block, token by token.
+        """The part of the block after mixing, which acts on single tokens.
 
         Parameters
         ----------
         hidden
-            (tokens, width): what entered the block.
+            Input of the block, (tokens, width).
         mixed
-            (tokens, width): what the mixer made of it.
+            Output of the mixing layer, (tokens, width).
 
         Returns
         -------
         torch.Tensor
-            (tokens, width).
+            Output of the block, (tokens, width).
         """
         hidden = hidden + self._dropped(mixed)
         if self.pre:
@@ -271,17 +271,17 @@ class Block(nn.Module):
         return self.feedforward_norm(hidden + self._dropped(self.feed_forward(hidden)))
 
     def feed_forward(self, x: HiddenT) -> HiddenT:
-        """Up, activation, down.
+        """Feed-forward layer: expansion, activation, and projection back.
 
         Parameters
         ----------
         x
-            (tokens, width).
+            States, (tokens, width).
 
         Returns
         -------
         torch.Tensor
-            (tokens, width).
+            States, (tokens, width).
         """
         return self.down(activate(self.up(x), self.activation))
 
@@ -295,14 +295,14 @@ def activate(x: torch.Tensor, activation: str) -> torch.Tensor:
     Parameters
     ----------
     x
-        (tokens, feedforward), or twice as wide for ``swiglu``, the gate first.
+        Hidden units, (tokens, feedforward), or twice as many for ``swiglu``, the gate first.
     activation
-        One of `TransformerConfig`'s.
+        Name of the activation, as in `TransformerConfig`.
 
     Returns
     -------
     torch.Tensor
-        (tokens, feedforward).
+        Activated units, (tokens, feedforward).
     """
     if activation == "swiglu":
         gate, signal = x.chunk(2, -1)
@@ -313,19 +313,19 @@ def activate(x: torch.Tensor, activation: str) -> torch.Tensor:
 
 
 def mask_scale(masked: torch.Tensor, layout: Layout) -> torch.Tensor:
-    """ESM's token dropout: what each token's embedding is multiplied by.
+    """Scale of each token's embedding in ESM's token dropout.
 
     Parameters
     ----------
     masked
-        bool (tokens,): which tokens are masks.
+        Whether each token is a mask, bool (tokens,).
     layout
-        Of the batch; the share of masks is that of each sequence, never that of the batch.
+        Layout of the batch; the fraction of masks is computed for each sequence separately.
 
     Returns
     -------
     torch.Tensor
-        Float32 (tokens,): 0 at masks.
+        Scales, float32 (tokens,), 0 at masks.
     """
     edges = layout.edges.long()
     lengths = edges.diff()
@@ -336,12 +336,12 @@ def mask_scale(masked: torch.Tensor, layout: Layout) -> torch.Tensor:
 
 
 def new_norm(config: TransformerConfig) -> nn.Module:
-    """A fresh norm over a token's features.
+    """A new norm over a token's features.
 
     Parameters
     ----------
     config
-        The network's shape.
+        Configuration of the network.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The shape of a `Transformer`: one frozen table that says which of the published architectures it is."""
+"""Configuration of a `Transformer`, which determines its architecture."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -30,62 +30,68 @@ class TransformerConfig:  # numpydoc ignore=PR02
     Parameters
     ----------
     vocabulary_size
-        Entries of the tokenizer's vocabulary.
+        Size of the tokenizer's vocabulary.
     width
-        Features of a token; a multiple of ``2 * heads``.
+        Number of features of a token; a multiple of ``2 * heads``.
     layers
-        Blocks of mixing and feed-forward.
+        Number of blocks.
     heads
-        Attention heads a block.
+        Number of attention heads per block.
     feedforward
-        Hidden units of the feed-forward part.
+        Number of hidden units of the feed-forward layer.
     positions
-        How order is told: ``rotary`` angles on queries and keys, ``learned`` vectors added to the embedding, or ``none``.
+        Position encoding: ``rotary`` angles on queries and keys, ``learned`` vectors added to the embedding, or ``none``.
     maximum_positions
-        Longest sequence in tokens, special ones included, that learned positions reach; 0 with the others.
+        Number of learned positions, which limits the length of sequences, special tokens included; 0 for other encodings.
     norm
-        Where the norms stand: ``pre``, before each part of a block and once after the last; ``post``, after each part's sum.
+        Position of the norms: ``pre``, before each layer of a block and after the last block; ``post``, after each residual sum.
     norm_kind
-        ``layer`` norm, or ``rms`` (Zhang & Sennrich 2019, arXiv:1910.07467), which neither centres nor has a bias.
+        ``layer`` norm, or ``rms`` (Zhang & Sennrich 2019, arXiv:1910.07467), without centring and bias.
     norm_epsilon
-        What every norm adds to the variance.
+        Constant added to the variance in every norm.
     activation
-        Of the feed-forward part: exact ``gelu``, its ``gelu_tanh`` approximation, ``relu``, ``silu``, or ``swiglu`` (Shazeer
-        2020, arXiv:2002.05202), which has a second matrix for its gate.
+        Activation of the feed-forward layer: exact ``gelu``, its ``gelu_tanh`` approximation, ``relu``, ``silu``, or ``swiglu``
+        (Shazeer 2020, arXiv:2002.05202), which has a second matrix for its gate.
     biases
-        Which linear layers have one: ``all``, those of ``attention`` only, or ``none``.
+        Linear layers with biases: ``all``, those of ``attention`` only, or ``none``.
     causal
-        Whether a token sees only those before it.
+        Whether a token attends only to itself and preceding tokens.
     dropout
-        Probability on each residual branch while training, in [0, 1).
+        Dropout probability on each residual branch during training, in [0, 1).
     tie_embeddings
         Whether the output layer shares the embedding's weights.
     embedding_norm
         Whether a norm follows the embedding.
     segments
-        Rows of a table of segment vectors (BERT's token types), one of which is added to every token; 0 for none.
+        Number of segment vectors (token types of BERT), one of which is added to every token; 0 for none.
     segment_starts
-        The first id of each segment, rising from 0: ids from ``segment_starts[k]`` on belong to segment `k`, so that a token's
-        id says which modality it is of. Empty: every token belongs to the first.
+        First token id of each segment, ascending from 0: ids from ``segment_starts[k]`` belong to segment `k`, so that the id of a
+        token determines its modality. Empty: all tokens belong to the first segment.
     token_dropout
-        Id of the mask token, if the embedding is to be scaled as in ESM (Rives et al. 2021, doi:10.1073/pnas.2016239118): a
-        masked token's is zero, and the others of a sequence are scaled by .88 over the share of it that is not masked. None: no
-        scaling.
+        Id of the mask token for the embedding scale of ESM (Rives et al. 2021, doi:10.1073/pnas.2016239118): embeddings of masks
+        are zero, and the others of a sequence are multiplied by 0.88 divided by the unmasked fraction. None for no scaling.
     mixing
-        What each block mixes tokens by, repeated over the blocks: ``global`` attention, ``local`` attention within `window`
-        tokens on either side (Beltagy et al. 2020, arXiv:2004.05150), or a gated ``convolution``. The latter two cost the same
-        a token at any length, so ``("local", "local", "global")`` costs about a third of full attention on long DNA.
+        Mixing layer of each block, repeated over the blocks: ``global`` attention, ``local`` attention within `window` tokens on
+        either side (Beltagy et al. 2020, arXiv:2004.05150), or gated ``convolution``. The latter two have a constant cost per
+        token, so ``("local", "local", "global")`` costs about a third of full attention on long DNA.
     window
-        Reach of local attention, tokens on either side.
+        Number of visible tokens on either side in local attention.
     kernel
-        Width of the convolution, odd.
+        Width of the convolution kernel in tokens, odd.
     family
-        Format of the published family it is saved in, such as ``bert``; ``auto`` takes the first that holds it.
+        Format of the published family for saving, such as ``bert``; ``auto`` for the first one that supports the configuration.
 
     Raises
     ------
     BadInput
-        A size is not positive, a choice is unknown, or two values do not go together.
+        A size that is not positive, an unknown choice, or two incompatible values.
+
+    Examples
+    --------
+    >>> from glmkit.models import TransformerConfig
+    >>> config = TransformerConfig(vocabulary_size=10, width=64, layers=3, mixing=("local", "local", "global"))
+    >>> [config.mixes(layer) for layer in range(config.layers)]
+    ['local', 'local', 'global']
     """
 
     vocabulary_size: int
@@ -129,18 +135,19 @@ class TransformerConfig:  # numpydoc ignore=PR02
                 raise BadInput(f"TransformerConfig.{name} must be one of {known}, got {getattr(self, name)!r}.")
         if (self.positions == "learned") != (self.maximum_positions > 0):
             raise BadInput(
-                f"TransformerConfig.maximum_positions={self.maximum_positions} does not go with positions={self.positions!r}: "
-                "learned positions need 1 or more, the others 0."
+                f"TransformerConfig.maximum_positions={self.maximum_positions} is incompatible with "
+                f"positions={self.positions!r}: learned positions need 1 or more, the others 0."
             )
         unknown = set(self.mixing) - set(get_args(Mixing))
         if unknown or not self.mixing:
             raise BadInput(f"TransformerConfig.mixing must list some of {', '.join(get_args(Mixing))}, got {self.mixing!r}.")
         if self.kernel % 2 == 0:
-            raise BadInput(f"TransformerConfig.kernel must be odd, so that it has a middle, got {self.kernel}.")
+            raise BadInput(f"TransformerConfig.kernel must be odd, so that it has a centre, got {self.kernel}.")
         self._check_segments()
         if self.token_dropout is not None and not 0 <= self.token_dropout < self.vocabulary_size:
             raise BadInput(
-                f"TransformerConfig.token_dropout is the mask's id, below {self.vocabulary_size}; got {self.token_dropout}."
+                f"TransformerConfig.token_dropout must be the id of the mask token, below {self.vocabulary_size}, got "
+                f"{self.token_dropout}."
             )
 
     def _check_segments(self) -> None:
@@ -148,10 +155,10 @@ class TransformerConfig:  # numpydoc ignore=PR02
         rises = starts == sorted(set(starts)) and starts[:1] == [0] and starts[-1] < self.vocabulary_size
         if starts and not (rises and len(starts) <= self.segments):
             raise BadInput(
-                f"TransformerConfig.segment_starts must rise from 0, stay below the vocabulary's {self.vocabulary_size} entries and name "
-                f"at most segments={self.segments} starts, got {starts}."
+                f"TransformerConfig.segment_starts must ascend from 0, be below the vocabulary size {self.vocabulary_size}, and have "
+                f"at most segments={self.segments} entries, got {starts}."
             )
 
     def mixes(self, layer: int) -> Mixing:
-        """What block `layer`, from 0, mixes tokens by."""
+        """Kind of mixing layer of block `layer`, from 0."""
         return self.mixing[layer % len(self.mixing)]

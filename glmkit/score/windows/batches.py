@@ -1,19 +1,19 @@
-"""What every verb needs before the model runs: ids, windows over long inputs, batches, and a model left as it was.
+"""Preparation of inputs for a model: token ids, windows over long inputs, batches, and evaluation mode.
 
-Windows over long inputs: pieces of `context` tokens start every ``context // 2`` tokens, the last one ending with the input.
-A token's result is taken from one window only. Where both sides are read, that is the window in which it stands farthest from
-an edge; where only the past is read, the first window in which at least half a window of past is available. An input that
-fits is one window, so nothing changes for short inputs.
+Windows over long inputs: windows of `context` tokens start every ``context // 2`` tokens; the last one ends with the input. The
+result of a token is taken from one window only. For a bidirectional model that is the window in which the token is farthest from
+an edge. For a causal model it is the first window with at least half a window of preceding context. An input that fits in the
+context is one window.
 
 Special tokens: a model family may put tokens before and after every sequence (``tokenizer.prefix`` and ``suffix``).
-:func:`packed` adds them to every window, and nothing else in this room does; `context` counts them, everything else speaks of
-the tokens of the input alone, and they are never hidden, scored or pooled.
+:func:`packed` adds them to every window; no other function of this package does. `context` includes them. All other lengths and
+positions count tokens of the input alone. Special tokens are never masked, scored or pooled.
 
-Cells: an AnnData, or a dictionary of the modalities of the same cells, is as many inputs as it has cells. A cell is read whole,
-for the order of its tokens is that of their ranks, and a window would make a low rank look high.
+Cells: an AnnData, or a dictionary of the modalities of the same cells, has one input per cell. A cell is read whole, because its
+tokens are ordered by rank: in a later window, low ranks would appear as high ones.
 
-Batches are filled with windows of similar length up to a budget of tokens. They never change a result beyond rounding
-(float32 sums in another order), since no token sees another sequence.
+Batches are filled with windows of similar length up to a budget of tokens. They do not change a result beyond rounding (float32
+sums in another order), since sequences do not attend to each other.
 """
 
 import itertools
@@ -28,11 +28,11 @@ from glmkit.tokens import surround
 from glmkit.tokens.cells import are_cells, cell_ids
 
 CONTEXT = 1024
-BATCH_TOKENS = 4096  # with a few thousand tokens a batch the activations of a small model stay in cache
+BATCH_TOKENS = 4096  # with a few thousand tokens per batch, the activations of a small model stay in cache
 
 
 class Window(NamedTuple):  # numpydoc ignore=PR02
-    """A piece of an input and the part of it that counts.
+    """A window of an input, and the part of it whose results are kept.
 
     Parameters
     ----------
@@ -54,11 +54,11 @@ def windows(length: int, context: int, past_only: bool = False) -> list[Window]:
     Parameters
     ----------
     length
-        Tokens, at least 1.
+        Length of the input in tokens, at least 1.
     context
-        Most tokens of a window, at least 2.
+        Maximum length of a window in tokens, at least 2.
     past_only
-        The model reads to the left only.
+        Whether the model is causal.
 
     Returns
     -------
@@ -76,24 +76,24 @@ def windows(length: int, context: int, past_only: bool = False) -> list[Window]:
 
 
 def encode(model: Any, inputs: Sequence[str | np.ndarray] | Any) -> list[np.ndarray]:
-    """Ids of each input by the model's own tokenizer; arrays of ids pass through.
+    """Token ids of each input by the model's tokenizer; arrays of ids are returned unchanged.
 
     Parameters
     ----------
     model
-        Anything with ``tokenizer``.
+        Any object with ``tokenizer``.
     inputs
-        Strings or integer ids; or cells, an AnnData of raw counts or a dictionary of the modalities of the same cells.
+        Strings or integer ids; or cells: an AnnData of raw counts or a dictionary of the modalities of the same cells.
 
     Returns
     -------
     list of arrays (length,)
-        Ids.
+        Token ids, without special tokens.
 
     Raises
     ------
     BadInput
-        A single string instead of a list, an input without a token, or cells for a tokenizer of sequences.
+        A single string instead of a list, an empty input, or cells for a tokenizer of sequences.
     """
     if are_cells(inputs):
         ragged = cell_ids(model.tokenizer, inputs)
@@ -108,14 +108,14 @@ def encode(model: Any, inputs: Sequence[str | np.ndarray] | Any) -> list[np.ndar
 
 
 def letters_at_once(model: Any, context: int | None) -> int:
-    """Most tokens of an input that fit in one window beside the special tokens.
+    """Maximum number of input tokens in one window, special tokens excluded.
 
     Parameters
     ----------
     model
-        Anything with ``tokenizer``; its ``context``, if it has one, is the default.
+        Any object with ``tokenizer``; its ``context``, if it has one, is the default.
     context
-        Most tokens of a window, special ones included; None for the model's own, or 1024.
+        Window length in tokens, special tokens included; None for the model's own, or 1024.
 
     Returns
     -------
@@ -125,41 +125,41 @@ def letters_at_once(model: Any, context: int | None) -> int:
     Raises
     ------
     BadInput
-        Fewer than two tokens would be left.
+        A context with room for fewer than two input tokens.
     """
     special = special_tokens(model)
     whole = _own_context(model) if context is None else context
     if whole - special < 2:
-        which = f" ({special} of them special ones around 2 of the input)" if special else ""
+        which = f" ({special} special tokens and 2 of the input)" if special else ""
         raise BadInput(f"context: expected at least {2 + special} tokens{which}, got {whole}.")
     return whole - special
 
 
 def _own_context(model: Any) -> int:
-    """Of a language model what it says; of a classifier what its network can read, or what its card says."""
+    """Context of a language model; for a classifier the maximum positions of its network, or the context in its card."""
     stated = getattr(model, "context", 0) or getattr(model.network.config, "maximum_positions", 0)
     return stated or int(model.card.get("context", CONTEXT))
 
 
 def special_tokens(model: Any) -> int:
-    """How many tokens stand around every sequence."""
+    """Number of special tokens around every sequence."""
     return len(model.tokenizer.prefix) + len(model.tokenizer.suffix)
 
 
 def by_budget(lengths: Sequence[int] | np.ndarray, budget: int = BATCH_TOKENS) -> Iterator[np.ndarray]:
-    """Item numbers in batches of similar length with at most `budget` tokens (or a single item).
+    """Batches of items of similar length with at most `budget` tokens (or a single item).
 
     Parameters
     ----------
     lengths
-        Tokens of each item.
+        Length of each item in tokens.
     budget
-        Most tokens of a batch.
+        Maximum number of tokens per batch.
 
     Yields
     ------
     int64 array
-        Numbers of the items of one batch; every item comes once.
+        Indices of the items of one batch; every item is in exactly one batch.
     """
     if budget < 1:
         raise BadInput(f"batch_tokens: expected at least 1, got {budget}.")
@@ -178,12 +178,12 @@ def by_budget(lengths: Sequence[int] | np.ndarray, budget: int = BATCH_TOKENS) -
 
 @contextmanager
 def evaluating(model: Any) -> Iterator[None]:
-    """No gradients, no dropout; afterwards every part of the model is in the mode it was in.
+    """Context of evaluation: no gradients and no dropout; the mode of every submodule is restored afterwards.
 
     Parameters
     ----------
     model
-        A module.
+        A torch module.
     """
     import torch
 
@@ -198,20 +198,20 @@ def evaluating(model: Any) -> Iterator[None]:
 
 
 def packed(model: Any, pieces: Iterable[np.ndarray]) -> tuple[Any, Any]:
-    """Surround id arrays by the model's special tokens and pack them.
+    """Add the model's special tokens around each array of ids, and pack the arrays into one.
 
     Parameters
     ----------
     model
-        Anything with ``device`` and ``tokenizer``.
+        Any object with ``device`` and ``tokenizer``.
     pieces
-        Arrays of ids, bare.
+        Arrays of ids, without special tokens.
 
     Returns
     -------
     tuple of torch.Tensor
-        Tokens (tokens,) on the model's device; boundaries (sequences + 1,) on the CPU, where grouping reads them. The first
-        letter of piece `i` stands at ``boundaries[i] + len(tokenizer.prefix)``: see :func:`first_letters`.
+        Tokens (tokens,) on the model's device, and boundaries (sequences + 1,) on the CPU, where sequences are grouped. The first
+        letter of piece `i` is at ``boundaries[i] + len(tokenizer.prefix)``: see :func:`first_letters`.
     """
     from glmkit.models.networks import pack
 
@@ -221,18 +221,18 @@ def packed(model: Any, pieces: Iterable[np.ndarray]) -> tuple[Any, Any]:
 
 
 def first_letters(model: Any, boundaries: Any) -> list[int]:
-    """Where in a packed batch the first letter of each piece stands, behind the special tokens.
+    """Position in a packed batch of the first letter of each piece, after the special tokens.
 
     Parameters
     ----------
     model
-        Anything with ``tokenizer``.
+        Any object with ``tokenizer``.
     boundaries
-        (sequences + 1,) from :func:`packed`.
+        Start and end positions of the sequences, (sequences + 1,), from :func:`packed`.
 
     Returns
     -------
     list of int
-        One a sequence.
+        One position per sequence.
     """
     return [start + len(model.tokenizer.prefix) for start in boundaries.tolist()[:-1]]

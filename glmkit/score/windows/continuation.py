@@ -1,4 +1,4 @@
-"""Sequences of one length that grow by a token at a time, and the logits of what comes next."""
+"""Token-by-token continuation of sequences by a causal model, with a key-value cache."""
 
 from typing import Any
 
@@ -6,16 +6,16 @@ import numpy as np
 
 
 class Continuation:
-    """Several continuations of one prefix, which is read once; what has been read is kept, so that a token costs one token.
+    """Several continuations of one prefix. The prefix is read once, and the cache limits each step to one new token.
 
     Parameters
     ----------
     model
         A causal LanguageModel in evaluation mode.
     prefix
-        int64 (length,): ids that all of them begin with; may be empty.
+        Token ids that all sequences begin with, int64 (length,); may be empty.
     count
-        Sequences.
+        Number of sequences.
     """
 
     def __init__(self, model: Any, prefix: np.ndarray, count: int) -> None:
@@ -30,7 +30,7 @@ class Continuation:
         self._unread = np.tile(prefix[-1:], (count, 1))
 
     def logits(self) -> np.ndarray:
-        """Logits of the next token, float32 (sequences, vocab); once after each token."""
+        """Logits of the next token, float32 (sequences, vocab); call once after each token."""
         import torch
 
         tokens = torch.from_numpy(self._unread).to(self._model.device)
@@ -42,9 +42,9 @@ class Continuation:
         Parameters
         ----------
         ids
-            int64 (sequences,).
+            Next token of each sequence, int64 (sequences,).
         going
-            bool (sequences,): the others are dropped.
+            Which sequences continue, bool (sequences,); the others are dropped.
         """
         import torch
 

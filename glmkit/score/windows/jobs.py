@@ -1,4 +1,4 @@
-"""The work behind a likelihood: windows with some letters hidden, run in batches, each answer put where it belongs."""
+"""Batched computation of likelihoods: windows with masked tokens, and the assignment of results to positions."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -13,22 +13,22 @@ _JOBS = 512  # windows gathered before they are sorted by length
 
 
 class Job(NamedTuple):  # numpydoc ignore=PR02
-    """One window to read.
+    """One window to read, and the positions in it to score.
 
     Parameters
     ----------
     item
-        Number of the input that it is a piece of.
+        Index of the input that the window belongs to.
     inputs
-        (tokens,): what goes in, without special tokens.
+        Token ids of the window, (tokens,), without special tokens.
     look
-        int64 (scored,): where in the window to look; -1 is the last token before it.
+        Positions in the window whose logits are used, int64 (scored,); -1 is the last token before it.
     candidates
-        int64 (scored, choices): the ids between which the model chooses there, or None for the whole vocabulary.
+        Token ids over which each softmax is taken, int64 (scored, choices); None for the whole vocabulary.
     targets
-        int64 (scored,): the right one, a column of `candidates` or an id.
+        True token of each position, int64 (scored,): a column of `candidates`, or a token id.
     places
-        int64 (scored,): where in the result of the item each answer belongs.
+        Index of each score in the result of the item, int64 (scored,).
     """
 
     item: int
@@ -40,27 +40,27 @@ class Job(NamedTuple):  # numpydoc ignore=PR02
 
 
 def token_jobs(model: Any, ids: list[np.ndarray], method: Method, passes: int | None, context: int) -> Iterator[Job]:
-    """Every window of every input, once for each set of tokens that is hidden in it.
+    """Every window of every input, once for each set of tokens that is masked together.
 
     Parameters
     ----------
     model
         A LanguageModel.
     ids
-        Arrays (length,).
+        Token ids of each input, (length,).
     method, passes
         As in :func:`glmkit.score.token_log_likelihood`.
     context
-        Most tokens of a window, special ones not counted.
+        Maximum length of a window in tokens, special tokens excluded.
 
     Yields
     ------
     Job
-        Scores for tokens; places are positions of tokens.
+        Jobs that score tokens; `places` are token positions.
     """
     maskable, mask_id = model.tokenizer.maskable, model.tokenizer.mask_id
-    back = 1 if method == "causal" else 0  # a causal model tells a token at the one before it
-    unseen = 0 if model.tokenizer.prefix else back  # tokens at the start that nothing before them tells
+    back = 1 if method == "causal" else 0  # a causal model predicts a token at the position before it
+    unseen = 0 if model.tokenizer.prefix else back  # tokens at the start without a preceding token to predict them
     for i, item in enumerate(ids):
         scored = np.flatnonzero(maskable[item])
         for window in windows(len(item), context, method == "causal"):
@@ -77,19 +77,19 @@ def token_jobs(model: Any, ids: list[np.ndarray], method: Method, passes: int | 
 
 
 def hidden_sets(scored: np.ndarray, passes: int | None) -> Iterator[np.ndarray]:
-    """Sets of places that are hidden together; each place is in one.
+    """Sets of positions that are masked together; each position is in one set.
 
     Parameters
     ----------
     scored
-        int64 (scored,): the places.
+        Positions to score, int64 (scored,).
     passes
-        How many sets: every `passes`-th place together, or None for each alone.
+        Number of sets: every `passes`-th position together, or None for one position per set.
 
     Yields
     ------
     numpy.ndarray
-        int64, ascending.
+        Positions, int64, ascending.
     """
     step = len(scored) if passes is None else passes
     for first in range(min(step, len(scored))):
@@ -102,13 +102,13 @@ def run_jobs(model: Any, jobs: Iterator[Job], result: list[np.ndarray], batch_to
     Parameters
     ----------
     model
-        A LanguageModel; it is left in the mode it was in.
+        A LanguageModel; its training or evaluation mode is restored afterwards.
     jobs
-        Any number.
+        Windows to score.
     result
-        An array for each item.
+        One array per input, (length,), filled in place with nats.
     batch_tokens
-        Tokens of a batch.
+        Maximum number of tokens per batch.
     """
     with evaluating(model):
         while gathered := list(islice(jobs, _JOBS)):

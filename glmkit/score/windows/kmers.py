@@ -1,17 +1,16 @@
-"""Scoring single bases with a model of overlapping k-mers.
+"""Scoring of single bases with a model of overlapping k-mers.
 
 ``masked``
-    A base is hidden by masking the k tokens over it (fewer at the ends). The model is asked at one of them, the token that has
-    the base at index ``(k - 1) // 2`` of its letters, or the nearest one to that which exists and holds no N. There four
-    k-mers are possible, for the other k - 1 bases can be read off the neighbours: the softmax over these four is the
-    probability of the base. Between two bases that are hidden together there must be k others, so that a token between
-    them shows those.
+    A base is hidden by masking the k tokens that cover it (fewer at the ends). It is scored at the token that has the base at
+    index ``(k - 1) // 2``, or at the nearest one that exists and contains no N. Four k-mers are possible there, because the
+    neighbouring tokens show the other k - 1 bases. The softmax over these four is the probability of the base. Two bases hidden
+    together need k bases between them, so that one unmasked token shows those.
 ``causal``
-    Token `t` shows bases up to ``t + k - 1``; the next token adds one base and can be one of four k-mers. The softmax over these
-    is the probability of that base. The first k bases, and the k - 1 behind an N, have no such token before them and count as
-    one of four letters, all equally likely.
+    Token `t` shows bases up to ``t + k - 1``. The next token adds one base, so it is one of four k-mers. The softmax over these
+    is the probability of that base. The first k bases, and the k - 1 after an N, have no such preceding token; for them the four
+    letters are equally likely.
 ``one-pass (biased)``
-    As ``masked``, with nothing hidden.
+    As ``masked``, but nothing is hidden.
 """
 
 from collections.abc import Iterator
@@ -24,19 +23,19 @@ from glmkit.score.windows.jobs import Job, Method, hidden_sets
 
 
 def known_bases(ids: np.ndarray, tokenizer: Any) -> np.ndarray:
-    """The bases that overlapping k-mers show.
+    """Bases covered by overlapping k-mers.
 
     Parameters
     ----------
     ids
-        (tokens,).
+        Token ids, (tokens,).
     tokenizer
         A KmerTokenizer.
 
     Returns
     -------
     numpy.ndarray
-        int64 (tokens + k - 1,): 0 to 3 for A, C, G, T, or -1 for a base that no token tells.
+        int64 (tokens + k - 1,): 0 to 3 for A, C, G, T, or -1 for a base in no k-mer of known bases.
     """
     bases = np.full(len(ids) + tokenizer.k - 1, -1, np.int64)
     known = np.flatnonzero(tokenizer.maskable[ids])
@@ -47,73 +46,73 @@ def known_bases(ids: np.ndarray, tokenizer: Any) -> np.ndarray:
 
 
 def _numbers(ids: np.ndarray, tokenizer: Any) -> np.ndarray:
-    """k-mers as numbers, from 0."""
+    """Index of each k-mer in alphabetical order, from 0."""
     return ids.astype(np.int64) - int(np.argmax(tokenizer.maskable))
 
 
 def kmer_jobs(
     model: Any, ids: list[np.ndarray], bases: list[np.ndarray], method: Method, passes: int | None, context: int
 ) -> Iterator[Job]:
-    """Every window of every input, once for each set of bases that is hidden in it.
+    """Every window of every input, once for each set of bases that is hidden together.
 
     Parameters
     ----------
     model
         A LanguageModel of overlapping k-mers.
     ids
-        Arrays (tokens,).
+        Token ids of each input, (tokens,).
     bases
-        From :func:`known_bases`, of each.
+        Bases of each input from :func:`known_bases`, (bases,).
     method, passes
         As in :func:`glmkit.score.base_log_likelihood`.
     context
-        Most tokens of a window, special ones not counted.
+        Maximum length of a window in tokens, special tokens excluded.
 
     Yields
     ------
     Job
-        Scores for bases; places are positions of bases.
+        Jobs that score bases; `places` are base positions.
     """
     tokenizer = model.tokenizer
-    back = 1 if method == "causal" else 0  # a causal model tells a token at the one before it
+    back = 1 if method == "causal" else 0  # a causal model predicts a token at the position before it
     for i, (item, letters) in enumerate(zip(ids, bases, strict=True)):
-        told = _last_tokens(item, tokenizer) if method == "causal" else _central_tokens(item, tokenizer)
-        scored = np.flatnonzero(told >= back)
+        scorer = _last_tokens(item, tokenizer) if method == "causal" else _central_tokens(item, tokenizer)
+        scored = np.flatnonzero(scorer >= back)
         for window in windows(len(item), context, method == "causal"):
             for hidden in hidden_sets(scored, passes) if method == "masked" else [scored]:
-                here = hidden[(told[hidden] >= max(window.first, back)) & (told[hidden] < window.last)]
+                here = hidden[(scorer[hidden] >= max(window.first, back)) & (scorer[hidden] < window.last)]
                 if len(here) == 0:
                     continue
                 inputs = item[window.start : window.stop]
                 if method == "masked":
                     inputs = _hide(inputs, hidden, window, tokenizer)
-                unit = 4 ** (tokenizer.k - 1 - (here - told[here]))  # what the base counts in the k-mer's number
-                other = item[told[here]].astype(np.int64) - letters[here] * unit
+                unit = 4 ** (tokenizer.k - 1 - (here - scorer[here]))  # place value of the base in the k-mer's index
+                other = item[scorer[here]].astype(np.int64) - letters[here] * unit
                 candidates = other[:, None] + np.arange(4) * unit[:, None]
-                yield Job(i, inputs, told[here] - back - window.start, candidates, letters[here], here)
+                yield Job(i, inputs, scorer[here] - back - window.start, candidates, letters[here], here)
 
 
 def _central_tokens(ids: np.ndarray, tokenizer: Any) -> np.ndarray:
-    """For each base the token to ask at, int64 (bases,): the base stands at index (k - 1) // 2 of it or near; -1 if there is none."""
+    """Token at which each base is scored, int64 (bases,): the base is at or near index (k - 1) // 2 of it; -1 if there is none."""
     k, known = tokenizer.k, tokenizer.maskable[ids]
-    told = np.full(len(ids) + k - 1, -1, np.int64)
+    scorer = np.full(len(ids) + k - 1, -1, np.int64)
     for place in sorted(range(k), key=lambda place: abs(place - (k - 1) // 2)):
         tokens = np.flatnonzero(known)
-        free = told[tokens + place] < 0
-        told[(tokens + place)[free]] = tokens[free]
-    return told
+        free = scorer[tokens + place] < 0
+        scorer[(tokens + place)[free]] = tokens[free]
+    return scorer
 
 
 def _last_tokens(ids: np.ndarray, tokenizer: Any) -> np.ndarray:
-    """For each base the token that it is the last base of, int64 (bases,); -1 if that is none or holds an N."""
-    told = np.full(len(ids) + tokenizer.k - 1, -1, np.int64)
+    """Token that ends with each base, int64 (bases,); -1 if there is none or it contains an N."""
+    scorer = np.full(len(ids) + tokenizer.k - 1, -1, np.int64)
     known = np.flatnonzero(tokenizer.maskable[ids])
-    told[known + tokenizer.k - 1] = known
-    return told
+    scorer[known + tokenizer.k - 1] = known
+    return scorer
 
 
 def _hide(piece: np.ndarray, bases: np.ndarray, window: Window, tokenizer: Any) -> np.ndarray:
-    """A window in which no token shows any of `bases`."""
+    """Copy of a window with every token masked that covers any of `bases`."""
     over = (bases[:, None] - np.arange(tokenizer.k)).ravel() - window.start
     over = over[(over >= 0) & (over < len(piece))]
     inputs = piece.copy()

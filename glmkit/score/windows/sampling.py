@@ -1,7 +1,7 @@
-"""Draw one token from logits: temperature, then the k likeliest, then the nucleus, as everybody does it.
+"""Sampling of a token from logits: temperature, then top-k, then top-p (nucleus), in the usual order.
 
-Random numbers come from one generator a sequence, one number a token, turned into a token by the cumulative distribution. So a
-sequence is the same whatever is drawn beside it.
+Each sequence has a random generator that gives one number per token; the cumulative distribution turns the number into a token.
+A sequence is therefore independent of the others in its batch.
 
 References
 ----------
@@ -18,16 +18,16 @@ from glmkit.errors import BadInput
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:  # numpydoc ignore=PR02
-    """How a token is chosen.
+    """Sampling parameters.
 
     Parameters
     ----------
     temperature
-        Logits are divided by it: below 1 is bolder, above 1 is more varied.
+        Divisor of the logits, above 0: values below 1 sharpen the distribution, values above 1 flatten it.
     top_k
-        Only the k likeliest tokens can be drawn; 0 for all, 1 for always the likeliest.
+        Number of most likely tokens that can be drawn; 0 for all, 1 for greedy decoding.
     top_p
-        Only the fewest likeliest tokens that together have this probability can be drawn; 1 for all.
+        Probability mass of the smallest set of most likely tokens that can be drawn, in (0, 1]; 1 for all.
 
     Raises
     ------
@@ -41,9 +41,7 @@ class Sampling:  # numpydoc ignore=PR02
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.temperature) and self.temperature > 0):
-            raise BadInput(
-                f"temperature: expected a number above 0, got {self.temperature}. For always the likeliest token use top_k=1."
-            )
+            raise BadInput(f"temperature: expected a number above 0, got {self.temperature}. For greedy decoding use top_k=1.")
         if self.top_k < 0:
             raise BadInput(f"top_k: expected 0 (all tokens) or more, got {self.top_k}.")
         if not 0 < self.top_p <= 1:
@@ -56,11 +54,11 @@ def probabilities(logits: np.ndarray, allowed: np.ndarray, sampling: Sampling) -
     Parameters
     ----------
     logits
-        (n, vocab).
+        Logits, (n, vocab).
     allowed
-        bool (vocab,): tokens that may be drawn at all.
+        Tokens that can be drawn, bool (vocab,).
     sampling
-        How.
+        Temperature, top-k and top-p.
 
     Returns
     -------
@@ -70,7 +68,7 @@ def probabilities(logits: np.ndarray, allowed: np.ndarray, sampling: Sampling) -
     scaled = np.where(allowed, np.asarray(logits, dtype=np.float64) / sampling.temperature, -np.inf)
     weights = np.exp(scaled - scaled.max(1, keepdims=True))
     weights /= weights.sum(1, keepdims=True)
-    order = np.argsort(-weights, axis=1, kind="stable")  # ties: the lower id first
+    order = np.argsort(-weights, axis=1, kind="stable")  # ties: lower id first
     ordered = np.take_along_axis(weights, order, 1)
     if sampling.top_k:
         ordered[:, sampling.top_k :] = 0
@@ -89,14 +87,14 @@ def draw(distribution: np.ndarray, generators: Sequence[np.random.Generator]) ->
     Parameters
     ----------
     distribution
-        float64 (n, vocab).
+        Probabilities, float64 (n, vocab).
     generators
-        One a row; each gives one number.
+        One random generator per row; each gives one number.
 
     Returns
     -------
     numpy.ndarray
-        int64 (n,).
+        Token ids, int64 (n,).
     """
     numbers = np.array([generator.random() for generator in generators])
     reached = np.cumsum(distribution, 1)

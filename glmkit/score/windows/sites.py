@@ -1,8 +1,8 @@
-"""Log-probabilities of the whole vocabulary at single sites of a protein, in windows where it is too long to read at once.
+"""Log-probabilities over the vocabulary at single sites of a protein, in windows if the protein is longer than the context.
 
-A window stands with the sites that it was cut for in its centre, as far as the ends of the sequence allow; a sequence that fits
-is read whole. The softmax runs over the whole vocabulary, special tokens included, as in ESM's own scripts; in a log-odds of two
-residues at one site its denominator cancels.
+A window is centred on its sites, as far as the ends of the sequence allow; a sequence that fits is read whole. The softmax is over
+the whole vocabulary, special tokens included, as in ESM's own scripts. In the log-odds of two residues at one site its
+denominator cancels.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,16 +17,16 @@ _READS = 512  # windows gathered before they are sorted by length
 
 
 class Read(NamedTuple):  # numpydoc ignore=PR02
-    """One pass over one window.
+    """One forward pass over one window.
 
     Parameters
     ----------
     sites
-        Residues of the sequence, from 0, at which to look.
+        Residues to score, 0-based positions in the sequence.
     start
-        The residue at which the window begins.
+        Start of the window in the sequence, 0-based.
     inputs
-        (residues of the window,): ids, some of them masked; no special tokens.
+        Token ids of the window, (residues,), some of them masked, without special tokens.
     """
 
     sites: tuple[int, ...]
@@ -35,21 +35,21 @@ class Read(NamedTuple):  # numpydoc ignore=PR02
 
 
 def centred(length: int, first: int, last: int, longest: int) -> tuple[int, int]:
-    """The window around a stretch of a sequence.
+    """The window centred on an interval of a sequence.
 
     Parameters
     ----------
     length
-        Residues of the sequence.
+        Length of the sequence in residues.
     first, last
-        The stretch, ``[first, last)`` from 0; it may be empty.
+        Interval ``[first, last)``, 0-based; may be empty.
     longest
-        Most residues of a window, no fewer than the stretch has.
+        Maximum length of a window in residues, at least that of the interval.
 
     Returns
     -------
     tuple of int
-        Start and end, half-open: the whole sequence if it fits, else `longest` residues with the stretch in the centre, moved
+        Start and end, half-open: the whole sequence if it fits, else `longest` residues centred on the interval, shifted
         inwards at the ends.
     """
     if length <= longest:
@@ -59,18 +59,18 @@ def centred(length: int, first: int, last: int, longest: int) -> tuple[int, int]
 
 
 def masked_reads(ids: np.ndarray, sets: Iterable[Sequence[int]], mask_id: int, longest: int) -> Iterator[Read]:
-    """One pass for each set of sites, all sites of a set masked together.
+    """One pass for each set of sites; all sites of a set are masked together.
 
     Parameters
     ----------
     ids
-        (residues,).
+        Token ids of the protein, (residues,).
     sets
-        Sites from 0, ascending; each set spans no more than `longest` residues.
+        Sets of sites, 0-based, ascending; each set spans at most `longest` residues.
     mask_id
-        Id of the mask.
+        Token id of the mask.
     longest
-        Most residues of a window.
+        Maximum length of a window in residues.
 
     Yields
     ------
@@ -85,21 +85,21 @@ def masked_reads(ids: np.ndarray, sets: Iterable[Sequence[int]], mask_id: int, l
 
 
 def plain_reads(ids: np.ndarray, sites: Sequence[int], longest: int) -> Iterator[Read]:
-    """Nothing masked: one pass for all sites if the sequence fits, else one for each site with its window around it.
+    """Passes without masks: one for all sites if the sequence fits, else one for each window centred on a site.
 
     Parameters
     ----------
     ids
-        (residues,).
+        Token ids of the protein, (residues,).
     sites
-        From 0.
+        Sites to score, 0-based.
     longest
-        Most residues of a window.
+        Maximum length of a window in residues.
 
     Yields
     ------
     Read
-        Together they hold every site once.
+        Passes that together contain every site once.
     """
     windows: dict[tuple[int, int], list[int]] = {}
     for site in sites:
@@ -109,21 +109,22 @@ def plain_reads(ids: np.ndarray, sites: Sequence[int], longest: int) -> Iterator
 
 
 def log_probabilities(model: Any, reads: Iterator[Read], batch_tokens: int) -> Iterator[tuple[Read, np.ndarray]]:
-    """Run passes.
+    """Run passes and return log-probabilities at their sites.
 
     Parameters
     ----------
     model
-        A masked LanguageModel; it is left in the mode it was in.
+        A masked LanguageModel; its training or evaluation mode is restored afterwards.
     reads
-        Any number.
+        Passes to run.
     batch_tokens
-        Tokens of a batch: memory against speed, never the result.
+        Maximum number of tokens per batch; affects memory and speed, not the result.
 
     Yields
     ------
     tuple
-        Each pass, not in order, and float64 (sites of it, vocab) in nats. The last layer and the head run at these sites alone.
+        Each pass, in any order, and its log-probabilities in nats, float64 (sites, vocab). The last layer and the head are
+        computed at these sites only.
     """
     import torch
 

@@ -1,8 +1,8 @@
-"""Several processes that train one model, by torch's own wrappers.
+"""Data-parallel and fully sharded training in several processes, by torch's wrappers.
 
-``DistributedDataParallel`` (Li et al. 2020, arXiv:2006.15704) keeps the whole model in every process and adds gradients up during
-the last backward pass of a step. ``fully_shard`` (FSDP, Zhao et al. 2023, arXiv:2304.11277) spreads weights, gradients and
-optimiser over the processes and fetches each block when it is needed: less memory, more traffic.
+``DistributedDataParallel`` (Li et al. 2020, arXiv:2006.15704) replicates the model in every process and sums gradients during
+the last backward pass of a step. ``fully_shard`` (FSDP, Zhao et al. 2023, arXiv:2304.11277) shards weights, gradients and
+optimiser over the processes and gathers each block when needed, with less memory and more traffic.
 """
 
 from collections.abc import Sequence
@@ -16,17 +16,17 @@ from torch.nn.parallel import DistributedDataParallel
 
 from glmkit.errors import BadInput
 from glmkit.models import Transformer
-from glmkit.train.loop.process_group import Alone
+from glmkit.train.loop.process_group import SingleProcess
 from glmkit.train.objectives.base import Examples, Loss
 
 
 class Scorer(nn.Module):
-    """A model and the act of scoring it, as the one module whose forward pass torch's wrappers watch.
+    """A model and its loss as a single module, because torch's wrappers act on the forward pass of a module.
 
     Parameters
     ----------
     model
-        What is trained.
+        Model to train.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -39,25 +39,25 @@ class Scorer(nn.Module):
         Parameters
         ----------
         objective
-            Scores.
+            Training objective, which computes the loss.
         examples
-            Of one pass.
+            Examples of one forward pass.
 
         Returns
         -------
         Loss
-            With a gradient.
+            Loss with a gradient.
         """
         return objective.score(self.model, examples)
 
 
-class Together(Alone):
-    """The processes of torch's default group.
+class ProcessGroup(SingleProcess):
+    """Interface to torch's default process group.
 
     Parameters
     ----------
     shard
-        Spread the model over them instead of keeping it whole in each.
+        Whether to shard the model over the processes instead of replicating it.
     """
 
     def __init__(self, shard: bool) -> None:
@@ -72,107 +72,108 @@ class Together(Alone):
         Parameters
         ----------
         model
-            On its device.
+            Model on its device.
 
         Raises
         ------
         BadInput
-            Only a Transformer can be spread.
+            Sharding of a network that is not a Transformer.
         """
         self._device = model.device
         scorer = Scorer(model)
         if self.shard:
             if not isinstance(model.network, Transformer):
                 raise BadInput(f"shard=True needs a Transformer, this is a {type(model.network).__name__}. Set shard=False.")
-            from torch.distributed.fsdp import fully_shard  # takes two seconds to import
+            from torch.distributed.fsdp import fully_shard  # imported here, because it takes two seconds
 
             for block in model.network.layers:
                 fully_shard(block)
             self._scorer = fully_shard(scorer)
         else:
-            untrained = getattr(model, "contact_head", None) is not None  # no objective trains it; looking for it takes time
+            # No objective trains a contact head, so DDP must search for unused parameters, which takes time.
+            untrained = getattr(model, "contact_head", None) is not None
             self._scorer = DistributedDataParallel(scorer, broadcast_buffers=False, find_unused_parameters=untrained)
 
     def score(self, model: Any, objective: Any, examples: Examples) -> Loss:
-        """The loss of examples, through torch's wrapper where that has work to do.
+        """The loss of examples, through torch's wrapper if gradients or shards require it.
 
         Parameters
         ----------
         model
-            The one adopted.
+            Model that was passed to `adopt`.
         objective
-            Scores.
+            Training objective, which computes the loss.
         examples
-            Of one pass.
+            Examples of one forward pass.
 
         Returns
         -------
         Loss
-            Of this process.
+            Loss of this process.
         """
         if self.shard or torch.is_grad_enabled():
             return self._scorer(objective, examples)
         return objective.score(model, examples)
 
     def quiet(self, last: bool) -> AbstractContextManager[Any]:
-        """The context of a pass; whole models exchange gradients in the last pass only.
+        """The context of a pass; replicated models exchange gradients in the last pass only.
 
         Parameters
         ----------
         last
-            Whether it is the step's last one.
+            Whether the pass is the last one of the step.
 
         Returns
         -------
         context manager
-            For forward and backward.
+            Context of the forward and backward pass.
         """
         return nullcontext() if self.shard or last else self._scorer.no_sync()
 
     def sums(self, values: Sequence[float]) -> list[float]:
-        """Values added up over the team.
+        """Sums of values over the process group.
 
         Parameters
         ----------
         values
-            Of this process.
+            Values of this process.
 
         Returns
         -------
         list of float
-            The same in every process.
+            Result, equal in every process.
         """
         tensor = torch.tensor(values, dtype=torch.float64, device=self._device)
         dist.all_reduce(tensor)
         return tensor.tolist()
 
     def any(self, flag: bool) -> bool:
-        """Whether any process of the team says so.
+        """Whether the flag is set in any process of the group.
 
         Parameters
         ----------
         flag
-            Of this process.
+            Flag of this process.
 
         Returns
         -------
         bool
-            The same in every process.
+            Result, equal in every process.
         """
         return self.sums([float(flag)])[0] > 0
 
     def first(self, value: int) -> int:
-        """The leading process' value.
+        """The value of the process of rank 0.
 
         Parameters
         ----------
         value
-            Of this process.
+            Value of this process.
 
         Returns
         -------
         int
-            The same in every process.
+            Result, equal in every process.
         """
         tensor = torch.tensor([value], dtype=torch.int64, device=self._device)
         dist.broadcast(tensor, 0)

@@ -1,8 +1,8 @@
-"""A training run as a folder, for processes that share no memory with the one that asks: JSON and plain arrays, no pickle.
+"""Description of a training run in a folder, for transfer to other processes: JSON and plain arrays, no pickle.
 
-``job.json`` says everything that is not a number in bulk; ``model/`` holds the weights and the tokenizer, ``corpus/`` and
-``validation/`` the ids. A `TokenStore` is named by its folder; any other corpus is written out once and read as a memory map,
-so that the processes of a machine share its pages.
+``job.json`` holds the settings; ``model/`` holds weights and tokenizer, ``corpus/`` and ``validation/`` the token ids. A
+`TokenStore` is referenced by its folder. Any other corpus is written once and memory-mapped, so that the processes of a machine
+share its pages.
 """
 
 from dataclasses import asdict
@@ -38,19 +38,19 @@ ARRAYS = ("tokens", "offsets", "weights", "labels")
 
 
 class WrittenCorpus:
-    """A corpus that `write_corpus` wrote, memory-mapped.
+    """Memory-mapped corpus written by `write_corpus`.
 
     Parameters
     ----------
     folder
-        Its folder.
+        Folder of the corpus.
 
     Attributes
     ----------
     lengths
-        int64 (n,): tokens of each item.
+        Length of each item in tokens, int64 (n,).
     hash
-        That of the corpus it was written from.
+        Hash of the original corpus.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -88,9 +88,9 @@ def write_corpus(store: Any, folder: Path, labels: Any = None) -> None:
     store
         The corpus.
     folder
-        To be made.
+        Folder to create.
     labels
-        ``labels(i)`` in place of the corpus' own, or None.
+        Function ``labels(i)`` that replaces the corpus's own; None to keep those.
     """
     labels = labels or getattr(store, "labels", None)
     readers = {"tokens": store.__getitem__, "weights": getattr(store, "weights", None), "labels": labels}
@@ -119,23 +119,23 @@ def write_task(store: Any, objective: Any, folder: Path) -> dict[str, Any]:
     store
         The corpus.
     objective
-        What is learnt from it.
+        Training objective.
     folder
-        To be made, if there is something to write.
+        Folder for arrays, created if necessary.
 
     Returns
     -------
     dict
-        What `read_task` needs: plain JSON values.
+        Description for `read_task`, plain JSON values.
 
     Raises
     ------
     BadInput
-        The objective is not one of glmkit's own.
+        An objective that is not part of glmkit.
     """
     if OBJECTIVES.get(getattr(objective, "name", "")) is not type(objective):
         raise BadInput(
-            f"{type(objective).__name__} cannot be handed to other processes; expected one of "
+            f"{type(objective).__name__} cannot be transferred to other processes; expected one of "
             f"{', '.join(kind.__name__ for kind in OBJECTIVES.values())}. Train it with fit, in this process."
         )
     labels = objective.own_labels if isinstance(objective, TokenClassification) else None
@@ -153,12 +153,12 @@ def write_task(store: Any, objective: Any, folder: Path) -> dict[str, Any]:
 
 
 def read_task(task: dict[str, Any]) -> tuple[Any, Objective]:
-    """Open what `write_task` wrote.
+    """Open a corpus and objective written by `write_task`.
 
     Parameters
     ----------
     task
-        Its answer.
+        Description returned by `write_task`.
 
     Returns
     -------
@@ -171,23 +171,23 @@ def read_task(task: dict[str, Any]) -> tuple[Any, Objective]:
 
 
 def write_model(model: Any, folder: Path) -> None:
-    """Write a model so that `read_model` makes it again: network, head, weights, and which of them are trained.
+    """Write a model for `read_model`: network, head, weights, and which parameters are trainable.
 
     Parameters
     ----------
     model
         A LanguageModel or a head.
     folder
-        To be made.
+        Folder to create.
 
     Raises
     ------
     BadInput
-        The network or the head is of a kind that cannot be made again from its settings.
+        A network or head of a kind that cannot be rebuilt from its settings.
     """
     if not isinstance(model.network.config, get_args(Config)):
         raise BadInput(
-            f"A {type(model.network).__name__} cannot be handed to other processes; expected the network of one of "
+            f"A {type(model.network).__name__} cannot be transferred to other processes; expected the network of one of "
             f"{', '.join(kind.__name__ for kind in get_args(Config))}. Train it with fit, in this process."
         )
     head = None if isinstance(model, LanguageModel) else head_settings(model)
@@ -201,59 +201,59 @@ def write_model(model: Any, folder: Path) -> None:
 
 
 def fill(model: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
-    """Put what `tensors_of` gave into a model of the same kind.
+    """Load tensors from `tensors_of` into a model of the same kind.
 
     Parameters
     ----------
     model
-        On any device.
+        Model on any device; changed in place.
     tensors
-        By name.
+        Tensors by name.
 
     Raises
     ------
     BadInput
-        They are not the model's.
+        Tensors with other names than the model's.
     """
     missing, unknown = model.load_state_dict(tensors, strict=False)
     wrong = [name for name in missing if not name.startswith("contact_head.")] + list(unknown)
     if wrong:
-        raise BadInput(f"The weights do not fit the model: {wrong[0]!r} is missing or unknown.")
+        raise BadInput(f"The weights do not match the model: {wrong[0]!r} is missing or unknown.")
 
 
 def tensors_of(model: nn.Module) -> dict[str, torch.Tensor]:
-    """A model's weights for a file.
+    """Weights of a model for storage.
 
     Parameters
     ----------
     model
-        On any device; if it is spread over processes, all must ask.
+        Model on any device; if it is sharded, all processes must call this function.
 
     Returns
     -------
     dict
-        Contiguous CPU tensors by name; a contact head, which no objective trains, is left out.
+        Contiguous CPU tensors by name, without a contact head, which no objective trains.
     """
     state = {name: value for name, value in model.state_dict().items() if not name.startswith("contact_head.")}
     return {name: whole(value).clone() for name, value in state.items()}
 
 
 def read_model(folder: Path) -> Any:
-    """Make the model that `write_model` wrote.
+    """Rebuild a model written by `write_model`.
 
     Parameters
     ----------
     folder
-        Its folder.
+        Folder of the model.
 
     Returns
     -------
     LanguageModel or head
-        On the CPU.
+        Model on the CPU.
     """
     about = read_json(folder / "model.json")
     kinds = {kind.__name__: kind for kind in get_args(Config)}
-    # JSON has no tuples, and a configuration has no lists
+    # JSON converts tuples to lists, and configurations contain tuples only.
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in about["config"].items()}
     config = kinds[about["network"]](**values)
     network, tokenizer = new_network(config), load_tokenizer(folder)

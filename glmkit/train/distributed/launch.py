@@ -1,10 +1,11 @@
-"""Training on several processes from a notebook's call: torch's elastic launcher, watched, with metrics coming back as they happen.
+"""Training in several processes from one function call, by torch's elastic launcher, with live metrics.
 
-The run is described in a folder (see `glmkit.train.distributed.job`) and started as a program of its own, so a notebook's kernel never
-forks while it holds threads or a GPU. Rendezvous and traffic stay on the loopback interface, unless the call is made inside a
-Slurm job of several nodes: then `srun` starts one launcher on each, and they meet on the first (see `glmkit.train.distributed.rendezvous`);
-the folder has to be one that all nodes see. A process that is killed takes the others down within seconds; the launcher starts all of them again from the newest checkpoint, `restarts` times. Collective
-operations have a time limit, and a watch of our own ends everything if the launcher itself hangs (it has been seen to).
+The run is described in a folder (see `glmkit.train.distributed.job`) and started as a separate program. A notebook's kernel
+therefore does not fork while it uses threads or a GPU. Communication is restricted to the loopback interface, except in a Slurm job
+of several nodes. There, `srun` starts one launcher per node, and the launchers meet on the first node (see
+`glmkit.train.distributed.rendezvous`); the folder must be visible to all nodes. If a process is killed, the others end within
+seconds, and the launcher restarts all of them from the newest checkpoint, up to `restarts` times. Collective operations have a
+time limit. A watchdog ends all processes if the launcher itself hangs, which has been observed.
 """
 
 import json
@@ -37,8 +38,8 @@ from glmkit.train.loop.history import Log
 from glmkit.train.loop.signals import held_signals
 
 POLL_SECONDS = 0.2
-LOST_SECONDS = 45.0  # a process is gone and neither its successor nor the launcher's end has come
-END_SECONDS = 20.0  # from asking the launcher to end to ending it
+LOST_SECONDS = 45.0  # limit after the loss of a process without a restart or an end of the launcher
+END_SECONDS = 20.0  # time between SIGTERM and SIGKILL for the launcher
 
 
 def fit_distributed(
@@ -57,38 +58,39 @@ def fit_distributed(
     restarts: int = 1,
     timeout: float = 50.0,
 ) -> FitResult:
-    """`fit` on several processes of this machine or Slurm job, one a GPU or CPU share; `model` ends with the trained weights.
+    """Run `fit` in several processes of this machine or Slurm job; `model` receives the trained weights.
 
-    A step with `ranks` processes and ``config.accumulation`` A is that of one process with ``ranks * A``, up to the order of sums.
+    Each process uses one GPU or a share of the CPU. A step with `ranks` processes and ``config.accumulation`` A equals that of one
+    process with ``ranks * A``, up to the order of sums.
 
     Parameters
     ----------
     model, store, objective, config, log, resume, validation, stop
-        As for `fit`; the objective is one of glmkit's own.
+        As for `fit`; the objective must be one of glmkit.
     folder
-        Where ``checkpoints/`` go, and ``job/``, what the processes are told and say.
+        Folder for ``checkpoints/``, and for ``job/`` with inputs and outputs of the processes.
     ranks
-        Processes, over all nodes. On GPUs as many as there are, at most.
+        Number of processes over all nodes; at most the number of GPUs, if these are used.
     shard
-        Spread weights, gradients and optimiser over the processes (``fully_shard``) instead of a copy in each: for a Transformer
-        that is too large for one GPU. A pass that does not fit in memory then ends the run instead of being halved.
+        Whether to shard weights, gradients and optimiser over the processes (``fully_shard``) instead of replicating them, for a
+        Transformer that is too large for one GPU. A micro-batch that exceeds the memory then ends the run instead of being split.
     restarts
-        Times that all processes are started again, from the newest checkpoint, after one was lost.
+        Maximum number of restarts of all processes from the newest checkpoint after the loss of a process.
     timeout
-        Seconds that processes wait for each other in a step before they give up. Above the longest difference between two
-        processes' shares of a step, and above the time that a checkpoint takes to write.
+        Time limit of collective operations in seconds. It must exceed the largest difference between the processes' times per
+        step, and the time to write a checkpoint.
 
     Returns
     -------
     FitResult
-        As of `fit`.
+        As for `fit`.
 
     Raises
     ------
     BadInput
-        As for `fit`; or fewer than one process or more than GPUs are asked for, or as many as nodes cannot share evenly.
+        As for `fit`; or `ranks` below 1, above the number of GPUs, or not a multiple of the number of nodes.
     ResourceError
-        A process was lost for good, or as for `fit`.
+        A process lost after all restarts, or as for `fit`.
     """
     where = slurm_rendezvous()
     device = _device(config, ranks, where)
@@ -135,23 +137,25 @@ def _device(config: TrainConfig, ranks: int, where: Rendezvous | None) -> str:
     nodes = len(where.nodes) if where else 1
     if ranks > there * nodes:
         has = f"this machine has {there}" if nodes == 1 else f"{nodes} nodes with {there} each have {there * nodes}"
-        raise BadInput(f"ranks={ranks} processes need a GPU each, {has}. Set ranks={max(there * nodes, 1)}, or device='cpu'.")
+        raise BadInput(
+            f"ranks={ranks} processes need one GPU each, but {has}. Set ranks={max(there * nodes, 1)}, or device='cpu'."
+        )
     return "cuda"
 
 
 def launch_words(job: Path, ranks: int, restarts: int, device: str, where: Rendezvous | None) -> list[str]:
-    """The command that starts all processes of a run.
+    """Command line that starts all processes of a run.
 
     Parameters
     ----------
     job
-        The folder that describes it.
+        Folder that describes the run.
     ranks, restarts
         As for `fit_distributed`.
     device
         ``cpu`` or ``cuda``.
     where
-        The nodes; None for this machine alone.
+        Nodes of the Slurm job; None for this machine alone.
     """
     words = [sys.executable, "-m", "torch.distributed.run", "--rdzv-backend=c10d", "--monitor-interval=0.5"]
     if where is None:
@@ -168,14 +172,14 @@ def launch_words(job: Path, ranks: int, restarts: int, device: str, where: Rende
 
 @contextmanager
 def _launched(job: Path, ranks: int, restarts: int, device: str, where: Rendezvous | None) -> Iterator[subprocess.Popen[bytes]]:
-    """The launcher as a process group of its own; nothing of it is left when the block ends."""
+    """Context with the launcher in a separate process group; all its processes are ended afterwards."""
     command = launch_words(job, ranks, restarts, device, where)
     here = where.share(ranks) if where else ranks
     threads = str(max(1, torch.get_num_threads() // here)) if device == "cpu" else "1"
     loopback = {} if where else {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"}
     environment = os.environ | loopback | {"OMP_NUM_THREADS": threads}
     if where:
-        environment.pop("CUDA_VISIBLE_DEVICES", None)  # this node's; Slurm says to each node's processes what is theirs
+        environment.pop("CUDA_VISIBLE_DEVICES", None)  # that of this node; Slurm sets it on each node
     with open(job / "launcher.log", "wb") as out:
         launcher = subprocess.Popen(command, env=environment, stdout=out, stderr=out, start_new_session=True)
     try:
@@ -185,11 +189,11 @@ def _launched(job: Path, ranks: int, restarts: int, device: str, where: Rendezvo
 
 
 def _wait(launcher: subprocess.Popen[bytes], job: Path, ranks: int, log: Log | None, stop: Callable[[], bool]) -> None:
-    """Until the launcher ends, or has lost a process without noticing."""
-    told = _Lines(job / "metrics.jsonl", log)
+    """Wait until the launcher ends, or a process has been lost for `LOST_SECONDS` without a restart."""
+    lines = _Lines(job / "metrics.jsonl", log)
     lost_since: float | None = None
     while launcher.poll() is None:
-        told.pass_on()
+        lines.pass_on()
         if not (job / "stop").exists() and stop():
             (job / "stop").touch()
         if any(not _alive(job / f"rank-{rank}.json") for rank in range(ranks)):
@@ -199,11 +203,11 @@ def _wait(launcher: subprocess.Popen[bytes], job: Path, ranks: int, log: Log | N
         else:
             lost_since = None
         time.sleep(POLL_SECONDS)
-    told.pass_on()
+    lines.pass_on()
 
 
 class _Lines:
-    """Lines of a growing file, each handed on once; a restart may write some of them again."""
+    """Reader of a growing file of metrics; each line is logged once, as a restart can repeat lines."""
 
     def __init__(self, path: Path, log: Log | None) -> None:
         self.path, self.log = path, log
@@ -228,7 +232,7 @@ class _Lines:
 
 
 def _alive(path: Path) -> bool:
-    """Whether the process that wrote its number there is running; one that has not written yet, or elsewhere, counts as running."""
+    """Whether the process whose id is in a file is running; processes without a file or on other nodes count as running."""
     if not path.exists():
         return True
     about = read_json(path)
@@ -241,7 +245,7 @@ def _alive(path: Path) -> bool:
 
 
 def _end(launcher: subprocess.Popen[bytes], job: Path, ranks: int) -> None:
-    """End the launcher and every process that it started, politely first."""
+    """End the launcher (SIGTERM, then SIGKILL) and every process that it started."""
     try:
         children = psutil.Process(launcher.pid).children(recursive=True)
     except psutil.NoSuchProcess:
@@ -258,7 +262,7 @@ def _end(launcher: subprocess.Popen[bytes], job: Path, ranks: int) -> None:
         if path.exists():
             about = read_json(path)
             if about["host"] != socket.gethostname():
-                continue  # srun ends those
+                continue  # srun ends processes on other nodes
             try:
                 process = psutil.Process(about["pid"])
                 if process.ppid() in {about["launcher"], 1} and str(job.resolve()) in process.cmdline():
@@ -267,25 +271,25 @@ def _end(launcher: subprocess.Popen[bytes], job: Path, ranks: int) -> None:
                 continue
     for child in children:
         try:
-            os.killpg(child.pid, signal.SIGKILL)  # each is the leader of a group
+            os.killpg(child.pid, signal.SIGKILL)  # each process leads a process group
         except ProcessLookupError:
             continue
     psutil.wait_procs(children, timeout=5)
 
 
 def _failure(job: Path, code: int | None, ranks: int) -> GlmkitError:
-    """What a process said before it ended, or how it was ended."""
+    """Error reported by a process, or an error that describes how a process ended."""
     if (job / "error.json").exists():
         about = read_json(job / "error.json")
         error = getattr(errors, about["kind"])(about["text"])
-        error.add_note(f"said by process {about['rank']} of {ranks}")
+        error.add_note(f"reported by process {about['rank']} of {ranks}")
         return error
     report = (job / "launcher.log").read_text(encoding="utf-8", errors="replace")
     killed = re.findall(r"exitcode\s*:\s*(-\d+)", report)
     said = [text for path in sorted(job.glob("logs/**/stderr.log")) if (text := _tail(path))]
     how = f"was killed by {signal.Signals(-int(killed[0])).name}; often memory had run out" if killed else "failed"
     words = [f"One of {ranks} training processes {how}, and the others ended with it.", *said[-1:]]
-    words += ["The same call goes on from the newest checkpoint.", f"Logs: {job / 'logs'}."]
+    words += ["The same call resumes from the newest checkpoint.", f"Logs: {job / 'logs'}."]
     return ResourceError(" ".join(words))
 
 

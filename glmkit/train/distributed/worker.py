@@ -1,8 +1,8 @@
 """One process of a distributed run: ``python -m glmkit.train.distributed.worker JOB``, started by torch's elastic launcher.
 
-It joins the others over the loopback interface, or the network between a job's nodes, takes its share of `fit`, and leaves what the asking process waits for in the
-job's folder: lines of metrics, the result, the final weights, or the error. A process whose launcher is gone stops itself,
-with a checkpoint if the step still ends.
+It joins the process group over the loopback interface, or over the network between the nodes of a job, and runs its part of `fit`.
+Results for the calling process are written to the job's folder: metrics, the result, the final weights, or the error. A process
+whose launcher has ended stops itself, with a checkpoint if the current step can be finished.
 """
 
 import json
@@ -25,28 +25,28 @@ from torch.distributed.rendezvous import rendezvous
 from glmkit.errors import GlmkitError
 from glmkit.files import atomic_path, fault_point, read_json, write_json
 from glmkit.models.formats import write_weights
-from glmkit.train.distributed.ddp import Together
+from glmkit.train.distributed.ddp import ProcessGroup
 from glmkit.train.distributed.job import read_model, read_task, tensors_of
 from glmkit.train.loop._fit import fit_in_team
 from glmkit.train.loop.config import TrainConfig
 
 WATCH_SECONDS = 1.0
-GRACE_SECONDS = 8.0  # to end the step and write a checkpoint, once nobody waits for the result any more
+GRACE_SECONDS = 8.0  # time to finish the step and write a checkpoint after the calling process has ended
 
 
 def main(folder: Path) -> None:
-    """Take part in the run that a job's folder describes.
+    """Run one process of the run described in a folder.
 
     Parameters
     ----------
     folder
-        The job's.
+        Folder of the job.
     """
     job, rank = read_json(folder / "job.json"), int(os.environ["RANK"])
     host = socket.gethostname()
     write_json(folder / f"rank-{rank}.json", {"pid": os.getpid(), "launcher": os.getppid(), "host": host})
     _watch(os.getppid(), job["asker"] if job["host"] == host else os.getppid())  # on another node, srun ends the launcher
-    if (folder / "error.json").exists():  # an error that is no accident comes again: a restart does not help
+    if (folder / "error.json").exists():  # a deterministic error occurs again after a restart
         sys.exit(read_json(folder / "error.json")["exit_code"])
     config = TrainConfig(**job["config"] | {"betas": tuple(job["config"]["betas"])})
     if config.device != "cpu":
@@ -63,9 +63,9 @@ def main(folder: Path) -> None:
 
 
 def _join(backend: str, timeout: timedelta) -> None:
-    """Meet the others. Every attempt has names of its own in the launcher's store, which outlives a restart.
+    """Join the process group. Keys in the launcher's store, which persists over restarts, have a prefix for each attempt.
 
-    Without that a process may find the address that one of the attempt before had left, and wait there in vain.
+    Otherwise a process could read an address left by the previous attempt, and wait for it until the time limit.
     """
     store, rank, size = next(rendezvous("env://", timeout=timeout))
     store = dist.PrefixStore(f"attempt-{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
@@ -76,21 +76,21 @@ def _train(folder: Path, job: dict[str, Any], config: TrainConfig, rank: int) ->
     attempt = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
     store, objective = read_task(job["task"])
     validation = read_task(job["validation"]) if job["validation"] else None
-    model, team = read_model(folder / "model"), Together(job["shard"])
+    model, team = read_model(folder / "model"), ProcessGroup(job["shard"])
 
     def log(step: int, **metrics: float) -> None:
-        """Hand a line to the asking process."""
+        """Append a line of metrics for the calling process."""
         with open(folder / "metrics.jsonl", "a", encoding="utf-8") as lines:
             lines.write(json.dumps({"step": step, **metrics}) + "\n")
 
     def stop() -> bool:
-        """Whether the asking process wants the run to end."""
+        """Whether the calling process has requested the end of the run."""
         fault_point(f"rank{rank}.attempt{attempt}")
         return (folder / "stop").exists()
 
     resume = job["resume"] or attempt > 0
     result = fit_in_team(model, store, objective, config, team, log, resume, job["folder"], validation, stop)
-    tensors = tensors_of(model)  # asked of every process, for each may hold a part
+    tensors = tensors_of(model)  # called in every process, because each can hold a shard
     if team.leads:
         with atomic_path(folder / "final.safetensors") as temporary:
             write_weights(temporary, tensors)
@@ -99,10 +99,10 @@ def _train(folder: Path, job: dict[str, Any], config: TrainConfig, rank: int) ->
 
 
 def _watch(launcher: int, asker: int) -> None:
-    """Stop this process soon after the one that started it, or the one that asked for the run, is gone."""
+    """Stop this process soon after its launcher or the calling process has ended."""
 
     def look() -> None:
-        """Poll, then ask politely, then leave."""
+        """Poll both processes; then send SIGTERM to this process, and exit after a grace period."""
         while os.getppid() == launcher and psutil.pid_exists(asker):
             time.sleep(WATCH_SECONDS)
         os.kill(os.getpid(), signal.SIGTERM)

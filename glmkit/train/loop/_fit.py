@@ -1,8 +1,9 @@
-"""The training loop: one for pretraining and fine-tuning, resumed bit for bit on a CPU.
+"""The training loop for pretraining and fine-tuning, with bit-exact resumption on a CPU.
 
-A step draws its batches, adds up gradients of *summed* losses over the forward passes, divides by the weight of all scored
-positions, clips, and lets AdamW move. Batches, masks and dropout are pure functions of seed and step (see `feed`), so a
-checkpoint needs weights, optimiser and a position, and nothing depends on how often the run was interrupted.
+A step draws its batches, sums the gradients of *summed* losses over the micro-batches, divides by the weight of all scored
+positions, clips, and applies AdamW. Batches, masks and dropout are pure functions of seed and step (see
+:mod:`glmkit.train.objectives.batches`). A checkpoint therefore needs only weights, optimiser and a position, and results do not
+depend on interruptions.
 """
 
 from collections.abc import Callable
@@ -19,36 +20,36 @@ from glmkit.models.formats import choose_device
 from glmkit.train.loop.checkpoints import Checkpoints
 from glmkit.train.loop.config import TrainConfig
 from glmkit.train.loop.history import History, Log
-from glmkit.train.loop.process_group import Alone
+from glmkit.train.loop.process_group import SingleProcess
 from glmkit.train.loop.run import Run
 
 
 @dataclass(frozen=True)
 class FitResult:
-    """How a training run went.
+    """Result of a training run.
 
     Attributes
     ----------
     steps
-        Optimiser steps done, those before a resume included.
+        Number of optimiser steps, including those before a resumption.
     reason
-        ``finished``, ``early stopping``, ``stopped`` (on request) or ``minutes``.
+        Reason for the end: ``finished``, ``early stopping``, ``stopped`` (on request) or ``minutes``.
     best_validation
-        Lowest validation loss, nats a scored position; None without validation.
+        Lowest validation loss in nats per scored position; None without validation.
     best_step
-        The step it was reached at.
+        Step of the lowest validation loss.
     seconds
-        Training time, those before a resume included.
+        Training time in seconds, including that before a resumption.
     tokens
-        Tokens read, those before a resume included.
+        Number of training tokens, including those before a resumption.
     precision
         ``float32`` or ``bf16``.
     history
-        One row a log line: ``step`` and the metrics.
+        One row per log entry: ``step`` and the metrics.
     resumed_from
-        The step that this call went on from; None if it began at 0.
+        Step from which this call resumed; None if it began at 0.
     pass_tokens
-        Most tokens of a forward pass since memory ran out; None if it never did.
+        Maximum number of tokens per micro-batch after memory ran out; None if it did not.
     """
 
     steps: int
@@ -76,46 +77,60 @@ def fit(
 ) -> FitResult:
     """Train `model` in place.
 
-    With ``patience > 0`` and a validation corpus the model ends with its best weights, else with its last. The first SIGINT or
-    SIGTERM lets the step end and a checkpoint be written before it acts.
+    With ``patience > 0`` and a validation corpus the model receives its best weights, otherwise its last. After the first SIGINT
+    or SIGTERM, the current step is finished and a checkpoint is written before the signal takes effect.
 
     Parameters
     ----------
     model
-        A LanguageModel or a Classifier; moved to the device of `config`.
+        A LanguageModel or a head, such as a Classifier; moved to the device of `config`.
     store
-        The corpus: ``len``, ``[i]`` -> ids (length,), ``.lengths``, ``.hash``, and optionally ``.weights(i)`` and ``.labels(i)``.
+        Training corpus with ``len``, ``[i]`` -> ids (length,), ``.lengths``, ``.hash``, and optionally ``.weights(i)`` and
+        ``.labels(i)``.
     objective
-        What to learn: one of the objectives of `glmkit.train`.
+        Training objective, one of those of `glmkit.train`.
     config
-        The settings.
+        Training settings.
     log
-        Called as ``log(step, **metrics)``: ``loss`` (nats a scored position, mean since the line before), ``learning_rate``,
-        ``gradient_norm``, ``tokens_per_second``, ``memory_gb``, ``eta_seconds``, once memory ran out ``pass_tokens``; after a validation
-        ``validation_loss`` and, where there is right and wrong, ``validation_accuracy``.
+        Function called as ``log(step, **metrics)``. Metrics are ``loss`` (nats per scored position, mean since the last entry),
+        ``learning_rate``, ``gradient_norm``, ``tokens_per_second``, ``memory_gb``, ``eta_seconds`` and, after memory ran out,
+        ``pass_tokens``. A validation gives ``validation_loss`` and, for class labels or tokens, ``validation_accuracy``.
     resume
-        Go on from the newest whole checkpoint of `folder`. Otherwise begin anew and remove those there.
+        Whether to resume from the newest complete checkpoint in `folder`; if False, checkpoints there are removed.
     folder
-        Where ``checkpoints/`` goes; without it nothing is written and nothing can be resumed.
+        Folder for ``checkpoints/``; None writes nothing, so that the run cannot be resumed.
     validation
-        A corpus, or ``(corpus, objective)`` where the objective belongs to its own corpus (labels do).
+        Validation corpus, or ``(corpus, objective)`` if the objective contains the labels of its corpus.
     stop
-        Asked after every step; True writes a checkpoint and ends the run.
+        Function called after every step; True writes a checkpoint and ends the run.
 
     Returns
     -------
     FitResult
-        What happened.
+        Steps, reason for the end, best validation loss and history.
 
     Raises
     ------
     BadInput
-        Model, corpus and objective do not fit together; an unfinished run with other settings or data is in `folder`; the training
-        diverged (NaN or a loss far above the first one), in which case the last sound checkpoint stays.
+        A model, corpus and objective that do not match; an unfinished run with other settings or data in `folder`; or divergence
+        (NaN, or a loss far above the first one), in which case the last valid checkpoint is kept.
     ResourceError
-        The disk is full or cannot be written, or a single sequence does not fit in memory.
+        A full disk or one that cannot be written, or a single sequence that exceeds the memory.
+
+    Examples
+    --------
+    >>> from glmkit.data.corpora import EncodedWindows
+    >>> from glmkit.models import TransformerConfig, new_model
+    >>> from glmkit.tokens import make_tokenizer
+    >>> from glmkit.train import MaskedLanguageModel, TrainConfig, fit
+    >>> config = TransformerConfig(vocabulary_size=10, width=8, layers=1, heads=2, feedforward=8)
+    >>> model = new_model(config, make_tokenizer("base"))
+    >>> corpus = EncodedWindows(["ACGTTGCA", "GGCATTAC", "TTACGATC"], model.tokenizer)
+    >>> result = fit(model, corpus, MaskedLanguageModel(), TrainConfig(steps=3, log_every=1, device="cpu"))
+    >>> result.steps, result.reason, len(result.history)
+    (3, 'finished', 3)
     """
-    return fit_in_team(model, store, objective, config, Alone(), log, resume, folder, validation, stop)
+    return fit_in_team(model, store, objective, config, SingleProcess(), log, resume, folder, validation, stop)
 
 
 def fit_in_team(
@@ -123,26 +138,26 @@ def fit_in_team(
     store: Any,
     objective: Any,
     config: TrainConfig,
-    team: Alone,
+    team: SingleProcess,
     log: Log | None = None,
     resume: bool = True,
     folder: str | Path | None = None,
     validation: Any = None,
     stop: Callable[[], bool] | None = None,
 ) -> FitResult:
-    """The part of one process in `fit`; the leading one alone writes and logs.
+    """Part of one process in `fit`; only the process of rank 0 writes and logs.
 
     Parameters
     ----------
     model, store, objective, config, log, resume, folder, validation, stop
         As for `fit`, the same in every process.
     team
-        The processes.
+        Process group of the run.
 
     Returns
     -------
     FitResult
-        Its history is that of the leading process.
+        Result with the history of the process of rank 0.
     """
     place = Path(folder) / "checkpoints" if folder is not None else None
     held = (validation if isinstance(validation, tuple) else (validation, objective)) if validation is not None else None

@@ -1,7 +1,8 @@
-"""Trading time for memory: a block's activations are computed again in the backward pass instead of being kept.
+"""Activation checkpointing: recomputation of activations in the backward pass, which saves memory at the cost of time.
 
-Chen et al. 2016 (arXiv:1604.06174). Only what enters each block is kept, and one block's insides at a time: of a deep network
-that is a small part of the activations, for about a third more time. Dropout draws the same numbers again, so gradients are equal.
+Only the input of each block is stored, and the activations of one block at a time (Chen et al. 2016, arXiv:1604.06174). In a deep
+network that is a small part of all activations, for about a third more time. Dropout uses the same random numbers in the
+recomputation, so gradients are equal.
 """
 
 import functools
@@ -17,24 +18,24 @@ from glmkit.errors import BadInput
 
 @contextmanager
 def recompute(model: Any, wanted: bool = True) -> Iterator[None]:
-    """Compute the blocks of a model's network anew in backward passes, as long as the block of code lasts.
+    """Context in which the blocks of a model's network are recomputed in backward passes.
 
     Parameters
     ----------
     model
-        Its ``network.layers`` are the blocks.
+        Model whose blocks are ``network.layers``.
     wanted
-        False changes nothing.
+        Whether to recompute; False changes nothing.
 
     Yields
     ------
     None
-        The model has its own forward passes again afterwards.
+        The original forward passes are restored afterwards.
 
     Raises
     ------
     BadInput
-        The network is not made of blocks.
+        A network without blocks.
     """
     layers = getattr(model.network, "layers", None)
     if not wanted:
@@ -42,7 +43,7 @@ def recompute(model: Any, wanted: bool = True) -> Iterator[None]:
         return
     if not isinstance(layers, nn.ModuleList):
         raise BadInput(
-            f"checkpoint_activations=True needs a network with layers, this one is a {type(model.network).__name__}. Set it to False."
+            f"checkpoint_activations=True needs a network with layers, got a {type(model.network).__name__}. Set it to False."
         )
     for block in layers:
         block.forward = functools.partial(checkpoint, block.forward, use_reentrant=False)

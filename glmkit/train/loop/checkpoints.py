@@ -1,10 +1,10 @@
-"""Checkpoints of a training run: a folder a step, whole or absent, newest and the ones before it.
+"""Checkpoints of a training run: one folder per step, written atomically, with a manifest of hashes.
 
 ``checkpoints/step-00000100/`` holds ``model.safetensors``, ``optimizer.safetensors``, ``rng.json``, ``state.json`` and
-``manifest.json`` with the SHA-256 of each. It is written under a hidden name, flushed, renamed, and then committed by the
-one line of ``checkpoints/LATEST``; only after that are old ones pruned, each renamed out of sight before it is deleted. So
-a process killed at any moment leaves either the checkpoint before or the new one, and what else it leaves is swept at the
-next start. A committed checkpoint that no longer fits its manifest is reported and set aside for the one before it.
+``manifest.json`` with the SHA-256 of each. It is written under a hidden name, flushed, renamed, and then committed by the single
+line of ``checkpoints/LATEST``. Old checkpoints are pruned afterwards; each is renamed to a hidden name before deletion. A process
+killed at any time thus leaves the previous or the new checkpoint, and its temporary files are removed at the next start. A
+committed checkpoint that does not match its manifest is reported and renamed, and the previous one is used.
 """
 
 import json
@@ -28,18 +28,18 @@ _NAME = re.compile(r"step-(\d{8,})")
 
 
 class Snapshot(NamedTuple):
-    """What a checkpoint holds.
+    """Contents of a checkpoint.
 
     Attributes
     ----------
     path
-        Its folder.
+        Folder of the checkpoint.
     model, optimizer
         Tensors by name.
     rng
-        The record of the random streams; None if it is missing.
+        Record of the random streams; None if it is missing.
     state
-        Everything else, as plain JSON values.
+        All other data, as plain JSON values.
     """
 
     path: Path
@@ -55,11 +55,11 @@ class Checkpoints:
     Parameters
     ----------
     folder
-        The folder they lie in; made if missing. What a killed process left there under hidden names is removed.
+        Folder of the checkpoints, created if missing. Temporary files of killed processes are removed.
     keep
-        How many to keep.
+        Number of checkpoints to keep.
     sweep
-        False leaves the folder alone: for a process that only reads it.
+        Whether to create and clean the folder; False for a process that only reads it.
     """
 
     def __init__(self, folder: Path, keep: int, sweep: bool = True) -> None:
@@ -72,27 +72,27 @@ class Checkpoints:
                 _delete(leftover)
 
     def steps(self) -> list[int]:
-        """Steps of the checkpoints under final names, ascending.
+        """Steps of the checkpoints with final names, in ascending order.
 
         Returns
         -------
         list of int
-            Committed or not.
+            Steps, committed or not.
         """
         return sorted(int(match[1]) for path in self.folder.iterdir() if (match := _NAME.fullmatch(path.name)))
 
     def path(self, step: int) -> Path:
-        """The folder of a step.
+        """Folder of the checkpoint at a step.
 
         Parameters
         ----------
         step
-            The step.
+            Number of steps done.
 
         Returns
         -------
         pathlib.Path
-            Whether it exists or not.
+            Path, which need not exist.
         """
         return self.folder / f"step-{step:08d}"
 
@@ -104,23 +104,23 @@ class Checkpoints:
         rng: dict[str, Any],
         state: dict[str, Any],
     ) -> None:
-        """Write, commit, prune.
+        """Write and commit a checkpoint, and prune old ones.
 
         Parameters
         ----------
         step
-            Steps done.
+            Number of steps done.
         model, optimizer
             Tensors by name.
         rng
-            The record of the random streams.
+            Record of the random streams.
         state
-            Plain JSON values; its ``at.best`` is empty or what `write_best` returned.
+            Plain JSON values; ``at.best`` is empty or the value returned by `write_best`.
 
         Raises
         ------
         ResourceError
-            The disk is full or cannot be written; older checkpoints are untouched.
+            A full disk or one that cannot be written; older checkpoints are not changed.
         """
         needed = sum(tensor.numel() * tensor.element_size() for tensor in (*model.values(), *optimizer.values()))
         temporary = self.folder / f".{self.path(step).name}.partial"
@@ -159,19 +159,19 @@ class Checkpoints:
                 path.unlink()
 
     def write_best(self, step: int, model: dict[str, torch.Tensor]) -> dict[str, Any]:
-        """Write the best weights so far; they stay as long as a kept checkpoint names them.
+        """Write the best weights so far; they are kept as long as a checkpoint refers to them.
 
         Parameters
         ----------
         step
-            Steps done.
+            Number of steps done.
         model
             Tensors by name.
 
         Returns
         -------
         dict
-            ``file`` and ``sha256``, for the state's ``best``.
+            Values ``file`` and ``sha256`` for the ``best`` of a state.
         """
         path = self._best(step)
         with atomic_path(path) as temporary:
@@ -179,12 +179,12 @@ class Checkpoints:
         return {"file": path.name, "sha256": sha256(path)}
 
     def read_best(self, step: int) -> dict[str, torch.Tensor]:
-        """The weights that `write_best` wrote.
+        """Weights written by `write_best`.
 
         Parameters
         ----------
         step
-            Steps done then.
+            Number of steps done when they were written.
 
         Returns
         -------
@@ -197,19 +197,19 @@ class Checkpoints:
         return self.folder / f"best-{step:08d}.safetensors"
 
     def newest(self) -> Snapshot | None:
-        """The newest committed checkpoint that is whole; damaged ones after it are named in a warning and set aside.
+        """The newest committed checkpoint that is intact; later damaged ones are renamed with a warning.
 
         Returns
         -------
         Snapshot or None
-            None if there is none.
+            None without a valid checkpoint.
         """
         latest = self._committed()
         damaged: list[tuple[Path, str]] = []
         found: Snapshot | None = None
         for step in reversed(self.steps()):
             if latest is not None and step > latest:
-                _delete(self.path(step))  # renamed, never committed: the run ends up there again
+                _delete(self.path(step))  # renamed but not committed; the resumed run repeats these steps
                 continue
             try:
                 found = read_snapshot(self.path(step))
@@ -217,15 +217,15 @@ class Checkpoints:
             except BadInput as error:
                 damaged.append((self.path(step), str(error)))
         for path, why in damaged:
-            instead = f"going on from {found.path.name}, the one before it" if found else "there is none before it: starting anew"
-            warnings.warn(f"Checkpoint {path.name} is damaged: {why} Set aside as {path.name}.damaged; {instead}.", stacklevel=3)
+            instead = f"resuming from the previous one, {found.path.name}" if found else "there is no previous one: starting anew"
+            warnings.warn(f"Checkpoint {path.name} is damaged: {why} Renamed to {path.name}.damaged; {instead}.", stacklevel=3)
             aside = path.with_name(f"{path.name}.damaged")
             _delete(aside)
             os.rename(path, aside)
         return found
 
     def _committed(self) -> int | None:
-        """The step that LATEST names; None if it is missing or says nothing sensible, as then every whole one counts."""
+        """Step in the file LATEST; None if that is missing or invalid, in which case every intact checkpoint is valid."""
         try:
             match = _NAME.fullmatch((self.folder / LATEST).read_text(encoding="utf-8").strip())
         except (FileNotFoundError, UnicodeDecodeError):
@@ -240,22 +240,22 @@ class Checkpoints:
 
 
 def read_snapshot(path: Path) -> Snapshot:
-    """Read a checkpoint and hold it against its manifest.
+    """Read a checkpoint and verify it against its manifest.
 
     Parameters
     ----------
     path
-        Its folder.
+        Folder of the checkpoint.
 
     Returns
     -------
     Snapshot
-        Its `rng` is None if that file, and only that, is missing.
+        Contents; `rng` is None if only that file is missing.
 
     Raises
     ------
     BadInput
-        A part is missing, cut or changed, or the format is of a later version.
+        A missing, truncated or changed part, or another version of the format.
     """
     manifest = read_json(path / "manifest.json")
     if manifest.get("format") != FORMAT:
@@ -266,18 +266,18 @@ def read_snapshot(path: Path) -> Snapshot:
         if not (path / name).is_file():
             raise BadInput(f"{name} is missing.")
         if sha256(path / name) != manifest["sha256"].get(name):
-            raise BadInput(f"{name} is not what was written (its SHA-256 differs).")
+            raise BadInput(f"{name} has changed since it was written (its SHA-256 differs).")
     state = read_json(path / PARTS[3])
     if best := state["at"]["best"]:
         file = path.parent / best["file"]
         if not file.is_file() or sha256(file) != best["sha256"]:
-            raise BadInput(f"{file.name}, the best weights it names, is missing or changed.")
+            raise BadInput(f"{file.name}, the file of the best weights, is missing or has changed.")
     rng = read_json(path / "rng.json") if (path / "rng.json").exists() else None
     return Snapshot(path, read_weights(path / PARTS[0]), read_weights(path / PARTS[1]), rng, state)
 
 
 def _delete(path: Path) -> None:
-    """Delete a file or a folder; a folder under a final name is first renamed, so that no half of it is ever seen."""
+    """Delete a file or a folder; a folder with a final name is renamed first, so that it never appears incomplete."""
     if not path.is_dir():
         path.unlink(missing_ok=True)
         return

@@ -1,4 +1,4 @@
-"""What a training run is told, and which parts of it decide the weights."""
+"""Settings of a training run, and the subset that determines the weights."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -8,7 +8,7 @@ from glmkit.errors import BadInput
 
 Schedule = Literal["cosine", "constant", "linear"]
 Precision = Literal["auto", "float32", "bf16"]
-# These change what is written, shown or when the run ends, never a weight on the way.
+# These affect output, duration and speed, but not the weights at a given step beyond rounding.
 _HARMLESS = {
     "checkpoint_every",
     "keep",
@@ -28,50 +28,58 @@ class TrainConfig:  # numpydoc ignore=PR02
     Parameters
     ----------
     steps
-        Optimiser steps.
+        Number of optimiser steps, 1 or more.
     learning_rate
-        Peak, reached after the warm-up.
+        Peak learning rate, reached after the warm-up.
     warmup
-        Share of `steps` over which the learning rate rises from 0, in [0, 1).
+        Fraction of `steps` over which the learning rate rises linearly from 0, in [0, 1).
     schedule
-        What follows the warm-up: ``cosine`` or ``linear`` down to 0 at `steps`, or ``constant``.
+        Learning rate after the warm-up: ``cosine`` or ``linear`` decay to 0 at `steps`, or ``constant``.
     weight_decay
-        Decoupled, on matrices only: not on embeddings, biases and norms.
+        Decoupled weight decay, applied to matrices only: not to embeddings, biases and norms.
     betas
-        AdamW's averaging of gradients and of their squares.
+        Decay rates of AdamW's moving averages of gradients and of their squares.
     batch_tokens
-        Most tokens of one forward pass.
+        Maximum number of tokens per micro-batch (one forward pass).
     accumulation
-        Forward passes a step. The loss is averaged over the scored positions of all of them together.
+        Number of micro-batches per step. The loss is the mean over the scored positions of all of them.
     precision
-        ``float32``, ``bf16`` (autocast), or ``auto``: whichever is faster here, as `FitResult.precision` then says.
+        ``float32``, ``bf16`` (autocast), or ``auto`` for the faster one on the device, reported in `FitResult.precision`.
     clip
-        Largest norm of the gradient; 0 switches clipping off.
+        Maximum norm of the gradient; 0 disables clipping.
     checkpoint_every
-        Steps between checkpoints.
+        Number of steps between checkpoints.
     keep
-        Checkpoints kept.
+        Number of checkpoints to keep.
     log_every
-        Steps between lines of the log.
+        Number of steps between log entries.
     validate_every
-        Steps between validations.
+        Number of steps between validations.
     patience
-        Validations without improvement after which training stops; 0 never stops and returns the last weights.
+        Number of validations without improvement after which training stops; 0 disables early stopping and keeps the last
+        weights.
     seed
-        Decides batches, masks and dropout, each a pure function of it and of the step.
+        Random seed, 0 or more. Batches, masks and dropout are pure functions of it and of the step.
     device
         ``auto``, ``cpu`` or ``cuda``.
     minutes
-        Wall-clock bound of this call; the run stops cleanly there, with a checkpoint.
+        Time limit of this call in minutes, at which the run stops with a checkpoint; None for no limit.
     inexact_resume
-        Go on from a checkpoint whose record of the random streams is missing.
+        Whether to resume from a checkpoint without a record of the random streams.
     checkpoint_activations
-        Compute activations again in the backward pass instead of keeping them: much less memory for about a third more time.
+        Whether to recompute activations in the backward pass, with much less memory for about a third more time.
 
     Raises
     ------
     BadInput
-        A value is out of range or NaN; the message names it.
+        A value that is out of range or NaN.
+
+    Examples
+    --------
+    >>> from glmkit.train import TrainConfig
+    >>> config = TrainConfig(steps=100, learning_rate=1e-3, warmup=0.1, schedule="linear")
+    >>> [round(config.rate_at(step), 6) for step in (0, 9, 55)]
+    [0.0001, 0.001, 0.0005]
     """
 
     steps: int
@@ -107,7 +115,7 @@ class TrainConfig:  # numpydoc ignore=PR02
             if not math.isfinite(value) or value < 0:
                 raise BadInput(f"TrainConfig.{name} must be a finite number of 0 or more, got {value!r}.")
         if self.warmup >= 1:
-            raise BadInput(f"TrainConfig.warmup is a share of the steps and must lie in [0, 1), got {self.warmup!r}.")
+            raise BadInput(f"TrainConfig.warmup must be a fraction of the steps in [0, 1), got {self.warmup!r}.")
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise BadInput(f"TrainConfig.betas must be two numbers in [0, 1), got {self.betas!r}.")
         if self.minutes is not None and not self.minutes > 0:
@@ -117,12 +125,12 @@ class TrainConfig:  # numpydoc ignore=PR02
                 raise BadInput(f"TrainConfig.{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}.")
 
     def decisive(self) -> dict[str, Any]:
-        """The settings that decide the weights, which a checkpoint must share to be resumed.
+        """Settings that determine the weights; a run resumes from a checkpoint only if these are equal.
 
         Returns
         -------
         dict
-            Plain JSON values. `steps` is among them unless the schedule does not look at it: ``constant`` with ``warmup=0``.
+            Plain JSON values. `steps` is included unless the schedule is independent of it: ``constant`` with ``warmup=0``.
         """
         values = {name: value for name, value in asdict(self).items() if name not in _HARMLESS}
         if self.schedule == "constant" and self.warmup == 0:
@@ -132,17 +140,17 @@ class TrainConfig:  # numpydoc ignore=PR02
         return values | {"betas": list(self.betas)}
 
     def rate_at(self, step: int) -> float:
-        """The learning rate of a step.
+        """Learning rate of a step.
 
         Parameters
         ----------
         step
-            From 0 to ``steps - 1``.
+            Step, from 0 to ``steps - 1``.
 
         Returns
         -------
         float
-            Above 0 for every step.
+            Learning rate, above 0 for every step.
         """
         rising = round(self.warmup * self.steps)
         if step < rising:

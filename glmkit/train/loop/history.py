@@ -1,4 +1,4 @@
-"""What was logged: to the caller as it happens, to a file that a resume cuts back to its checkpoint, to a table at the end."""
+"""Log of metrics: calls of a function, a file that resumption truncates to the checkpoint, and a table at the end."""
 
 import json
 import os
@@ -15,14 +15,14 @@ Log = Callable[..., None]
 
 
 class History:
-    """Lines of metrics.
+    """Log of metrics.
 
     Parameters
     ----------
     path
-        A file of JSON lines; kept in memory if None.
+        File of JSON lines; None to keep them in memory only.
     log
-        Called as ``log(step, **metrics)`` for each line.
+        Function called as ``log(step, **metrics)`` for each entry.
     """
 
     def __init__(self, path: Path | None, log: Log | None) -> None:
@@ -31,33 +31,33 @@ class History:
         self._file: Any = None
 
     def start(self, size: int) -> None:
-        """Begin after the first `size` bytes of an earlier run's lines; what follows them is cut off.
+        """Begin after the first `size` bytes of an earlier run's file; the rest is removed.
 
         Parameters
         ----------
         size
-            Bytes; 0 for a new run.
+            Number of bytes to keep; 0 for a new run.
         """
         if self.path is None:
             return
         with disk_errors(self.path):
-            self._file = open(self.path, "a+", encoding="utf-8")  # noqa: SIM115 (open as long as the run)
+            self._file = open(self.path, "a+", encoding="utf-8")  # noqa: SIM115 (open for the whole run)
         if os.path.getsize(self.path) < size:
-            warnings.warn(f"{self.path} lost lines that its checkpoint counts on; the history has a gap.", stacklevel=4)
+            warnings.warn(f"{self.path} is shorter than recorded in its checkpoint; the history has a gap.", stacklevel=4)
         else:
             self._file.truncate(size)
         self._file.seek(0)
         self.rows = [json.loads(line) for line in self._file if line.endswith("\n")]
 
     def add(self, step: int, **metrics: float) -> None:
-        """Log a line.
+        """Add an entry.
 
         Parameters
         ----------
         step
-            Steps done.
+            Number of steps done.
         **metrics
-            NaN stays NaN.
+            Values by name; NaN is allowed.
         """
         self.rows.append({"step": step, **metrics})
         if self._file is not None:
@@ -68,14 +68,14 @@ class History:
             self.log(step, **metrics)
 
     def size(self) -> int:
-        """Bytes so far, on disk for certain."""
+        """Size of the file in bytes, after a flush to disk."""
         if self._file is None:
             return 0
         os.fsync(self._file.fileno())
         return os.path.getsize(self._file.name)
 
     def table(self) -> pd.DataFrame:
-        """All lines, one row each."""
+        """All entries, one row each."""
         return pd.DataFrame(self.rows, columns=None if self.rows else ["step"])
 
     def close(self) -> None:

@@ -1,8 +1,8 @@
-"""Forward and backward passes of a step, cut smaller where memory runs out.
+"""Micro-batches of a step: forward and backward passes, which are split if memory runs out.
 
-When a pass does not fit, the gradients of the step are thrown away and the step begins again with passes of at most half as many
-tokens. Losses are sums and chance was spent before, so the effective batch, and but for rounding its gradient, stay the same.
-The size is remembered: later steps start with it.
+If a micro-batch exceeds the memory, the gradients of the step are discarded, and the step is repeated with at most half as many
+tokens per micro-batch. Losses are sums, and random numbers are drawn beforehand. The effective batch is therefore unchanged, and
+its gradient is equal up to rounding. Later steps use the smaller size.
 """
 
 import warnings
@@ -14,23 +14,23 @@ import torch
 
 from glmkit.errors import ResourceError
 from glmkit.train.loop.precision import autocast
-from glmkit.train.loop.process_group import Alone
+from glmkit.train.loop.process_group import SingleProcess
 from glmkit.train.objectives.base import Examples, Loss
 
 _SIGNS = ("can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED", "out of memory")
 
 
 class Sums(NamedTuple):
-    """What a step's passes add up to, before any division.
+    """Sums over the micro-batches of a step.
 
     Attributes
     ----------
     total
-        Of the losses.
+        Sum of the losses.
     weight
-        Of what was scored.
+        Sum of the weights of the scored positions.
     tokens
-        Read.
+        Number of tokens.
     """
 
     total: float
@@ -46,41 +46,41 @@ class _TooLarge(NamedTuple):
 
 
 class Passes:
-    """Runs passes and remembers how large they may be.
+    """Runs micro-batches, and limits their size after memory ran out.
 
     Parameters
     ----------
     model
-        On its device.
+        Model on its device.
     precision
         ``float32`` or ``bf16``.
     team
-        The processes that share a step.
+        Process group of the run.
     """
 
-    def __init__(self, model: Any, precision: str, team: Alone) -> None:
+    def __init__(self, model: Any, precision: str, team: SingleProcess) -> None:
         self.model, self.precision, self.team = model, precision, team
         self.most: int | None = None
 
     def gradients(self, objective: Any, parts: Sequence[tuple[Examples, int]]) -> Sums:
-        """Leave the gradient of the summed losses in the parameters.
+        """Compute the gradient of the summed losses, stored in the parameters.
 
         Parameters
         ----------
         objective
-            What is learnt.
+            Training objective.
         parts
-            Examples of each pass, and the seed of its dropout.
+            Examples and dropout seed of each micro-batch.
 
         Returns
         -------
         Sums
-            Of this process.
+            Sums over the micro-batches of this process.
 
         Raises
         ------
         ResourceError
-            A single sequence does not fit in memory.
+            A single sequence that exceeds the memory.
         """
         while True:
             done = self._attempt(objective, parts)
@@ -95,19 +95,19 @@ class Passes:
         Parameters
         ----------
         objective
-            What is measured.
+            Training objective.
         examples
-            Of one batch.
+            Examples of one batch.
 
         Returns
         -------
         list of Loss
-            One a pass.
+            One per micro-batch.
 
         Raises
         ------
         ResourceError
-            A single sequence does not fit in memory.
+            A single sequence that exceeds the memory.
         """
         while True:
             found: list[Loss] = []
@@ -135,7 +135,7 @@ class Passes:
         return Sums(float(total), weight, tokens)
 
     def _pass(self, objective: Any, piece: Examples, last: bool | None = None) -> Loss | _TooLarge:
-        """One pass, backward too unless `last` is None; what it allocated is free again when this returns, also if it failed."""
+        """Forward pass, and backward pass unless `last` is None; temporary memory is freed on return, also after a failure."""
         exchanging = False
         try:
             with nullcontext() if last is None else self.team.quiet(last):
@@ -163,24 +163,24 @@ class Passes:
         if not failed.divisible:
             raise ResourceError(
                 f"Out of memory on a single {'sequence' if failed.sequences == 1 else 'group'} of {failed.tokens} tokens: "
-                f"{failed.reason}. Train on shorter sequences, set TrainConfig(checkpoint_activations=True), take a smaller model, "
+                f"{failed.reason}. Train on shorter sequences, set TrainConfig(checkpoint_activations=True), or use a smaller model "
                 "or a machine with more memory."
             )
         self.most = failed.tokens // 2
         warnings.warn(
-            f"Out of memory in a pass of {failed.tokens} tokens ({failed.sequences} sequences). From here on a pass has at most "
-            f"{self.most} tokens; the step's batch is the same, its gradients add up over more passes.",
+            f"Out of memory in a pass of {failed.tokens} tokens ({failed.sequences} sequences). From now on a pass has at most "
+            f"{self.most} tokens; the effective batch is the same, with gradients summed over more passes.",
             stacklevel=4,
         )
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, on a GPU or a CPU.
+    """Whether an error reports that memory ran out, on a GPU or a CPU.
 
     Parameters
     ----------
     error
-        What was raised.
+        Error that was raised.
 
     Returns
     -------

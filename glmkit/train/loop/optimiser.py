@@ -1,7 +1,7 @@
-"""AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101), fused, and its state as named tensors.
+"""Fused AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101), and its state as named tensors.
 
-Weight decay shrinks matrices that multiply activations. Biases, norms and embeddings are left out: shrinking them does not
-regularise, and a rare token's embedding would decay at every step that does not contain it.
+Weight decay applies to matrices that multiply activations. Biases, norms and embeddings are excluded: their decay does not
+regularise, and the embedding of a rare token would decay at every step that does not contain it.
 """
 
 from typing import Any
@@ -15,24 +15,24 @@ from glmkit.train.loop.process_group import spread_like, whole
 
 
 def make_optimiser(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
-    """An optimiser for all trainable parameters of a model.
+    """Optimiser of all trainable parameters of a model.
 
     Parameters
     ----------
     model
-        On its device.
+        Model on its device.
     config
-        Learning rate, betas and decay.
+        Settings with learning rate, betas and weight decay.
 
     Returns
     -------
     torch.optim.AdamW
-        Fused.
+        Fused optimiser.
 
     Raises
     ------
     BadInput
-        Nothing in the model is trainable.
+        A model without trainable parameters.
     """
     embeddings = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -48,14 +48,14 @@ def make_optimiser(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
 
 
 def state_to_tensors(optimiser: torch.optim.Optimizer, model: nn.Module) -> dict[str, torch.Tensor]:
-    """The optimiser's state under the parameters' names.
+    """State of the optimiser by names of parameters.
 
     Parameters
     ----------
     optimiser
-        Of the model's parameters.
+        Optimiser of the model's parameters.
     model
-        Gives the names.
+        Model, for the names of parameters.
 
     Returns
     -------
@@ -70,29 +70,29 @@ def state_to_tensors(optimiser: torch.optim.Optimizer, model: nn.Module) -> dict
 
 
 def state_from_tensors(optimiser: torch.optim.Optimizer, model: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
-    """Put back what `state_to_tensors` gave.
+    """Restore the state returned by `state_to_tensors`.
 
     Parameters
     ----------
     optimiser
-        Of the model's parameters.
+        Optimiser of the model's parameters; changed in place.
     model
-        Gives the names.
+        Model, for the names of parameters.
     tensors
-        The state.
+        State of the optimiser by name.
 
     Raises
     ------
     BadInput
-        A name does not belong to the model.
+        A name that is not in the model.
     """
     parameters = dict(model.named_parameters())
     state: dict[Any, dict[str, torch.Tensor]] = {}
     for key, tensor in tensors.items():
         kind, name = key.split("/", 1)
         if name not in parameters:
-            raise BadInput(f"The checkpoint's optimiser knows {name!r}, which the model does not have.")
-        # fused AdamW wants its step counter as float32, on the parameter's device like the rest
+            raise BadInput(f"The checkpoint's optimiser has {name!r}, which is not in the model.")
+        # Fused AdamW needs its step counter as float32 on the parameter's device.
         parameter = parameters[name].detach()
         state.setdefault(parameters[name], {})[kind] = (
             tensor.to(parameter.device) if kind == "step" else spread_like(tensor, parameter)

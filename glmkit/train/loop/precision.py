@@ -1,4 +1,4 @@
-"""Precision, float32 or bf16: whichever is faster here, said in the result."""
+"""Choice of the floating-point precision, float32 or bf16."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -9,19 +9,19 @@ from glmkit.models import Transformer
 
 
 def choose_precision(asked: str, model: Any, device: torch.device) -> str:
-    """Settle ``auto``.
+    """The precision to use, with ``auto`` resolved to the faster one on the device.
 
-    bf16 halves memory traffic and runs matrix products on wider units where the hardware has them (tensor cores; AVX-512 BF16 or
-    AMX on a CPU). Weights, optimiser and loss stay float32 (autocast). A recurrent net gains nothing from it on a CPU.
+    bf16 halves memory traffic and uses faster units for matrix products if the hardware has them (tensor cores; AVX-512 BF16 or
+    AMX on a CPU). Weights, optimiser and loss stay in float32 (autocast). Recurrent networks are not faster in bf16 on a CPU.
 
     Parameters
     ----------
     asked
         ``auto``, ``float32`` or ``bf16``.
     model
-        Has a ``network``.
+        Model with a ``network``.
     device
-        Where it will run.
+        Device of the run.
 
     Returns
     -------
@@ -37,18 +37,18 @@ def choose_precision(asked: str, model: Any, device: torch.device) -> str:
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
-    """The context that a forward pass runs in.
+    """Context of a forward pass in a given precision.
 
     Parameters
     ----------
     precision
         ``float32`` or ``bf16``.
     device
-        Where the model is.
+        Device of the model.
 
     Returns
     -------
     context manager
-        Does nothing for float32.
+        Autocast for bf16; no effect for float32.
     """
     return torch.autocast(device.type, dtype=torch.bfloat16) if precision == "bf16" else nullcontext()

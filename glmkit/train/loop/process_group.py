@@ -1,7 +1,8 @@
-"""The processes that train one model together behind one face; here one process alone, its simplest case.
+"""Interface of the training loop to a process group, with the implementation for a single process.
 
-A step of N processes with `accumulation` A is the step of one process with N·A: pass p of the step belongs to process p mod N, with
-the same batch, masks and dropout. What they add up is losses, weights and gradients (see `glmkit.train.distributed.ddp`).
+A step of N processes with `accumulation` A equals a step of one process with N·A. Micro-batch p of the step belongs to process
+p mod N, with the same batch, masks and dropout. Losses, weights and gradients are summed over processes (see
+`glmkit.train.distributed.ddp`).
 """
 
 from collections.abc import Sequence
@@ -13,24 +14,24 @@ import torch
 from glmkit.train.objectives.base import Examples, Loss
 
 
-class Alone:
-    """One process."""
+class SingleProcess:
+    """Process group of a single process."""
 
     rank, size = 0, 1
-    splits = True  # whether a pass may be cut when memory runs out
+    splits = True  # whether a micro-batch can be split when memory runs out
 
     @property
     def leads(self) -> bool:
-        """Whether this process writes files and lines of the log."""
+        """Whether this process (rank 0) writes files and the log."""
         return self.rank == 0
 
     def adopt(self, model: Any) -> None:
-        """Make the model ready for the passes of this team.
+        """Prepare the model for the passes of this process group.
 
         Parameters
         ----------
         model
-            On its device.
+            Model on its device.
         """
 
     def score(self, model: Any, objective: Any, examples: Examples) -> Loss:
@@ -39,16 +40,16 @@ class Alone:
         Parameters
         ----------
         model
-            The one adopted.
+            Model that was passed to `adopt`.
         objective
-            Scores.
+            Training objective, which computes the loss.
         examples
-            Of one pass.
+            Examples of one forward pass.
 
         Returns
         -------
         Loss
-            Of this process.
+            Loss of this process.
         """
         return objective.score(model, examples)
 
@@ -58,95 +59,95 @@ class Alone:
         Parameters
         ----------
         last
-            Whether it is the step's last one.
+            Whether the pass is the last one of the step.
 
         Returns
         -------
         context manager
-            For forward and backward.
+            Context of the forward and backward pass.
         """
         return nullcontext()
 
     def sums(self, values: Sequence[float]) -> list[float]:
-        """Values added up over the team.
+        """Sums of values over the process group.
 
         Parameters
         ----------
         values
-            Of this process.
+            Values of this process.
 
         Returns
         -------
         list of float
-            The same in every process.
+            Result, equal in every process.
         """
         return list(values)
 
     def any(self, flag: bool) -> bool:
-        """Whether any process of the team says so.
+        """Whether the flag is set in any process of the group.
 
         Parameters
         ----------
         flag
-            Of this process.
+            Flag of this process.
 
         Returns
         -------
         bool
-            The same in every process.
+            Result, equal in every process.
         """
         return flag
 
     def first(self, value: int) -> int:
-        """The leading process' value.
+        """The value of the process of rank 0.
 
         Parameters
         ----------
         value
-            Of this process.
+            Value of this process.
 
         Returns
         -------
         int
-            The same in every process.
+            Result, equal in every process.
         """
         return value
 
 
 def whole(tensor: torch.Tensor) -> torch.Tensor:
-    """A tensor that may be spread over processes, whole on the CPU; all processes must ask.
+    """A full copy on the CPU of a tensor that may be sharded; all processes must call this function.
 
     Parameters
     ----------
     tensor
-        Spread or not.
+        Tensor, sharded or not.
 
     Returns
     -------
     torch.Tensor
-        Contiguous, without a gradient.
+        Contiguous tensor without a gradient.
     """
     found = tensor.detach()
     return (found.full_tensor() if hasattr(found, "full_tensor") else found).cpu().contiguous()
 
 
 def spread_like(tensor: torch.Tensor, like: Any) -> torch.Tensor:
-    """A whole tensor, spread and placed as another one is.
+    """A tensor with the sharding and device of another one.
 
     Parameters
     ----------
     tensor
-        Whole, the same in every process.
+        Full tensor, the same in every process.
     like
-        The example.
+        Tensor whose sharding and device are used.
 
     Returns
     -------
     torch.Tensor
-        On the example's device.
+        Tensor on the device of `like`.
     """
     if hasattr(like, "device_mesh") and tensor.shape == like.shape:
-        from torch.distributed.tensor import distribute_tensor  # takes a second to import, and one process alone never needs it
+        from torch.distributed.tensor import distribute_tensor  # imported here, because it takes a second
 
         return distribute_tensor(tensor.to(like.device), like.device_mesh, like.placements)
     return tensor.to(like.device)

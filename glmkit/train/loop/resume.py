@@ -1,7 +1,7 @@
-"""Whether a checkpoint belongs to the run that wants to go on from it, and what differs if not.
+"""Comparison of a checkpoint with the run that resumes from it.
 
-A run is its settings, its objective, its data, its network and the weights it started from. All are recorded; if one has changed,
-going on would give weights that no uninterrupted run could give.
+A run is identified by its settings, objective, data, network and initial weights. All are recorded. If one of them has changed,
+resumption would give weights that differ from those of any uninterrupted run.
 """
 
 from typing import Any
@@ -15,24 +15,24 @@ from glmkit.train.objectives.batches import SCHEME
 def identity(
     model: Any, store: Any, objective: Any, validation: Any, config: TrainConfig, precision: str, processes: int = 1
 ) -> dict[str, Any]:
-    """Everything that decides the weights of a run.
+    """All properties that determine the weights of a run.
 
     Parameters
     ----------
     model
-        With the weights it starts from.
+        Model with its initial weights.
     store
         The corpus.
     objective
-        What it is trained to do.
+        Training objective.
     validation
-        The validation corpus and its objective, or None; it counts only where it can stop the run.
+        Validation corpus and its objective, or None; used only if it can stop the run.
     config
-        The settings.
+        Training settings.
     precision
-        As settled.
+        ``float32`` or ``bf16``.
     processes
-        That share a step; only their number times the accumulation counts.
+        Number of processes; only its product with the accumulation is recorded.
 
     Returns
     -------
@@ -48,21 +48,21 @@ def identity(
 
 
 def differences(found: dict[str, Any], wanted: dict[str, Any], where: str) -> list[str]:
-    """What differs between a checkpoint's identity and a run's.
+    """Differences between the identities of a checkpoint and a run.
 
     Parameters
     ----------
     found
-        The checkpoint's.
+        Identity of the checkpoint.
     wanted
-        The run's.
+        Identity of the run.
     where
-        The checkpoint, for the text.
+        Name of the checkpoint, for the text.
 
     Returns
     -------
     list of str
-        One sentence fragment a difference.
+        One phrase per difference.
     """
     return [
         f"{name} was {_short(found.get(name))} in {where}, is {_short(wanted.get(name))} now"
@@ -72,28 +72,28 @@ def differences(found: dict[str, Any], wanted: dict[str, Any], where: str) -> li
 
 
 def check_streams(rng: dict[str, Any] | None, where: str, inexact: bool) -> None:
-    """Refuse a checkpoint that does not say how its random streams were made.
+    """Check that a checkpoint records the scheme of its random streams.
 
     Parameters
     ----------
     rng
-        Its record, or None.
+        Record of the random streams, or None.
     where
-        The checkpoint's folder.
+        Folder of the checkpoint.
     inexact
-        Go on anyway.
+        Whether to accept a checkpoint without a valid record.
 
     Raises
     ------
     BadInput
-        The record is missing or of another scheme.
+        A record that is missing or of another scheme.
     """
     if inexact or (rng is not None and rng.get("scheme") == SCHEME):
         return
     what = "its rng.json is missing" if rng is None else f"its random streams are of another scheme ({rng.get('scheme')!r})"
     raise BadInput(
         f"{where} cannot be resumed exactly: {what}, so masks and dropout could differ from an uninterrupted run's. "
-        "Set TrainConfig(inexact_resume=True) to go on all the same, or fit(..., resume=False) to start anew."
+        "Set TrainConfig(inexact_resume=True) to resume inexactly, or fit(..., resume=False) to start anew."
     )
 
 

@@ -1,4 +1,4 @@
-"""A training run between two steps: where it stands, how it takes a step, and what a checkpoint keeps of it."""
+"""State and steps of a training run, and its checkpoints."""
 
 import math
 import time
@@ -20,10 +20,10 @@ from glmkit.train.loop.history import History
 from glmkit.train.loop.microbatches import Passes
 from glmkit.train.loop.optimiser import make_optimiser, state_from_tensors, state_to_tensors
 from glmkit.train.loop.precision import choose_precision
-from glmkit.train.loop.process_group import Alone, spread_like, whole
+from glmkit.train.loop.process_group import SingleProcess, spread_like, whole
 from glmkit.train.loop.resume import check_streams, differences, identity
 from glmkit.train.loop.signals import held_signals
-from glmkit.train.loop.state import Standing
+from glmkit.train.loop.state import RunState
 from glmkit.train.objectives.batches import SCHEME, Feed, dropout_seed, validation_batches
 
 COMPLETE = {"finished", "early stopping"}
@@ -35,19 +35,19 @@ class Run:
     Parameters
     ----------
     model
-        On its device.
+        Model on its device.
     store, objective
-        What it learns from, and what.
+        Training corpus and objective.
     validation
-        A corpus and its objective, or None.
+        Validation corpus and its objective, or None.
     config
-        The settings.
+        Training settings.
     history
-        Where lines are logged.
+        Log of metrics.
     checkpoints
-        Where checkpoints go, or None.
+        Checkpoints of the run, or None.
     team
-        The processes that share the steps; alone if None.
+        Process group of the run; None for a single process.
     """
 
     def __init__(
@@ -59,12 +59,12 @@ class Run:
         config: TrainConfig,
         history: History,
         checkpoints: Checkpoints | None,
-        team: Alone | None = None,
+        team: SingleProcess | None = None,
     ) -> None:
         self.model, self.objective, self.validation, self.config = model, objective, validation, config
         self.history, self.checkpoints, self.device = history, checkpoints, model.device
         self.precision = choose_precision(config.precision, model, self.device)
-        self.team = team or Alone()
+        self.team = team or SingleProcess()
         self.identity = identity(model, store, objective, validation, config, self.precision, self.team.size)
         self.team.adopt(model)
         self.passes = Passes(model, self.precision, self.team)
@@ -72,28 +72,28 @@ class Run:
         self.parameters = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
         self.around = {"prefix": model.tokenizer.prefix, "suffix": model.tokenizer.suffix}
         self.feed = Feed(store, config.batch_tokens, config.seed, **self.around)
-        self.at = Standing()
+        self.at = RunState()
         self._best_in_memory: dict[str, torch.Tensor] = {}
         self._since_line = {"loss": 0.0, "steps": 0.0, "tokens": 0.0, "time": time.monotonic()}
         self._norm = math.nan
 
     def begin(self, resume: bool) -> int | None:
-        """Go on from the newest whole checkpoint if it is this run's; else stand at step 0.
+        """Resume from the newest intact checkpoint if it belongs to this run, otherwise start at step 0.
 
         Parameters
         ----------
         resume
-            Whether to look for one.
+            Whether to search for a checkpoint.
 
         Returns
         -------
         int or None
-            The step gone on from.
+            Step from which the run resumes; None for a new run.
 
         Raises
         ------
         BadInput
-            An unfinished run with other settings or data is in the folder, or its random streams are unknown.
+            An unfinished run with other settings or data in the folder, or unknown random streams.
         """
         snapshot = self._newest() if resume else None
         if snapshot is not None:
@@ -102,17 +102,20 @@ class Run:
                 return self._restore(snapshot)
             if snapshot.state["at"]["reason"] not in COMPLETE:
                 raise BadInput(
-                    f"{snapshot.path} is of an unfinished run that this one cannot go on from: {'; '.join(changed[:3])}. Set it "
-                    "back, choose another folder, or begin anew: fit(..., resume=False), or delete the checkpoints."
+                    f"{snapshot.path} belongs to an unfinished run with other settings: {'; '.join(changed[:3])}. Restore the "
+                    "settings, choose another folder, or start anew with fit(..., resume=False)."
                 )
-            warnings.warn(f"Beginning anew: {'; '.join(changed[:3])}. That run was complete; its checkpoints go.", stacklevel=3)
+            warnings.warn(
+                f"Starting anew: {'; '.join(changed[:3])}. The earlier run was complete; its checkpoints are removed.",
+                stacklevel=3,
+            )
         if self.checkpoints and self.team.leads:
             self.checkpoints.clear()
         self.history.start(0)
         return None
 
     def _newest(self) -> Snapshot | None:
-        """The newest whole checkpoint; the leading process looks for it, the others read the same one."""
+        """The newest intact checkpoint; the process of rank 0 selects it, and the others read the same one."""
         if self.checkpoints is None:
             return None
         found = self.checkpoints.newest() if self.team.leads else None
@@ -124,13 +127,13 @@ class Run:
         threads = snapshot.state["threads"]
         if self.device.type == "cpu" and threads != torch.get_num_threads():
             warnings.warn(
-                f"{snapshot.path.name} was computed with {threads} threads, now there are {torch.get_num_threads()}: sums are taken "
-                "in another order, so the last bits of the weights may differ from an uninterrupted run's.",
+                f"{snapshot.path.name} was computed with {threads} threads, now there are {torch.get_num_threads()}. The order of "
+                "sums differs, so the last bits of the weights may differ from an uninterrupted run's.",
                 stacklevel=4,
             )
         self._load(snapshot.model)
         state_from_tensors(self.optimiser, self.model, snapshot.optimizer)
-        self.at = Standing(**snapshot.state["at"])
+        self.at = RunState(**snapshot.state["at"])
         self.feed.epoch, self.feed.batch, self.passes.most = self.at.epoch, self.at.batch, self.at.most
         if self.at.reason != "early stopping" and not (self.at.reason == "finished" and self.at.step == self.config.steps):
             self.at.reason = None
@@ -138,12 +141,12 @@ class Run:
         return self.at.step
 
     def train(self, stop: Callable[[], bool] | None) -> None:
-        """Take steps until there is a reason not to; the model ends with its best weights if patience asks for them.
+        """Take steps until a stopping criterion is met; with patience, the model receives its best weights.
 
         Parameters
         ----------
         stop
-            Asked after every step.
+            Function called after every step; True ends the run. None for no function.
         """
         began, before = time.monotonic(), self.at.seconds
         config, at = self.config, self.at
@@ -169,7 +172,7 @@ class Run:
                 if at.reason or at.step % config.checkpoint_every == 0:
                     self._checkpoint()
         if config.patience and at.best_loss is not None:
-            self.team.any(False)  # the leading process has written them by now
+            self.team.any(False)  # a barrier: the process of rank 0 has then written the weights
             self._load(self.checkpoints.read_best(at.best_step) if self.checkpoints and at.best_step else self._best_in_memory)
 
     def _step(self) -> None:
@@ -187,8 +190,8 @@ class Run:
         at.most = self.passes.most
         if not weight:
             raise BadInput(
-                f"Nothing was scored in step {at.step + 1}: no hidden token, no label, or no pair in its {int(tokens)} tokens. Raise "
-                "batch_tokens or accumulation, or look for items without a target."
+                f"Nothing was scored in step {at.step + 1}: no hidden token, no label, or no pair in its {int(tokens)} tokens. "
+                "Raise batch_tokens or accumulation, or check for items without a target."
             )
         mean = total / weight
         self._norm = self._scale_gradients(weight / self.team.size)  # torch's wrappers give the mean over processes
@@ -204,7 +207,7 @@ class Run:
             self._since_line[name] += value
 
     def _scale_gradients(self, weight: float) -> float:
-        """Turn gradients of sums into those of the mean, clipped; give their norm before clipping."""
+        """Scale gradients of sums to those of the mean, clip them, and return their norm before clipping."""
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         norm = float(whole(torch.nn.utils.get_total_norm(gradients))) / weight
         clip = min(1.0, self.config.clip / (norm + 1e-6)) if self.config.clip and math.isfinite(norm) else 1.0
@@ -230,7 +233,7 @@ class Run:
         self._since_line = {"loss": 0.0, "steps": 0.0, "tokens": 0.0, "time": now}
 
     def _validate(self) -> None:
-        """Loss over the validation corpus; remember the weights if it is the best so far."""
+        """Compute the loss over the validation corpus, and keep the weights if it is the lowest so far."""
         assert self.validation is not None
         began = time.monotonic()
         store, objective = self.validation
@@ -283,7 +286,7 @@ class Run:
             self.checkpoints.write(self.at.step, model, optimiser, rng, state)
 
     def _load(self, tensors: dict[str, torch.Tensor]) -> None:
-        """Put whole weights into a model that may be spread."""
+        """Load full weights into a model that may be sharded."""
         there = self.model.state_dict()
         self.model.load_state_dict({name: spread_like(value, there.get(name, value)) for name, value in tensors.items()})
 

@@ -1,6 +1,7 @@
-"""Stopping on a signal between two steps, never within one: the first asks, the second means it.
+"""Deferral of signals to the end of a training step.
 
-A signal in mid-step would leave weights and optimiser half-updated, and nothing worth a checkpoint.
+A signal within a step would leave weights and optimiser partially updated, without a valid checkpoint. The first signal is
+therefore deferred; a second one acts immediately.
 """
 
 import signal
@@ -12,13 +13,13 @@ from types import FrameType
 
 @contextmanager
 def held_signals() -> Iterator[Callable[[], bool]]:
-    """Hold back the first SIGINT or SIGTERM until the block ends.
+    """Context that defers the first SIGINT or SIGTERM to its end.
 
     Yields
     ------
     callable
-        Whether one came. A second one acts at once, as it would have without this block. Outside the main thread, where signals do not
-        arrive, nothing is held back.
+        Function that returns whether a signal was received. A second signal acts immediately. Outside the main thread, which
+        receives no signals, nothing is deferred.
     """
     came: list[int] = []
     if threading.current_thread() is not threading.main_thread():
@@ -27,12 +28,12 @@ def held_signals() -> Iterator[Callable[[], bool]]:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def note(number: int, frame: FrameType | None) -> None:
-        """Remember the signal, and let the next one act as it would have."""
+        """Record the signal, and restore the handlers for the next one."""
         came.append(number)
         restore()
 
     def restore() -> None:
-        """Put the handlers from before back."""
+        """Restore the previous handlers."""
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -1,31 +1,31 @@
-"""Where a training run stands between two steps, as a checkpoint records it."""
+"""State of a training run between two steps, as recorded in a checkpoint."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 
 @dataclass
-class Standing:
-    """Where a run stands: everything but tensors that a checkpoint keeps.
+class RunState:
+    """State of a run, without tensors.
 
     Attributes
     ----------
     step, tokens, seconds
-        Done so far.
+        Number of steps and tokens, and training time, so far.
     epoch, batch
-        The next batch.
+        Epoch and index of the next batch.
     first_loss
-        Loss of the first step, nats a scored position.
+        Loss of the first step in nats per scored position.
     streak
-        Steps running with a loss far above it.
+        Number of consecutive steps with a loss above the limit of divergence.
     best_loss, best_step, best
-        The best validation so far, and its weights' file.
+        Lowest validation loss, its step, and the file of its weights.
     worse
-        Validations since.
+        Number of validations since then.
     reason
-        Why the run ended; None if it has not.
+        Reason for the end of the run; None before the end.
     most
-        Most tokens of a pass since memory ran out; None if it has not.
+        Maximum number of tokens per micro-batch after memory ran out; None if it did not.
     """
 
     step: int = 0

@@ -1,8 +1,8 @@
-"""What a model is trained to do: each objective turns a batch into examples, and examples into a summed loss and its weight.
+"""Base class of training objectives: from a batch to examples, and from examples to a summed loss and its weight.
 
-Sums, not means: the loop divides by the weight of the whole effective batch, so that accumulating over several forward passes
-gives the gradient of one large batch exactly, however the scored positions fall. Chance (masks, strands) is spent when the
-examples are made, before any forward pass, so that examples can be cut into smaller passes without changing what is learnt.
+Losses are sums, not means. The loop divides by the weight of the whole effective batch, so that accumulation over micro-batches
+gives exactly the gradient of one large batch. All random choices (masks, strands) are made with the examples, before any forward
+pass. Examples can therefore be split into smaller micro-batches without a change of the result.
 """
 
 import hashlib
@@ -21,17 +21,17 @@ from glmkit.train.objectives.reverse_complement import complement_table, random_
 
 
 class Loss(NamedTuple):
-    """A loss and what it stands on.
+    """A summed loss and its weight.
 
     Attributes
     ----------
     total
-        Weighted sum of the losses, a scalar with a gradient: nats, or squared errors for a regression.
+        Weighted sum of the losses, a scalar with a gradient, in nats or (for regression) squared errors.
     weight
         Sum of the weights.
     correct
-        Weighted number of right first guesses, a scalar; the accuracy is this by `weight`. None while training, and where there
-        is no right or wrong.
+        Weighted number of correct predictions, a scalar; divided by `weight` it is the accuracy. None during training, and for
+        objectives without an accuracy.
     """
 
     total: torch.Tensor
@@ -41,22 +41,22 @@ class Loss(NamedTuple):
 
 @dataclass(frozen=True)
 class Examples:
-    """A batch whose chance is spent: what the network reads, and what it should say.
+    """Inputs and targets of a batch, after all random choices.
 
     Attributes
     ----------
     tokens
-        (tokens,): ids as the network reads them, masked if they are to be.
+        Input token ids with masks, (tokens,).
     boundaries
-        int64 (sequences + 1,).
+        Boundaries of the sequences, int64 (sequences + 1,).
     targets
-        (scored, ...): what is wanted at each scored position, or for each sequence where there are no positions.
+        Targets of the scored positions, or of the sequences if there are no positions, (scored, ...).
     weights
-        float32 (scored,): weight of each in the loss.
+        Weight of each target in the loss, float32 (scored,).
     positions
-        int64 (scored,): scored places in `tokens`; None if sequences are scored.
+        Scored positions in `tokens`, int64 (scored,); None if sequences are scored.
     groups
-        int64 (sequences,): neighbours of one number must stay in one forward pass; None if every sequence stands alone.
+        Group of each sequence, int64 (sequences,); a group must stay in one forward pass. None for independent sequences.
     """
 
     tokens: np.ndarray
@@ -67,17 +67,17 @@ class Examples:
     groups: np.ndarray | None = None
 
     def split(self, most: int | None) -> list["Examples"]:
-        """Cut into passes of fewer tokens.
+        """Split into smaller micro-batches.
 
         Parameters
         ----------
         most
-            Tokens of a pass; a sequence (or group) that is longer makes a pass of its own. None cuts nothing.
+            Maximum number of tokens per micro-batch; a longer sequence (or group) forms a separate one. None for no split.
 
         Returns
         -------
         list of Examples
-            In order; their losses add up to that of the whole.
+            Parts in order; the sum of their losses is the loss of the whole.
         """
         if most is None or len(self.tokens) <= most:
             return [self]
@@ -95,7 +95,7 @@ class Examples:
         return len(self._units()) > 2
 
     def _units(self) -> np.ndarray:
-        """The sequences before which a cut may be made, the end included."""
+        """Indices of sequences before which a split is possible, including the end."""
         sequences = len(self.boundaries) - 1
         if self.groups is None:
             return np.arange(sequences + 1)
@@ -114,9 +114,10 @@ class Examples:
 
 
 class Objective(ABC):
-    """What `fit` asks of an objective: how it is described, whether it suits, what it learns from a batch, and its loss.
+    """Interface of a training objective for `fit`: description, validation, preparation of batches, and loss.
 
-    A subclass has a `name`, `settings` and `arrays` (which its constructor takes back), and says how to `prepare` and `score`.
+    A subclass defines `name`, `settings` and `arrays` (arguments of its constructor), and the methods `suits`, `prepare` and
+    `score`.
     """
 
     name: ClassVar[str]
@@ -131,12 +132,12 @@ class Objective(ABC):
         return {}
 
     def describe(self) -> dict[str, Any]:
-        """Name, settings and hashes of arrays as plain JSON values; a checkpoint records them."""
+        """Name, settings and hashes of arrays as plain JSON values, for checkpoints."""
         hashes = {name: array_hash(array) for name, array in self.arrays().items()}
         return {"objective": self.name, **hashes, **self.settings()}
 
     def check(self, model: Any, store: Any) -> None:
-        """Raise BadInput if model, corpus and objective do not fit together.
+        """Raise BadInput if model, corpus and objective do not match.
 
         Parameters
         ----------
@@ -152,25 +153,25 @@ class Objective(ABC):
 
     @abstractmethod
     def suits(self, model: Any, store: Any) -> None:
-        """Raise BadInput if the model is of another kind, or the targets are not those of the corpus."""
+        """Raise BadInput if the model is of another kind, or the targets do not match the corpus."""
 
     @abstractmethod
     def prepare(self, model: Any, batch: Batch, rng: np.random.Generator) -> Examples:
-        """Spend chance: strands, masks.
+        """Make examples from a batch, including all random choices (strands, masks).
 
         Parameters
         ----------
         model
-            Gives its tokenizer.
+            Model with a tokenizer.
         batch
-            Packed items.
+            Batch of packed items.
         rng
-            The only source of chance besides dropout.
+            Random generator, the only source of randomness except dropout.
 
         Returns
         -------
         Examples
-            What `score` takes, whole or in parts.
+            Input of `score`, whole or in parts.
         """
 
     @abstractmethod
@@ -180,14 +181,14 @@ class Objective(ABC):
         Parameters
         ----------
         model
-            On its device.
+            Model on its device.
         examples
-            From `prepare`.
+            Examples from `prepare`.
 
         Returns
         -------
         Loss
-            Summed over what is scored, with its weights.
+            Sum over the scored positions or sequences, with its weight.
         """
 
     def loss(self, model: Any, batch: Batch, rng: np.random.Generator) -> Loss:
@@ -196,48 +197,48 @@ class Objective(ABC):
         Parameters
         ----------
         model
-            On its device.
+            Model on its device.
         batch
-            Packed items.
+            Batch of packed items.
         rng
-            Decides strands and masks.
+            Random generator of strands and masks.
 
         Returns
         -------
         Loss
-            Summed over what is scored.
+            Sum over the scored positions or sequences.
         """
         return self.score(model, self.prepare(model, batch, rng))
 
     def strands(self, model: Any, batch: Batch, rng: np.random.Generator) -> Batch:
-        """The batch, each sequence on a random strand if `reverse_complement` asks for it.
+        """The batch, with each sequence on a random strand if `reverse_complement` is set.
 
         Parameters
         ----------
         model
-            Gives its tokenizer.
+            Model with a tokenizer.
         batch
-            Packed items.
+            Batch of packed items.
         rng
-            Decides strands.
+            Random generator of strands.
 
         Returns
         -------
         Batch
-            The same one if nothing is asked.
+            The batch itself if `reverse_complement` is not set.
         """
         return random_strands(batch, complement_table(model.tokenizer), rng) if self.reverse_complement else batch
 
 
 def as_tensors(examples: Examples, model: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """Tokens and boundaries as a network takes them.
+    """Tokens and boundaries as inputs of a network.
 
     Parameters
     ----------
     examples
-        From `Objective.prepare`.
+        Examples from `Objective.prepare`.
     model
-        Says the device.
+        Model on its device.
 
     Returns
     -------
@@ -253,16 +254,16 @@ def cross_entropy(logits: torch.Tensor, examples: Examples, training: bool) -> L
     Parameters
     ----------
     logits
-        (scored, classes).
+        Logits, (scored, classes).
     examples
-        Their targets, whole numbers (scored,), and weights.
+        Examples with integer targets (scored,) and weights.
     training
-        Leaves out the count of right guesses.
+        Whether to omit the number of correct predictions.
 
     Returns
     -------
     Loss
-        Summed.
+        Sum over the scored positions or sequences.
     """
     wanted = torch.from_numpy(examples.targets.astype(np.int64)).to(logits.device)
     weight = torch.from_numpy(np.ascontiguousarray(examples.weights, np.float32)).to(logits.device)
@@ -272,20 +273,20 @@ def cross_entropy(logits: torch.Tensor, examples: Examples, training: bool) -> L
 
 
 def array_hash(array: np.ndarray) -> str:
-    """SHA-256 of an array's values, whole numbers as int64 and others as float64, little-endian, in hexadecimal."""
+    """Hexadecimal SHA-256 of an array's values, with integers as int64 and others as float64, little-endian."""
     kind = "<i8" if array.dtype.kind in "iu" else "<f8"
     return hashlib.sha256(np.ascontiguousarray(array.astype(kind)).tobytes()).hexdigest()
 
 
 def check_count(count: int, what: str, store: Any) -> None:
-    """Raise BadInput unless there is one target an item.
+    """Raise BadInput unless there is one target per item.
 
     Parameters
     ----------
     count
-        Targets.
+        Number of targets.
     what
-        Their name, plural.
+        Plural name of the targets.
     store
         The corpus.
     """
@@ -299,7 +300,7 @@ def check_ids(model: Any, store: Any) -> None:
     Parameters
     ----------
     model
-        Has ``tokenizer``.
+        Model with a ``tokenizer``.
     store
         The corpus.
     """

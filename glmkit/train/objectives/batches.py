@@ -1,7 +1,7 @@
-"""Which items each step sees: a pure function of seed, epoch and batch, so that a resumed run needs no stored order.
+"""Batches of a training run as a pure function of seed, epoch and batch index, so that a resumed run needs no stored order.
 
-Random numbers for masks come from a generator made for the batch; those for dropout from torch's generator, seeded anew for
-each forward pass. Nothing depends on what happened before in the process.
+Random numbers for masks come from a generator for each batch. Those for dropout come from torch's generator, which is seeded for
+each forward pass. Neither depends on earlier computations in the process.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +13,7 @@ import numpy as np
 from glmkit.data.corpora import token_budget_batches
 from glmkit.tokens import surround
 
-SCHEME = "seed-epoch-batch 1"  # how the streams below are derived; a checkpoint records it
+SCHEME = "seed-epoch-batch 1"  # version of the derivation of the random streams below, recorded in checkpoints
 MASKS, DROPOUT, VALIDATION = 1, 2, 3
 
 
@@ -24,15 +24,15 @@ class Batch:
     Attributes
     ----------
     indices
-        int64 (sequences,): the items' places in the corpus.
+        Indices of the items in the corpus, int64 (sequences,).
     tokens
-        (tokens,): their ids, one sequence after another.
+        Concatenated token ids of the items, (tokens,).
     boundaries
-        int64 (sequences + 1,).
+        Boundaries of the items, int64 (sequences + 1,).
     weights
-        float32 (tokens,): each token's weight in the loss, or None for 1 everywhere.
+        Weight of each token in the loss, float32 (tokens,); None for 1 everywhere.
     labels
-        int64 (tokens,): each token's class, -1 for none; None where the corpus has no labels of its own.
+        Class of each token, int64 (tokens,), -1 for none; None if the corpus has no labels.
     """
 
     indices: np.ndarray
@@ -43,22 +43,21 @@ class Batch:
 
 
 def gather(store: Any, indices: np.ndarray, prefix: Sequence[int] = (), suffix: Sequence[int] = ()) -> Batch:
-    """Read items of a corpus and put the special tokens of the model's family around each.
+    """Read items of a corpus, and add the special tokens of the model's family around each.
 
     Parameters
     ----------
     store
-        A corpus: ``store[i]`` are ids (length,); ``store.weights(i)`` and ``store.labels(i)``, if there are such methods, their
-        weights and labels.
+        Corpus with token ids ``store[i]``, (length,), and optional methods ``store.weights(i)`` and ``store.labels(i)``.
     indices
-        int64 (sequences,).
+        Indices of the items, int64 (sequences,).
     prefix, suffix
-        The tokenizer's: ids before and after every sequence. Their weight is 0 and they have no label.
+        Special token ids of the tokenizer before and after every sequence, with weight 0 and without a label.
 
     Returns
     -------
     Batch
-        Packed.
+        Batch of packed items.
     """
     sequences = [surround(store[int(index)], prefix, suffix) for index in indices]
     boundaries = np.zeros(len(sequences) + 1, dtype=np.int64)
@@ -74,27 +73,27 @@ def gather(store: Any, indices: np.ndarray, prefix: Sequence[int] = (), suffix: 
 def _join(
     of: Callable[[int], np.ndarray], indices: np.ndarray, fill: int, prefix: Sequence[int], suffix: Sequence[int]
 ) -> np.ndarray:
-    """What a corpus says of the tokens of its items, one item after another, with `fill` at special tokens."""
+    """Concatenated values of a corpus for the tokens of its items, with `fill` at special tokens."""
     before, after = [fill] * len(prefix), [fill] * len(suffix)
     return np.concatenate([surround(of(int(index)), before, after) for index in indices])
 
 
 @dataclass
 class Feed:  # numpydoc ignore=PR02
-    """The endless sequence of batches of a training run, and where in it the run stands.
+    """Infinite sequence of the batches of a training run, and the current position in it.
 
     Parameters
     ----------
     store
         The corpus.
     budget
-        Most tokens of a batch, special ones included.
+        Maximum number of tokens per batch, special tokens included.
     seed
-        Decides the order.
+        Random seed of the order.
     epoch, batch
-        The next batch to give.
+        Epoch and index of the next batch.
     prefix, suffix
-        The tokenizer's, see `gather`.
+        Special token ids of the tokenizer, as in `gather`.
     """
 
     store: Any
@@ -115,14 +114,14 @@ class Feed:  # numpydoc ignore=PR02
         Parameters
         ----------
         count
-            How many; an epoch may end among them.
+            Number of batches, which can extend over the end of an epoch.
         rank, size
-            Read only every `size`-th of them, from number `rank` on; the others are passed over.
+            Rank and number of processes: batches `rank`, `rank` + `size` and so on are read; the others are skipped.
 
         Yields
         ------
         tuple
-            The batch's number among `count`, the batch, and its generator.
+            Index of the batch among `count`, the batch, and its random generator.
         """
         for number in range(count):
             if self._made != self.epoch:
@@ -149,27 +148,27 @@ def validation_batches(
     prefix: Sequence[int] = (),
     suffix: Sequence[int] = (),
 ) -> Iterator[tuple[Batch, np.random.Generator, bool]]:
-    """All of a corpus once, with the same batches and masks at every call.
+    """All batches of a corpus once, with the same masks at every call.
 
     Parameters
     ----------
     store
         The corpus.
     budget
-        Most tokens of a batch, special ones included.
+        Maximum number of tokens per batch, special tokens included.
     seed
-        Decides the masks.
+        Random seed of the masks.
     rank, size
-        Read only every `size`-th batch, from number `rank` on.
+        Rank and number of processes: batches `rank`, `rank` + `size` and so on are read.
     lockstep
-        Give every rank equally many batches: those without one at the end get the first one again, which does not count.
+        Whether every rank receives the same number of batches; ranks without a last one repeat the first, which does not count.
     prefix, suffix
-        The tokenizer's, see `gather`.
+        Special token ids of the tokenizer, as in `gather`.
 
     Yields
     ------
     tuple
-        A batch, its generator, and whether it counts.
+        Batch, its random generator, and whether it counts.
     """
     lengths = np.asarray(store.lengths) + len(prefix) + len(suffix)
     batches = token_budget_batches(lengths, budget, seed, 0)
@@ -183,20 +182,20 @@ def validation_batches(
 
 
 def dropout_seed(seed: int, step: int, part: int) -> int:
-    """The seed of torch's generator for one forward pass.
+    """Seed of torch's random generator for one forward pass.
 
     Parameters
     ----------
     seed
-        The run's.
+        Random seed of the run.
     step
-        The optimiser step, from 0.
+        Optimiser step, from 0.
     part
-        The forward pass within the step, from 0.
+        Index of the micro-batch within the step, from 0.
 
     Returns
     -------
     int
-        Below 2**63.
+        Seed below 2**63.
     """
     return int(np.random.SeedSequence([seed, DROPOUT, step, part]).generate_state(1, np.uint64)[0]) >> 1

@@ -1,4 +1,4 @@
-"""Causal language modelling: the objective of models that read from left to right."""
+"""Causal language modelling: prediction of each token from the preceding ones."""
 
 from typing import Any
 
@@ -10,12 +10,26 @@ from glmkit.train.objectives.language import LanguageObjective
 
 
 class CausalLanguageModel(LanguageObjective):
-    """Predict each token from those before it; N and special tokens are read, not predicted.
+    """Objective of causal language models: each token is predicted from those before it.
+
+    N and special tokens are read but not predicted.
 
     Parameters
     ----------
     reverse_complement
-        Read each sequence on a random strand. For DNA in single bases or overlapping k-mers.
+        Whether to read each sequence on a random strand; for DNA in single bases or overlapping k-mers.
+
+    Examples
+    --------
+    >>> from glmkit.data.corpora import EncodedWindows
+    >>> from glmkit.models import TransformerConfig, new_model
+    >>> from glmkit.tokens import make_tokenizer
+    >>> from glmkit.train import CausalLanguageModel, TrainConfig, fit
+    >>> config = TransformerConfig(vocabulary_size=10, width=8, layers=1, heads=2, feedforward=8, causal=True)
+    >>> model = new_model(config, make_tokenizer("base"))
+    >>> corpus = EncodedWindows(["ACGTTGCA", "GGCATTAC"], model.tokenizer)
+    >>> fit(model, corpus, CausalLanguageModel(), TrainConfig(steps=2, device="cpu")).tokens
+    32
     """
 
     name = "causal"
@@ -25,21 +39,21 @@ class CausalLanguageModel(LanguageObjective):
         self.reverse_complement = reverse_complement
 
     def prepare(self, model: Any, batch: Batch, rng: np.random.Generator) -> Examples:
-        """Choose strands; score every token but each sequence's first.
+        """Choose strands, and score every token except the first of each sequence.
 
         Parameters
         ----------
         model
-            Gives its tokenizer.
+            Model with a tokenizer.
         batch
-            Packed items.
+            Batch of packed items.
         rng
-            Decides strands.
+            Random generator of strands.
 
         Returns
         -------
         Examples
-            Scored at the positions before the predicted ones.
+            Examples scored at the positions before the predicted ones.
         """
         batch = self.strands(model, batch, rng)
         follows = np.ones(len(batch.tokens), dtype=bool)

@@ -1,4 +1,4 @@
-"""Telling the class of a sequence."""
+"""Classification of sequences or cells."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,21 +12,33 @@ from glmkit.train.objectives.batches import Batch
 
 
 class Classification(Objective):
-    """Tell which class a sequence is of.
+    """Objective of classifiers: cross-entropy of one class per item.
 
     Parameters
     ----------
     labels
-        int64 (n,): class of each item of the corpus, from 0.
+        Class of each item of the corpus, int64 (n,), from 0.
     class_weights
-        (classes,): weight of each class in the loss, 1 if None.
+        Weight of each class in the loss, (classes,); None for 1.
     reverse_complement
-        Read each sequence on a random strand: only for labels that hold on both.
+        Whether to read each sequence on a random strand; only for labels that are valid on both.
 
     Raises
     ------
     BadInput
-        Labels are not whole numbers from 0, or a weight is negative.
+        Labels that are not integers from 0, or a negative weight.
+
+    Examples
+    --------
+    >>> from glmkit.data.corpora import EncodedWindows
+    >>> from glmkit.models import TransformerConfig, new_classifier, new_model
+    >>> from glmkit.tokens import make_tokenizer
+    >>> from glmkit.train import Classification, TrainConfig, fit
+    >>> config = TransformerConfig(vocabulary_size=10, width=8, layers=1, heads=2, feedforward=8)
+    >>> classifier = new_classifier(new_model(config, make_tokenizer("base")), classes=("background", "promoter"))
+    >>> corpus = EncodedWindows(["ACGTTGCA", "TATAATGC"], classifier.tokenizer)
+    >>> fit(classifier, corpus, Classification([0, 1]), TrainConfig(steps=2, device="cpu")).steps
+    2
     """
 
     name = "classification"
@@ -37,7 +49,7 @@ class Classification(Objective):
         self.labels = np.asarray(labels)
         if self.labels.ndim != 1 or self.labels.dtype.kind not in "iu" or (len(self.labels) and self.labels.min() < 0):
             raise BadInput(
-                f"Labels must be whole numbers from 0, one an item, got {self.labels.dtype} of shape {self.labels.shape}."
+                f"Labels must be whole numbers from 0, one per item, got {self.labels.dtype} of shape {self.labels.shape}."
             )
         self.class_weights = None if class_weights is None else np.asarray(class_weights, np.float32)
         if self.class_weights is not None and not (self.class_weights >= 0).all():
@@ -54,7 +66,7 @@ class Classification(Objective):
         return {"labels": self.labels}
 
     def suits(self, model: Any, store: Any) -> None:
-        """Raise BadInput if labels, corpus and classifier do not fit together.
+        """Raise BadInput if labels, corpus and classifier do not match.
 
         Parameters
         ----------
@@ -71,26 +83,28 @@ class Classification(Objective):
         classes = model.classes
         check_count(len(self.labels), "labels", store)
         if self.labels.max() >= len(classes):
-            raise BadInput(f"Label {self.labels.max()} was found, but the classifier has {len(classes)} classes, from 0.")
+            raise BadInput(
+                f"Labels must be 0 to {len(classes) - 1}, as the classifier has {len(classes)} classes; got {self.labels.max()}."
+            )
         if self.class_weights is not None and len(self.class_weights) != len(classes):
             raise BadInput(f"There are {len(self.class_weights)} class weights for {len(classes)} classes.")
 
     def prepare(self, model: Any, batch: Batch, rng: np.random.Generator) -> Examples:
-        """Choose strands and look the labels up.
+        """Choose strands and select the labels.
 
         Parameters
         ----------
         model
-            Gives its tokenizer.
+            Model with a tokenizer.
         batch
-            Packed items.
+            Batch of packed items.
         rng
-            Decides strands.
+            Random generator of strands.
 
         Returns
         -------
         Examples
-            Scored by sequence.
+            Examples scored by sequence.
         """
         batch = self.strands(model, batch, rng)
         labels = self.labels[batch.indices].astype(np.int64)
@@ -105,11 +119,11 @@ class Classification(Objective):
         model
             A Classifier.
         examples
-            From `prepare`.
+            Examples from `prepare`.
 
         Returns
         -------
         Loss
-            Summed over sequences, with their classes' weights.
+            Sum over sequences, weighted by class.
         """
         return cross_entropy(model(*as_tensors(examples, model)), examples, model.training)

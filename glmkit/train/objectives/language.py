@@ -1,4 +1,4 @@
-"""What masked and causal language modelling share: a language model scored by cross-entropy at some positions."""
+"""Common base of masked and causal language modelling: cross-entropy at selected positions."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from glmkit.train.objectives.base import Examples, Loss, Objective, as_tensors, 
 
 
 class LanguageObjective(Objective):
-    """Cross-entropy at scored positions; the head runs only there."""
+    """Cross-entropy at scored positions; the head is computed only there."""
 
     causal: bool
 
     def suits(self, model: Any, store: Any) -> None:
-        """Raise BadInput if the model is no language model, or reads in the other direction.
+        """Raise BadInput if the model is no language model, or of the other kind (masked or causal).
 
         Parameters
         ----------
@@ -28,7 +28,7 @@ class LanguageObjective(Objective):
         if model.causal != self.causal:
             kind, other = ("causal", "MaskedLanguageModel") if model.causal else ("masked", "CausalLanguageModel")
             raise BadInput(
-                f"The model is {kind}: {other} does not suit it. Make it with causal={self.causal}, or change the objective."
+                f"{other} does not match the model, which is {kind}. Create it with causal={self.causal}, or change the objective."
             )
 
     def score(self, model: Any, examples: Examples) -> Loss:
@@ -39,12 +39,12 @@ class LanguageObjective(Objective):
         model
             A LanguageModel.
         examples
-            With positions.
+            Examples with positions.
 
         Returns
         -------
         Loss
-            Summed over scored positions, with their weights.
+            Weighted sum over scored positions.
         """
         tokens, boundaries = as_tensors(examples, model)
         assert examples.positions is not None

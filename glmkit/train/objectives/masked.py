@@ -1,4 +1,4 @@
-"""Masked language modelling: the objective of models that read both ways."""
+"""Masked language modelling: prediction of hidden tokens from both sides."""
 
 from typing import Any
 
@@ -12,28 +12,41 @@ from glmkit.train.objectives.language import LanguageObjective
 
 
 class MaskedLanguageModel(LanguageObjective):
-    """Predict hidden tokens from both sides (BERT, Devlin et al. 2019, arXiv:1810.04805).
+    """Objective of masked language models: hidden tokens are predicted from both sides.
 
-    Under overlapping k-mers *bases* are hidden, by a run of masks over each, and all tokens of a run are predicted; 80/10/10 does
-    not apply there, for a token left in a run would show its bases (see :func:`glmkit.data.corpora.mask_tokens`).
+    The objective is that of BERT (Devlin et al. 2019, arXiv:1810.04805). For overlapping k-mers, *bases* are hidden by masking all
+    tokens that cover them, and all these tokens are predicted. The 80/10/10 rule does not apply there, because an unmasked token
+    would show its bases (see :func:`glmkit.data.corpora.mask_tokens`).
 
     Parameters
     ----------
     rate
-        Share of tokens to hide: 80% become the mask, 10% a random letter, 10% stay. Under overlapping k-mers the share of bases;
-        each hidden base takes up to k tokens with it, so choose about a third of what suits single bases.
+        Fraction of tokens to hide, in (0, 1]: 80% of them become the mask, 10% a random letter, and 10% are unchanged. For
+        overlapping k-mers, the fraction of bases; each hides up to k tokens, so use about a third of the rate for single bases.
     span
-        Hide runs of so many tokens (bases under overlapping k-mers) instead of single ones; a run becomes masks only.
+        Length of a hidden run in tokens (bases for overlapping k-mers); runs longer than 1 become masks only.
     reverse_complement
-        Read each sequence on a random strand. For DNA in single bases or overlapping k-mers.
+        Whether to read each sequence on a random strand; for DNA in single bases or overlapping k-mers.
     missing
-        Probability that a cell of several modalities loses a whole one, in validation too, in [0, 1): see
+        Probability that a cell of several modalities loses one of them, also in validation, in [0, 1); see
         `glmkit.data.corpora.lose_modalities`.
 
     Raises
     ------
     BadInput
-        The rate, the span or the probability is out of range.
+        A rate, span or probability out of range.
+
+    Examples
+    --------
+    >>> from glmkit.data.corpora import EncodedWindows
+    >>> from glmkit.models import TransformerConfig, new_model
+    >>> from glmkit.tokens import make_tokenizer
+    >>> from glmkit.train import MaskedLanguageModel, TrainConfig, fit
+    >>> config = TransformerConfig(vocabulary_size=10, width=8, layers=1, heads=2, feedforward=8)
+    >>> model = new_model(config, make_tokenizer("base"))
+    >>> corpus = EncodedWindows(["ACGTTGCA", "GGCATTAC"], model.tokenizer)
+    >>> fit(model, corpus, MaskedLanguageModel(rate=0.2), TrainConfig(steps=2, device="cpu")).tokens
+    32
     """
 
     name = "masked"
@@ -49,12 +62,12 @@ class MaskedLanguageModel(LanguageObjective):
         self.rate, self.span, self.reverse_complement, self.missing = rate, span, reverse_complement, missing
 
     def settings(self) -> dict[str, Any]:
-        """Rate, span and strands, and the probability of a missing modality where there is one."""
+        """Rate, span and strands, and the probability of a missing modality if it is above 0."""
         missing = {"missing": self.missing} if self.missing else {}
         return {"rate": self.rate, "span": self.span, "reverse_complement": self.reverse_complement} | missing
 
     def suits(self, model: Any, store: Any) -> None:
-        """Raise BadInput if the model is none, reads the other way, or has no modality to lose.
+        """Raise BadInput if the model is no masked language model, or has no modality to lose.
 
         Parameters
         ----------
@@ -66,7 +79,8 @@ class MaskedLanguageModel(LanguageObjective):
         super().suits(model, store)
         if self.missing and not hasattr(model.tokenizer, "modality"):
             raise BadInput(
-                f"missing={self.missing} is for cells of several modalities; a {type(model.tokenizer).__name__} has one. Take missing=0."
+                f"missing={self.missing} is for cells of several modalities, but a {type(model.tokenizer).__name__} has one. "
+                "Use missing=0."
             )
 
     def prepare(self, model: Any, batch: Batch, rng: np.random.Generator) -> Examples:
@@ -75,16 +89,16 @@ class MaskedLanguageModel(LanguageObjective):
         Parameters
         ----------
         model
-            Gives its tokenizer.
+            Model with a tokenizer.
         batch
-            Packed items.
+            Batch of packed items.
         rng
-            Decides strands and masks.
+            Random generator of strands and masks.
 
         Returns
         -------
         Examples
-            Scored at the hidden positions.
+            Examples scored at the hidden positions.
         """
         batch = self.strands(model, batch, rng)
         ids, boundaries, weights = batch.tokens, batch.boundaries, batch.weights

@@ -1,4 +1,4 @@
-"""Learning an order instead of values: what counts where assays agree on better and worse but not on a scale."""
+"""Ranking of items, for assays that agree on the order of items but not on a scale."""
 
 from typing import Any
 
@@ -13,24 +13,24 @@ from glmkit.train.objectives.regression import check_regressor, check_targets
 
 
 class Ranking(Objective):
-    """Score the better of two items higher (pairwise logistic loss: RankNet, Burges et al. 2005, doi:10.1145/1102351.1102363).
+    """Objective of ranking: pairwise logistic loss (RankNet, Burges et al. 2005, doi:10.1145/1102351.1102363).
 
-    The loss of a pair with targets a > b is ``log(1 + exp(score_b - score_a))``; all pairs of one group that meet in a batch
-    count the same, ties do not count. The more items of a group fit in ``batch_tokens``, the more pairs a step sees.
+    The loss of a pair with targets a > b is ``log(1 + exp(score_b - score_a))``. All pairs of a group within a batch have equal
+    weight; ties are excluded. More items of a group in ``batch_tokens`` give more pairs per step.
 
     Parameters
     ----------
     targets
-        (n,): only their order within a group matters.
+        Values of the items, (n,); only their order within a group is used.
     groups
-        int (n,): items are compared within their group, an assay or a protein, say. One group if None.
+        Group of each item, such as an assay or a protein, int (n,); items are compared within groups. None for one group.
     reverse_complement
-        Read each sequence on a random strand: only for targets that hold on both.
+        Whether to read each sequence on a random strand; only for targets that are valid on both.
 
     Raises
     ------
     BadInput
-        A target is NaN or infinite, groups are not whole numbers one an item, or no group has two different targets.
+        A target that is NaN or infinite, groups that are not one integer per item, or no group with two different targets.
     """
 
     name = "ranking"
@@ -38,12 +38,13 @@ class Ranking(Objective):
     def __init__(self, targets: np.ndarray, groups: np.ndarray | None = None, *, reverse_complement: bool = False) -> None:
         found = check_targets(targets)
         if found.shape[1] != 1:
-            raise BadInput(f"Ranking needs one target an item, got {found.shape[1]}.")
+            raise BadInput(f"Ranking needs one target per item, got {found.shape[1]}.")
         self.targets = found[:, 0]
         self.groups = np.zeros(len(found), np.int64) if groups is None else np.asarray(groups)
         if self.groups.shape != self.targets.shape or self.groups.dtype.kind not in "iu":
             raise BadInput(
-                f"Groups must be whole numbers, one an item, ({len(found)},), got {self.groups.dtype} of shape {self.groups.shape}."
+                f"Groups must be whole numbers, one per item, ({len(found)},), got {self.groups.dtype} of shape "
+                f"{self.groups.shape}."
             )
         order = np.lexsort((self.targets, self.groups))
         same = np.diff(self.groups[order]) == 0
@@ -56,7 +57,7 @@ class Ranking(Objective):
         return {"targets": self.targets, "groups": self.groups}
 
     def suits(self, model: Any, store: Any) -> None:
-        """Raise BadInput if targets, corpus and regressor do not fit together.
+        """Raise BadInput if targets, corpus and regressor do not match.
 
         Parameters
         ----------
@@ -71,21 +72,21 @@ class Ranking(Objective):
         check_count(len(self.targets), "targets", store)
 
     def prepare(self, model: Any, batch: Batch, rng: np.random.Generator) -> Examples:
-        """Choose strands; put the items of a group side by side.
+        """Choose strands, and sort the items by group.
 
         Parameters
         ----------
         model
-            Gives its tokenizer.
+            Model with a tokenizer.
         batch
-            Packed items.
+            Batch of packed items.
         rng
-            Decides strands.
+            Random generator of strands.
 
         Returns
         -------
         Examples
-            Scored by sequence; a group stays in one pass.
+            Examples scored by sequence; a group stays in one micro-batch.
         """
         batch = self.strands(model, batch, rng)
         order = np.argsort(self.groups[batch.indices], kind="stable")
@@ -97,19 +98,19 @@ class Ranking(Objective):
         return Examples(tokens, boundaries, self.targets[items], weights, None, self.groups[items].astype(np.int64))
 
     def score(self, model: Any, examples: Examples) -> Loss:
-        """Logistic loss of every pair of a group.
+        """Logistic loss of every pair within a group.
 
         Parameters
         ----------
         model
             A Regressor with one output.
         examples
-            From `prepare`.
+            Examples from `prepare`.
 
         Returns
         -------
         Loss
-            Summed over pairs; a pair in the right order is a right guess.
+            Sum over pairs; a pair in the right order counts as correct.
         """
         assert examples.groups is not None
         same = examples.groups[:, None] == examples.groups[None, :]

@@ -1,4 +1,4 @@
-"""Telling a number, or several, of a sequence: stability, fitness, affinity, expression."""
+"""Regression of one or several values per sequence or cell, such as stability, fitness, affinity or expression."""
 
 from typing import Any
 
@@ -12,27 +12,39 @@ from glmkit.train.objectives.batches import Batch
 
 
 class Regression(Objective):
-    """Tell the numbers that belong to a sequence, by least squares.
+    """Objective of regressors: least squares.
 
-    The loss of an item is the mean over outputs of the squared error. With `normalise` errors are counted in the spreads that
-    the regressor was made with (``new_regressor(..., targets=)``), so that outputs in different units weigh the same and the
-    loss of a constant guess is near 1.
+    The loss of an item is the mean over outputs of the squared error. With `normalise`, errors are divided by the standard
+    deviations in the regressor (``new_regressor(..., targets=)``). Outputs in different units then have equal weight, and the
+    loss of a constant prediction is about 1.
 
     Parameters
     ----------
     targets
-        (n,) or (n, outputs): the numbers of each item of the corpus.
+        Values of each item of the corpus, (n,) or (n, outputs).
     weights
-        (n,): weight of each item in the loss, 1 if None.
+        Weight of each item in the loss, (n,); None for 1.
     normalise
-        Count errors in units of the regressor's ``scale``.
+        Whether to divide errors by the regressor's ``scale``.
     reverse_complement
-        Read each sequence on a random strand: only for targets that hold on both.
+        Whether to read each sequence on a random strand; only for targets that are valid on both.
 
     Raises
     ------
     BadInput
-        A target is NaN or infinite, or a weight is negative, not finite or missing.
+        A target that is NaN or infinite, or a weight that is negative, not finite or missing.
+
+    Examples
+    --------
+    >>> from glmkit.data.corpora import EncodedWindows
+    >>> from glmkit.models import TransformerConfig, new_model, new_regressor
+    >>> from glmkit.tokens import make_tokenizer
+    >>> from glmkit.train import Regression, TrainConfig, fit
+    >>> config = TransformerConfig(vocabulary_size=10, width=8, layers=1, heads=2, feedforward=8)
+    >>> regressor = new_regressor(new_model(config, make_tokenizer("base")), outputs=("expression",))
+    >>> corpus = EncodedWindows(["ACGTTGCA", "TATAATGC"], regressor.tokenizer)
+    >>> fit(regressor, corpus, Regression([0.3, 1.2]), TrainConfig(steps=2, device="cpu")).steps
+    2
     """
 
     name = "regression"
@@ -49,7 +61,7 @@ class Regression(Objective):
         self.weights = None if weights is None else np.asarray(weights, np.float64)
         if self.weights is not None:
             if self.weights.shape != (len(self.targets),):
-                raise BadInput(f"Weights must be one an item, ({len(self.targets)},), got shape {self.weights.shape}.")
+                raise BadInput(f"Weights must be one per item, ({len(self.targets)},), got shape {self.weights.shape}.")
             if not (np.isfinite(self.weights) & (self.weights >= 0)).all() or not self.weights.any():
                 raise BadInput("Weights must be finite, 0 or more, and not all 0.")
         self.normalise, self.reverse_complement = normalise, reverse_complement
@@ -63,7 +75,7 @@ class Regression(Objective):
         return {"targets": self.targets} | ({} if self.weights is None else {"weights": self.weights})
 
     def suits(self, model: Any, store: Any) -> None:
-        """Raise BadInput if targets, corpus and regressor do not fit together.
+        """Raise BadInput if targets, corpus and regressor do not match.
 
         Parameters
         ----------
@@ -81,21 +93,21 @@ class Regression(Objective):
             )
 
     def prepare(self, model: Any, batch: Batch, rng: np.random.Generator) -> Examples:
-        """Choose strands and look the targets up.
+        """Choose strands and select the targets.
 
         Parameters
         ----------
         model
-            Gives its tokenizer.
+            Model with a tokenizer.
         batch
-            Packed items.
+            Batch of packed items.
         rng
-            Decides strands.
+            Random generator of strands.
 
         Returns
         -------
         Examples
-            Scored by sequence.
+            Examples scored by sequence.
         """
         batch = self.strands(model, batch, rng)
         found = np.ones(len(batch.indices)) if self.weights is None else self.weights[batch.indices]
@@ -109,12 +121,12 @@ class Regression(Objective):
         model
             A Regressor.
         examples
-            From `prepare`.
+            Examples from `prepare`.
 
         Returns
         -------
         Loss
-            Summed over sequences, with their weights; there is no count of right guesses.
+            Weighted sum over sequences, without an accuracy.
         """
         found = model(*as_tensors(examples, model)).float()
         wanted = torch.from_numpy(examples.targets.astype(np.float32)).to(found.device)
@@ -129,7 +141,7 @@ def check_targets(targets: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     targets
-        (n,) or (n, outputs), numbers.
+        Numeric targets, (n,) or (n, outputs).
 
     Returns
     -------
@@ -139,7 +151,7 @@ def check_targets(targets: np.ndarray) -> np.ndarray:
     Raises
     ------
     BadInput
-        They are no numbers, or one is NaN or infinite: its item is named.
+        Targets that are not numeric, or a target that is NaN or infinite.
     """
     found = np.asarray(targets)
     if found.ndim not in {1, 2} or found.dtype.kind not in "iuf" or found.size == 0:
@@ -150,7 +162,7 @@ def check_targets(targets: np.ndarray) -> np.ndarray:
         values = found[wrong[0]].tolist()
         raise BadInput(
             f"{len(wrong)} of {len(found)} items have a target that is NaN or infinite, the first is item {wrong[0]}: {values}. "
-            "Leave these items out, or give them finite values."
+            "Remove these items, or give them finite values."
         )
     return found
 
@@ -163,10 +175,10 @@ def check_regressor(model: Any, objective: str) -> None:
     model
         Any model.
     objective
-        Its name, for the message.
+        Name of the objective, for the message.
     """
     if not isinstance(model, Regressor):
         raise BadInput(
-            f"{objective} needs a Regressor, got a {type(model).__name__}; make one with "
+            f"{objective} needs a Regressor, got a {type(model).__name__}; create one with "
             "glmkit.models.new_regressor(model, outputs)."
         )

@@ -1,7 +1,7 @@
-"""Both strands of DNA: reverse complements of packed batches, drawn anew for every batch.
+"""Random reverse complementation of the sequences of packed batches.
 
-On tokens of single bases and on overlapping k-mers the turn is exact: the tokens in reverse order, each one replaced by the
-token of its reverse complement, are those that the reverse complement of the sequence would have been given.
+For tokens of single bases and for overlapping k-mers this is exact: the tokens in reverse order, each replaced by its reverse
+complement, equal the tokens of the sequence's reverse complement.
 """
 
 from collections.abc import Sequence
@@ -15,21 +15,21 @@ from glmkit.train.objectives.batches import Batch
 
 
 def random_strands(batch: Batch, table: np.ndarray, rng: np.random.Generator) -> Batch:
-    """Turn about half of a batch's sequences into their reverse complements.
+    """Replace each sequence of a batch by its reverse complement with probability 0.5.
 
     Parameters
     ----------
     batch
-        Packed items.
+        Batch of packed items.
     table
-        (vocab,): the id of each id's complement.
+        Complement of each token id, (vocab,).
     rng
-        Decides which.
+        Random generator of the selection.
 
     Returns
     -------
     Batch
-        A new one; weights turn with their tokens.
+        New batch; weights are reversed with their tokens.
     """
     order, turned = random_order(batch.boundaries, rng)
     tokens = batch.tokens[order]
@@ -38,19 +38,19 @@ def random_strands(batch: Batch, table: np.ndarray, rng: np.random.Generator) ->
 
 
 def random_order(boundaries: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Reverse about half of the sequences.
+    """Token order in which each sequence is reversed with probability 0.5.
 
     Parameters
     ----------
     boundaries
-        int64 (sequences + 1,).
+        Boundaries of the sequences, int64 (sequences + 1,).
     rng
-        Decides which.
+        Random generator of the selection.
 
     Returns
     -------
     tuple of numpy.ndarray
-        int64 (tokens,): the place each token comes from; bool (tokens,): whether it lies in a reversed sequence.
+        Source position of each token, int64 (tokens,), and whether it is in a reversed sequence, bool (tokens,).
     """
     lengths = np.diff(boundaries)
     turned = np.repeat(rng.random(len(lengths)) < 0.5, lengths)
@@ -62,24 +62,24 @@ def random_order(boundaries: np.ndarray, rng: np.random.Generator) -> tuple[np.n
 def turn_labels(
     labels: np.ndarray, order: np.ndarray, turned: np.ndarray, boundaries: np.ndarray, swap: Sequence[int], over: int
 ) -> np.ndarray:
-    """Labels of the tokens that `random_order` put in another order.
+    """Labels of tokens in the order of `random_order`.
 
-    A k-mer's label is that of its base ``(k - 1) // 2``. For even k that base is not in the middle, so on the other strand the
-    same k-mer speaks of the next base: its label is then that of the neighbour before it was turned, and the first token
-    of a turned sequence has none.
+    The label of a k-mer is that of its base ``(k - 1) // 2``. For even k this base is off-centre, so on the other strand the same
+    k-mer corresponds to the next base. Its label is then that of its neighbour before reversal, and the first token of a
+    reversed sequence has no label.
 
     Parameters
     ----------
     labels
-        int64 (tokens,), -1 for none.
+        Labels of the tokens, int64 (tokens,), -1 for none.
     order, turned
-        From `random_order`.
+        Order and reversal of the tokens, from `random_order`.
     boundaries
-        int64 (sequences + 1,); no sequence is empty.
+        Boundaries of the sequences, int64 (sequences + 1,); no sequence is empty.
     swap
-        (classes,): what each class is called on the other strand.
+        Class on the other strand for each class, (classes,).
     over
-        Tokens over a base, see `glmkit.tokens.sequences.tokens_over_base`.
+        Number of tokens that cover a base, see `glmkit.tokens.sequences.tokens_over_base`.
 
     Returns
     -------
@@ -96,22 +96,22 @@ def turn_labels(
 
 
 def complement_table(tokenizer: Any) -> np.ndarray:
-    """The id of each id's complement, under single bases or overlapping k-mers.
+    """Complement of each token id, for single bases or overlapping k-mers.
 
     Parameters
     ----------
     tokenizer
-        The tokenizer of a model or corpus.
+        Tokenizer of a model or corpus.
 
     Returns
     -------
     numpy.ndarray
-        (vocab,): each base or k-mer changes place with its reverse complement; other ids stay.
+        Id of the reverse complement of each base or k-mer, (vocab,); other ids are unchanged.
 
     Raises
     ------
     BadInput
-        The tokens are neither.
+        Tokens of another kind.
     """
     table = np.arange(len(tokenizer.vocabulary), dtype=tokenizer.dtype)
     letters = getattr(tokenizer, "letter_ids", None)
@@ -123,7 +123,7 @@ def complement_table(tokenizer: Any) -> np.ndarray:
     else:
         apart = "k-mers apart" if tokenizer.kind == "kmer" else repr(tokenizer.kind)
         raise BadInput(
-            f"reverse_complement=True turns tokens of single bases or overlapping k-mers; these are {apart}. Switch it off and "
-            "put both strands into the corpus instead, or use make_tokenizer('base') or, say, make_tokenizer('kmer4')."
+            f"reverse_complement=True needs tokens of single bases or overlapping k-mers; these are {apart}. Switch it off and "
+            "add both strands to the corpus, or use a tokenizer such as make_tokenizer('base') or make_tokenizer('kmer4')."
         )
     return table

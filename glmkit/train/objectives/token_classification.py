@@ -1,4 +1,4 @@
-"""Telling the class of every token: the objective for labels that run along the sequence, such as the coding frame."""
+"""Classification of every token, for labels along a sequence such as the coding frame."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -20,25 +20,40 @@ Labels = Sequence[np.ndarray] | Callable[[int], np.ndarray]
 
 
 class TokenClassification(Objective):
-    """Tell which class each token is of.
+    """Objective of token classifiers: cross-entropy of one class per token.
 
-    Validation logs the share of scored tokens that are told right as ``validation_accuracy``.
+    Validation logs the fraction of scored tokens that are predicted correctly as ``validation_accuracy``.
 
     Parameters
     ----------
     labels
-        None if the corpus has them (``corpus.labels(i)``, as `glmkit.data.LabelledCrops`). Otherwise, for each item, the
-        classes of its tokens: a list of whole-number arrays (tokens of the item,), or a function from the item's number to
-        such an array; a validation corpus then needs an objective of its own. Classes count from 0; -1 is a token that is
-        not scored. Under overlapping k-mers a token's label is that of its base ``(k - 1) // 2``.
+        Classes of the tokens of each item, as a list of integer arrays (tokens,), or as a function from the index of an item to
+        such an array; a validation corpus then needs a separate objective. None if the corpus has labels
+        (``corpus.labels(i)``, as `glmkit.data.corpora.LabelledCrops`). Classes count from 0; -1 is a token that is not scored.
+        For overlapping k-mers the label of a token is that of its base ``(k - 1) // 2``.
     reverse_complement
-        Read each sequence on a random strand, its labels in reverse order. The classes change places: True stands for
-        those of `glmkit.data.windows.coding_frames`, +1 to +3 with -1 to -3; for others say what each is called on the other strand.
+        Whether to read each sequence on a random strand, with its labels in reverse order and classes exchanged. True uses the
+        classes of `glmkit.data.windows.coding_frames` (+1 to +3 with -1 to -3); for others, the class on the other strand for
+        each class, (classes,).
 
     Raises
     ------
     BadInput
-        Names on the other strand that do not lead back.
+        Classes on the other strand that are not mutual.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmkit.data.corpora import EncodedWindows
+    >>> from glmkit.models import TransformerConfig, new_model, new_token_classifier
+    >>> from glmkit.tokens import make_tokenizer
+    >>> from glmkit.train import TokenClassification, TrainConfig, fit
+    >>> config = TransformerConfig(vocabulary_size=10, width=8, layers=1, heads=2, feedforward=8)
+    >>> classifier = new_token_classifier(new_model(config, make_tokenizer("base")), classes=("intergenic", "coding"))
+    >>> corpus = EncodedWindows(["ATGGCATG", "TATAATGC"], classifier.tokenizer)
+    >>> labels = [np.ones(8, int), np.zeros(8, int)]
+    >>> fit(classifier, corpus, TokenClassification(labels), TrainConfig(steps=2, device="cpu")).steps
+    2
     """
 
     name = "token classification"
@@ -54,23 +69,23 @@ class TokenClassification(Objective):
             self.swap = tuple(int(other) for other in reverse_complement)
         swap = self.swap or ()
         if set(swap) != set(range(len(swap))) or any(swap[other] != i for i, other in enumerate(swap)):
-            raise BadInput(f"reverse_complement must name each class on the other strand, and back; got {swap}.")
+            raise BadInput(f"reverse_complement must be a mutual exchange of classes between strands, got {swap}.")
 
     @property
     def own_labels(self) -> Callable[[int], np.ndarray] | None:
-        """From an item's number to its labels; None if the corpus has them."""
+        """Function from the index of an item to its labels; None if the corpus has them."""
         return self._labels
 
     def settings(self) -> dict[str, Any]:
-        """The classes' names on the other strand."""
+        """Classes on the other strand."""
         return {"reverse_complement": False if self.swap is None else list(self.swap)}
 
     def describe(self) -> dict[str, Any]:
-        """Name, settings and the hash of labels of its own, which `check` takes; those of a corpus are in the corpus' hash."""
+        """Name, settings and the hash of its labels, computed by `check`; labels of a corpus are part of the corpus's hash."""
         return {"objective": self.name, "labels": self._hash, "swap": self.swap and list(self.swap)}
 
     def suits(self, model: Any, store: Any) -> None:
-        """Read all labels once; raise BadInput if labels, corpus and classifier do not fit together.
+        """Read all labels once; raise BadInput if labels, corpus and classifier do not match.
 
         Parameters
         ----------
@@ -85,36 +100,36 @@ class TokenClassification(Objective):
                 "glmkit.models.new_token_classifier(model, classes)."
             )
         if self._items is not None and self._items != len(store):
-            raise BadInput(f"There are labels for {self._items} items, but the corpus has {len(store)}; each item needs its own.")
+            raise BadInput(f"Expected labels for each of {len(store)} items of the corpus, got labels for {self._items}.")
         if self.swap is not None:
             complement_table(model.tokenizer)
             if len(self.swap) != len(model.classes):
                 raise BadInput(
-                    f"reverse_complement names {len(self.swap)} classes on the other strand, the classifier has "
-                    f"{len(model.classes)}. Give the name of each class there."
+                    f"reverse_complement: expected the class on the other strand for each of {len(model.classes)} classes, got "
+                    f"{len(self.swap)}."
                 )
         of = self._labels or getattr(store, "labels", None)
         if of is None:
-            raise BadInput("This corpus has no labels of its own; give TokenClassification(labels), or train on LabelledCrops.")
+            raise BadInput("The corpus has no labels. Pass them as TokenClassification(labels), or train on LabelledCrops.")
         digest = _read_all(of, store, len(model.classes))
         self._hash = digest if self._labels else None
 
     def prepare(self, model: Any, batch: Batch, rng: np.random.Generator) -> Examples:
-        """Choose strands; labels turn with their sequences.
+        """Choose strands, and reverse labels with their sequences.
 
         Parameters
         ----------
         model
-            Gives its tokenizer.
+            Model with a tokenizer.
         batch
-            Packed items; weights, if there are any, count.
+            Batch of packed items with optional weights.
         rng
-            Decides strands.
+            Random generator of strands.
 
         Returns
         -------
         Examples
-            Scored where there is a label.
+            Examples scored at tokens with a label.
         """
         ids, weights, labels = batch.tokens, batch.weights, self._labels_of(batch, model.tokenizer)
         if self.swap is not None:
@@ -128,19 +143,19 @@ class TokenClassification(Objective):
         return Examples(ids, batch.boundaries, labels[scored], counted, scored)
 
     def score(self, model: Any, examples: Examples) -> Loss:
-        """Cross-entropy of the scored tokens' classes.
+        """Cross-entropy of the classes of scored tokens.
 
         Parameters
         ----------
         model
             A TokenClassifier.
         examples
-            From `prepare`.
+            Examples from `prepare`.
 
         Returns
         -------
         Loss
-            Summed over scored tokens.
+            Sum over scored tokens.
         """
         logits = model(*as_tensors(examples, model))
         assert examples.positions is not None
@@ -162,7 +177,7 @@ def _read_all(of: Callable[[int], np.ndarray], store: Any, classes: int) -> str:
         labels = np.asarray(of(item))
         if labels.dtype.kind not in "iu" or labels.shape != (store.lengths[item],):
             raise BadInput(
-                f"The labels of item {item} must be whole numbers ({store.lengths[item]},), one a token, got "
+                f"The labels of item {item} must be whole numbers ({store.lengths[item]},), one per token, got "
                 f"{labels.dtype} {labels.shape}."
             )
         if len(labels) and (labels.min() < -1 or labels.max() >= classes):
@@ -174,5 +189,5 @@ def _read_all(of: Callable[[int], np.ndarray], store: Any, classes: int) -> str:
         digest.update(labels.astype("<i8").tobytes())
         scored += int((labels >= 0).sum())
     if not scored:
-        raise BadInput(f"All tokens of all {len(store)} items have the label -1: there is nothing to learn.")
+        raise BadInput(f"Expected at least one scored token, but all tokens of all {len(store)} items have the label -1.")
     return digest.hexdigest()

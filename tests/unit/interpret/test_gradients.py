@@ -165,12 +165,12 @@ def test_weights_are_drawn_anew_from_the_answer_downwards(classifier: Any) -> No
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"target": 3}, "the classifier has 3 classes, from 0; got 3"),
+        ({"target": 3}, "as the classifier has 3 classes; got 3"),
         ({"baseline": "zero"}, "one of mask, uniform, pad or an array"),
-        ({"baseline": np.zeros(5)}, r"expected 12 finite numbers, a point of the embedding, got \(5,\)"),
+        ({"baseline": np.zeros(5)}, r"expected 12 finite numbers, a point in embedding space, got \(5,\)"),
         ({"method": "simpson"}, "one of gausslegendre, riemann_trapezoid, got 'simpson'"),
         ({"method": "riemann_trapezoid", "steps": 1}, "needs 2 or more, got 1"),
-        ({"baseline": ["ACGTA"]}, r"as long as those explained; got \[5\] tokens for \[5, 10\]"),
+        ({"baseline": ["ACGTA"]}, r"as long as those explained, \[5, 10\] tokens, got \[5\]"),
         ({"steps": 0}, "gausslegendre needs 1 or more, got 0"),
     ],
 )
@@ -186,7 +186,7 @@ def test_other_bad_input_is_said(classifier: Any) -> None:
         gradient_times_input(classifier, [])
     with pytest.raises(BadInput, match="one or more different letters, got 'AA'"):
         mutagenesis(classifier, ["ACGT"], alphabet="AA")
-    with pytest.raises(BadInput, match="Rollout multiplies attention, which Linear does not have"):
+    with pytest.raises(BadInput, match="Rollout needs attention maps, which Linear does not have"):
         attention_rollout(torch.nn.Linear(2, 2), ["ACGT"])
     with pytest.raises(BadInput, match=r"a share in \[0, 1\), got 1"):
         attention_rollout(classifier, ["ACGT"], residual=1)

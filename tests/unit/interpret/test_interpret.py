@@ -91,7 +91,7 @@ def test_classifier_is_followed_by_the_log_odds_of_its_class() -> None:
     changed = windows[1][:4] + "C" + windows[1][5:]
     by_hand = class_log_odds(classifier)([changed])[0] - class_log_odds(classifier)([windows[1]])[0]
     assert effects[1, 4, 1] == pytest.approx(by_hand, abs=1e-6)
-    with pytest.raises(BadInput, match="the classifier has 3 classes, from 0; got 3"):
+    with pytest.raises(BadInput, match="as the classifier has 3 classes; got 3"):
         mutagenesis(classifier, windows, target=3)
 
 
@@ -140,7 +140,7 @@ def test_frequencies_and_information_by_hand() -> None:
 
 def test_bad_input_says_what_is_wrong() -> None:
     windows = random_windows(3)
-    with pytest.raises(BadInput, match="window 0 has 31 bases and window 2 has 30"):
+    with pytest.raises(BadInput, match="got 31 bases in window 0 and 30 in window 2"):
         mutagenesis(likes_motif, [*windows[:2], windows[2][1:]])
     with pytest.raises(BadInput, match="expected 0 to 30 in windows of 31 bases, got 31"):
         mutagenesis(likes_motif, windows, positions=[31])
@@ -148,7 +148,7 @@ def test_bad_input_says_what_is_wrong() -> None:
         mutagenesis(lambda s: np.full(len(s), np.nan), windows)
     with pytest.raises(BadInput, match="a list with at least one window"):
         mutagenesis(likes_motif, "ACGT")
-    with pytest.raises(BadInput, match="'AGGAGG' fits at 0 to 25 in windows of 31 bases, got 26"):
+    with pytest.raises(BadInput, match="expected 0 to 25 for 'AGGAGG' in windows of 31 bases, got 26"):
         plant(likes_motif, windows, MOTIF, [26])
     with pytest.raises(BadInput, match="at least two different letters"):
         plant(likes_motif, windows, "AAA", [1])

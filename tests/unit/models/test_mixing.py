@@ -90,7 +90,7 @@ def test_a_cache_gives_what_reading_everything_gives(choice: str) -> None:
 
 
 def test_a_model_that_looks_both_ways_has_no_cache() -> None:
-    with pytest.raises(BadInput, match="Only a causal model can be read on from a cache"):
+    with pytest.raises(BadInput, match="Only a causal model can continue from a cache"):
         moved("no positions").read_on(torch.zeros(1, 2, dtype=torch.int64), Cache())
 
 

@@ -152,10 +152,10 @@ def test_a_classifier_gives_one_row_a_sequence() -> None:
         ({"layers": 0}, "layers must be 1 or more, got 0"),
         ({"dropout": 1.0}, r"dropout must lie in \[0, 1\), got 1.0"),
         ({"positions": "sinusoid"}, "positions must be one of 'rotary', 'learned', 'none', got 'sinusoid'"),
-        ({"positions": "learned"}, "maximum_positions=0 does not go with positions='learned'"),
+        ({"positions": "learned"}, "maximum_positions=0 is incompatible with positions='learned'"),
         ({"mixing": ("global", "flash")}, "mixing must list some of global, local, convolution"),
         ({"kernel": 4}, "kernel must be odd"),
-        ({"token_dropout": 10}, "token_dropout is the mask's id, below 10; got 10"),
+        ({"token_dropout": 10}, "token_dropout must be the id of the mask token, below 10, got 10"),
     ],
 )
 def test_a_config_names_what_is_wrong(wrong: dict[str, Any], words: str) -> None:

@@ -101,12 +101,12 @@ def test_dropout_stands_between_the_layers() -> None:
     ("config", "wrong", "words"),
     [
         (LSTMConfig, {"cell": "sru"}, "cell must be one of lstm, gru, rnn, got 'sru'"),
-        (LSTMConfig, {"width": 7}, "width=7 is odd; two directions share it"),
+        (LSTMConfig, {"width": 7}, "width=7 is odd, but two directions share it"),
         (LSTMConfig, {"dropout": 1.0}, r"dropout must lie in \[0, 1\), got 1.0"),
         (MLSTMConfig, {"width": 0}, "width must be 1 or more, got 0"),
-        (MLSTMConfig, {"causal": False}, "reads left to right. Use LSTMConfig for both ways"),
-        (MLSTMConfig, {"tie_embeddings": True}, "the output layer has weights of its own"),
-        (MLSTMConfig, {"embedding_width": 65}, "embedding_width=65 is more than width=64"),
+        (MLSTMConfig, {"causal": False}, "reads left to right. For both directions use LSTMConfig"),
+        (MLSTMConfig, {"tie_embeddings": True}, "the output layer has separate weights"),
+        (MLSTMConfig, {"embedding_width": 65}, "embedding_width=65 exceeds width=64"),
         (MLSTMConfig, {"dropout": -0.1}, r"dropout must lie in \[0, 1\), got -0.1"),
     ],
 )

@@ -115,5 +115,5 @@ def test_reading_on_from_a_cache_knows_the_segments() -> None:
 
 @pytest.mark.parametrize("starts", [(3, 7), (0, 9, 5), (0, 5, 5), (0, 40), (0, 3, 6, 9, 12)])
 def test_starts_that_cannot_be_are_refused(starts: tuple[int, ...]) -> None:
-    with pytest.raises(BadInput, match="segment_starts must rise from 0, stay below the vocabulary's 31 entries"):
+    with pytest.raises(BadInput, match="segment_starts must ascend from 0, be below the vocabulary size 31"):
         TransformerConfig(vocabulary_size=VOCABULARY, segment_starts=starts, **BERT)

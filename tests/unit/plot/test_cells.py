@@ -83,7 +83,7 @@ def test_the_largest_shift_is_on_top() -> None:
 
 
 def test_what_cannot_be_drawn_is_refused() -> None:
-    with pytest.raises(BadInput, match=r"Expected coordinates \(n, 2\) and a label each, got \(4, 3\) and 4 labels"):
+    with pytest.raises(BadInput, match=r"Expected coordinates \(n, 2\) and one label per cell, got \(4, 3\) and 4 labels"):
         embedding_scatter(np.zeros((4, 3)), ["a"] * 4)
     with pytest.raises(BadInput, match="order lacks the class 'b'; it has a"):
         embedding_scatter(np.eye(2), ["a", "b"], order=["a"])

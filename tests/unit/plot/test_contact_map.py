@@ -41,7 +41,7 @@ def test_each_half_holds_its_own() -> None:
         (np.zeros((3, 4)), None, r"predicted: expected \(L, L\), got \(3, 4\)"),
         (np.full((9, 9), 1.5), None, "expected probabilities from 0 to 1"),
         (np.full((9, 9), np.nan), None, "expected probabilities from 0 to 1"),
-        (np.zeros((9, 9)), np.zeros((8, 8)), r"true: expected \(9, 9\) as predicted has, got \(8, 8\)"),
+        (np.zeros((9, 9)), np.zeros((8, 8)), r"true: expected \(9, 9\), the shape of predicted, got \(8, 8\)"),
     ],
 )
 def test_bad_inputs(predicted: np.ndarray, true: np.ndarray | None, words: str) -> None:

@@ -75,7 +75,7 @@ def test_the_map_names_its_axes_and_frames_its_pairs() -> None:
         (lambda: plot.importance_bars(BARS[:0]), "at least one row"),
         (lambda: plot.dependency_map(np.zeros((3, 4))), r"expected \(L, L\), got \(3, 4\)"),
         (lambda: plot.dependency_map(np.zeros((3, 3)), "AC"), "expected 3 letters, got 2"),
-        (lambda: plot.dependency_map(np.zeros((3, 3)), marks=[(0, 3)]), r"places from 0 to 2, got \(0, 3\)"),
+        (lambda: plot.dependency_map(np.zeros((3, 3)), marks=[(0, 3)]), r"positions from 0 to 2, got \(0, 3\)"),
     ],
 )
 def test_what_cannot_be_drawn_is_said(draw: Callable[[], Figure], text: str) -> None:

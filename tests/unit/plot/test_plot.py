@@ -92,7 +92,7 @@ def test_roc_curves_write_the_area() -> None:
 def test_bits_hang_from_two_and_name_the_best_order() -> None:
     figure = FIGURES["bits"]()
     assert "best Markov model: order 1, 1.900" in texts(figure)
-    assert "both sides seen" in figure.axes[0].get_ylabel()
+    assert "given both sides" in figure.axes[0].get_ylabel()
     bars = [p for p in figure.axes[0].patches if hasattr(p, "get_height") and p.get_width() == 0.6]
     assert sorted(round(p.get_y() + p.get_height(), 6) for p in bars) == [1.8, 1.95]
     assert {p.get_y() for p in bars} == {2}
@@ -113,15 +113,15 @@ def test_effect_map_colours_are_symmetric_about_zero() -> None:
 
 
 def test_bad_input_says_what_is_wrong() -> None:
-    with pytest.raises(BadInput, match=r"several splits \(a, b\): say which"):
+    with pytest.raises(BadInput, match=r"several splits \(a, b\)\. Choose one"):
         plot.score_dots(SCORES)
-    with pytest.raises(BadInput, match="frame has no row of split 'c'; it has a, b"):
+    with pytest.raises(BadInput, match="split: expected one of a, b, got 'c'"):
         plot.score_dots(SCORES, split="c")
     with pytest.raises(BadInput, match="frame: f1, f1_low, f1_high missing"):
         plot.score_dots(SCORES, "f1", split="a")
     with pytest.raises(BadInput, match="expected the columns step and loss, loss missing"):
         plot.training_curves(HISTORY.drop(columns="loss"))
-    with pytest.raises(BadInput, match="no training loss yet"):
+    with pytest.raises(BadInput, match="at least one training loss, got none"):
         plot.training_curves(HISTORY.iloc[3:])
     with pytest.raises(BadInput, match="bits: low, high missing"):
         plot.bits_bars(BITS[["name", "bits"]])

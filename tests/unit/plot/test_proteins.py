@@ -16,7 +16,7 @@ def test_a_landscape_puts_each_amino_acid_into_its_row() -> None:
     assert drawn.shape == (20, 3)
     assert drawn[-1].tolist() == [0, -2, 0]
     assert figure.axes[0].get_xlim() == (6.5, 9.5)
-    with pytest.raises(BadInput, match="expected 3 letters, one a row of the scores, got 2"):
+    with pytest.raises(BadInput, match="expected 3 letters, one per row of the scores, got 2"):
         landscape_map(scores, "MK")
     with pytest.raises(BadInput, match=r"expected \(length, 20\), got \(3, 4\)"):
         landscape_map(scores[:, :4], "MKE")

@@ -27,10 +27,10 @@ def test_few_shot_curves_draw_a_line_a_method_over_the_sizes() -> None:
     assert sorted(text.get_text() for text in ax.texts) == ["forest", "net"]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["8", "24", "96"]
     both = pd.concat([few(), few(split="random")])
-    with pytest.raises(BadInput, match=r"several splits \(homology, random\): say which with split="):
+    with pytest.raises(BadInput, match=r"several splits \(homology, random\)\. Choose one with split="):
         plot.few_shot_curves(both)
     assert len(plot.few_shot_curves(both, split="random").axes[0].lines) == 2
-    with pytest.raises(BadInput, match=r"a curve needs two sizes at least, got \[8\] for split 'homology'"):
+    with pytest.raises(BadInput, match=r"expected at least two sizes for a curve, got \[8\] for split 'homology'"):
         plot.few_shot_curves(few(sizes=(8,)))
     with pytest.raises(BadInput, match="frame: spearman, spearman_low, spearman_high missing"):
         plot.few_shot_curves(few(), "spearman")

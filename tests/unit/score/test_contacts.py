@@ -79,13 +79,13 @@ def test_a_fitted_head_finds_what_attention_knows(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda m: contacts(m, "MKV"), "no contact head: only ESM's checkpoints carry one. Fit one"),
-        (lambda m: contacts(m, "MKV", head=torch.nn.Linear(7, 1)), r"weighs 7 attention heads, but the model has 6"),
-        (lambda m: contacts(m, "M" * 1023, head=torch.nn.Linear(6, 1)), r"1023 residues are more than the model reads at once \(1022\)"),
-        (lambda m: fit_contact_head(m, ["MKV"], []), "Expected a map for each of one or more sequences, got 1 and 0 maps"),
+        (lambda m: contacts(m, "MKV"), "no contact head: only ESM's checkpoints include one. Fit one"),
+        (lambda m: contacts(m, "MKV", head=torch.nn.Linear(7, 1)), r"weights for 7 attention heads, but the model has 6"),
+        (lambda m: contacts(m, "M" * 1023, head=torch.nn.Linear(6, 1)), r"expected at most 1022 residues .the model's context., got 1023"),
+        (lambda m: fit_contact_head(m, ["MKV"], []), "expected one map per sequence, got 1 sequences and 0 maps"),
         (lambda m: fit_contact_head(m, ["MKV"], [np.zeros((3, 4))]), r"contact_maps\[0\]: expected \(3, 3\) for its sequence, got \(3, 4\)"),
-        (lambda m: fit_contact_head(m, ["MKV"], [np.full((3, 3), 7.5)]), r"contact_maps\[0\]: expected 0, 1 or NaN. Make contacts"),
-        (lambda m: fit_contact_head(m, ["MKVLAAGH"], [np.zeros((8, 8))]), "pairs 6 or more apart of both kinds, got 3 pairs with 0 contacts"),
+        (lambda m: fit_contact_head(m, ["MKV"], [np.full((3, 3), 7.5)]), r"contact_maps\[0\]: expected 0, 1 or NaN. Convert distances"),
+        (lambda m: fit_contact_head(m, ["MKVLAAGH"], [np.zeros((8, 8))]), "contacts and non-contacts among pairs 6 or more residues apart, got 3 pairs with 0 contacts"),
     ],
 )  # fmt: skip
 def test_bad_inputs(call: Any, words: str) -> None:
@@ -95,5 +95,5 @@ def test_bad_inputs(call: Any, words: str) -> None:
 
 def test_a_network_without_attention_is_refused() -> None:
     lstm = new_model(LSTMConfig(vocabulary_size=33, width=8), make_tokenizer("protein"))
-    with pytest.raises(BadInput, match=r"read from attention, which LSTM does not have\. Use a Transformer"):
+    with pytest.raises(BadInput, match=r"predicted from attention, which LSTM does not have\. Use a Transformer"):
         contacts(lstm, "MKV", head=torch.nn.Linear(6, 1))

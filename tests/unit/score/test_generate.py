@@ -140,7 +140,7 @@ def test_a_masked_model_fills_in_masks() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"temperature": 0.0}, "temperature: expected a number above 0, got 0.0. For always the likeliest token use top_k=1"),
+        ({"temperature": 0.0}, "temperature: expected a number above 0, got 0.0. For greedy decoding use top_k=1"),
         ({"temperature": float("nan")}, "temperature: expected a number above 0, got nan"),
         ({"top_p": 0.0}, "top_p: expected a probability above 0 and at most 1, got 0.0"),
         ({"top_p": 1.01}, "top_p: .* got 1.01"),
@@ -149,8 +149,8 @@ def test_a_masked_model_fills_in_masks() -> None:
         ({"length": 0}, "length: expected 1 or more, got 0"),
         ({"seed": -3}, "seed: expected 0 or more, got -3"),
         ({"steps": 4}, "steps=4 is for masked models; this one is causal"),
-        ({"prompt": "ACGTACGTA"}, "length: the prompt alone has 9 tokens, got 8"),
-        ({"length": 1025}, "length: 1025 tokens are beyond the model's context of 1024. Ask for at most 1024"),
+        ({"prompt": "ACGTACGTA"}, "length: expected at least 9, the tokens of the prompt, got 8"),
+        ({"length": 1025}, "length: 1025 tokens exceed the model's context of 1024. Use at most 1024"),
     ],
 )
 def test_bad_numbers(options: dict[str, Any], words: str) -> None:
@@ -161,14 +161,12 @@ def test_bad_numbers(options: dict[str, Any], words: str) -> None:
 def test_other_bad_inputs() -> None:
     with pytest.raises(BadInput, match="got 'Q' at position 2") as caught:
         generate(dna(), 1, "ACQ", length=9)
-    assert "It is in the prompt." in caught.value.__notes__
-    with pytest.raises(BadInput, match="This model is masked: it fills gaps and does not write on"):
+    assert "This occurred in the prompt." in caught.value.__notes__
+    with pytest.raises(BadInput, match="This model is masked and cannot continue a prompt"):
         generate(dna(causal=False), 1, length=9)
-    with pytest.raises(
-        BadInput, match=r"1023 tokens and 2 special ones are beyond the model's context of 1024. Ask for at most 1022"
-    ):
+    with pytest.raises(BadInput, match=r"1023 tokens and 2 special ones exceed the model's context of 1024. Use at most 1022"):
         generate(protein(), 1, length=1023)
     kmers = make_tokenizer("kmer3")
     shape = TransformerConfig(vocabulary_size=len(kmers.vocabulary), causal=True, **SHAPE)
-    with pytest.raises(BadInput, match="Overlapping k-mers repeat each other's bases"):
+    with pytest.raises(BadInput, match="Overlapping k-mers share bases"):
         generate(new_model(shape, kmers), 1, length=9)

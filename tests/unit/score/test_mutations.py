@@ -126,16 +126,16 @@ def test_synonymous_is_zero() -> None:
     [
         (["H8del"], None, r"H8del: 'masked marginals' compares residues at one site.*method='pseudo-likelihood'"),
         (["M1W", "H8_T9insK"], "wild-type marginals", "H8_T9insK: 'wild-type marginals' compares"),
-        (["H8*"], "pseudo-likelihood", "a stop puts no residue in place"),
-        (["X13A"], None, "X13A: 'X' is none of the 20 amino acids"),
-        (["H8U"], None, "H8U: 'U' is none of the 20 amino acids"),
+        (["H8*"], "pseudo-likelihood", "expected a residue, got a stop"),
+        (["X13A"], None, "X13A: expected one of the 20 amino acids that the model scores, got 'X'"),
+        (["H8U"], None, "H8U: expected one of the 20 amino acids that the model scores, got 'U'"),
         (["H8A:H8D"], None, "H8A and H8D change the same place"),
         (["H7A"], None, "expected 'H' at residue 7, but residue 7 of the sequence is 'G'. Numbered from 0"),
-        (["M1W"], "causal", "a masked model serves 'masked marginals', 'masked marginals, joint'.*; got 'causal'"),
+        (["M1W"], "causal", "expected one of 'masked marginals', 'masked marginals, joint'.* for a masked model, got 'causal'"),
         ([8], None, "mutations: expected texts such as 'A123V'"),
         ([[]], None, "mutations: expected texts such as 'A123V'"),
-        ("M1W", None, "mutations: expected a list, one entry a mutant, got 'M1W'"),
-        (["M1_R14del"], "pseudo-likelihood", "'X' is none of the 20"),
+        ("M1W", None, "mutations: expected a list with one entry per mutant, got 'M1W'"),
+        (["M1_R14del"], "pseudo-likelihood", "expected one of the 20 amino acids that the model scores, got 'X'"),
     ],
 )
 def test_what_is_refused(texts: list[str], method: str | None, words: str) -> None:
@@ -145,21 +145,21 @@ def test_what_is_refused(texts: list[str], method: str | None, words: str) -> No
 
 def test_sites_beyond_the_context_and_other_models_are_refused() -> None:
     m = model()
-    with pytest.raises(BadInput, match="its sites span 12 residues, more than the 10 that are read at once"):
+    with pytest.raises(BadInput, match="its sites span 12 residues, more than the 10 of one window"):
         mutations(m, SEQUENCE, ["M1W:Q12K"], "masked marginals, joint", context=12)
     assert np.isfinite(mutations(m, SEQUENCE, ["M1W:Q12K"], context=12)["score"][0])
     with pytest.raises(BadInput, match="its sites and insertions span 15 residues"):
         mutations(m, SEQUENCE, ["M1_K2insAAAA:Q12K"], "pseudo-likelihood", context=12)
-    with pytest.raises(BadInput, match="nothing of the protein is left"):
+    with pytest.raises(BadInput, match="the mutant has no residues left"):
         mutations(m, "M", ["M1del"], "pseudo-likelihood")
-    with pytest.raises(BadInput, match="a causal model serves 'causal'; got 'masked marginals'"):
+    with pytest.raises(BadInput, match="expected one of 'causal' for a causal model, got 'masked marginals'"):
         landscape(model(causal=True), SEQUENCE, "masked marginals")
     with pytest.raises(BadInput, match="sequence: expected one protein as a string"):
         landscape(m, [SEQUENCE])  # type: ignore[arg-type]
     with pytest.raises(BadInput, match="got '-' at position 1"):
         mutations(m, "M-K", [])
     dna = new_model(TransformerConfig(vocabulary_size=10, width=12, layers=1, heads=2, feedforward=20), make_tokenizer("base"))
-    with pytest.raises(BadInput, match="this model reads 'base' tokens"):
+    with pytest.raises(BadInput, match="expected a protein model, got one with 'base' tokens"):
         mutations(dna, "ACGT", ["A1C"])
 
 

@@ -133,11 +133,11 @@ def test_intervals_over_donors_and_genes_that_no_cell_has() -> None:
 
 def test_what_is_refused() -> None:
     model, cells = model_of(), matrix(GENES, 0)
-    with pytest.raises(BadInput, match=r"9 genes have no 'CD3D', neither as an id nor as a symbol. Did you mean 'CD3E'"):
+    with pytest.raises(BadInput, match=r"'CD3D' is neither an id nor a symbol of the model's 9 genes. Did you mean 'CD3E'"):
         perturb(model, cells, ["CD3D"])
-    with pytest.raises(BadInput, match=f"the symbol 'TWIN' is that of {GENES[3]}, {GENES[4]}. Name one"):
+    with pytest.raises(BadInput, match=f"the symbol 'TWIN' is ambiguous: {GENES[3]}, {GENES[4]}. Use one"):
         perturb(model, cells, ["TWIN"])
-    with pytest.raises(BadInput, match="a gene is named twice, by its id and by its symbol"):
+    with pytest.raises(BadInput, match="a gene occurs twice, by its id and by its symbol"):
         perturb(model, cells, ["CD19", GENES[1]])
     with pytest.raises(BadInput, match="expected a list of genes, each once, got 'CD19'"):
         perturb(model, cells, "CD19")
@@ -145,10 +145,10 @@ def test_what_is_refused() -> None:
         perturb(model, cells, ["CD19"], "knock out")
     with pytest.raises(BadInput, match="towards='T' needs a Classifier of cells, got a LanguageModel"):
         perturb(model, cells, ["CD19"], towards="T")
-    with pytest.raises(BadInput, match="expected one of the classes 'B', 'T' or its number, got 'NK'"):
+    with pytest.raises(BadInput, match="expected one of the classes 'B', 'T' or its index, got 'NK'"):
         perturb(new_classifier(model, ["B", "T"]), cells, ["CD19"], towards="NK")
-    with pytest.raises(BadInput, match="expected one name for each of 12 cells, got 3"):
+    with pytest.raises(BadInput, match="expected one group for each of 12 cells, got 3"):
         perturb(model, cells, ["CD19"], groups=["a", "b", "c"])
     letters = new_model(TransformerConfig(vocabulary_size=10, width=8, layers=1, heads=2, feedforward=8), BaseTokenizer())
-    with pytest.raises(BadInput, match="needs a model of ranked genes; the tokenizer is a BaseTokenizer"):
+    with pytest.raises(BadInput, match="expected a tokenizer of ranked genes, got a BaseTokenizer"):
         perturb(letters, cells, ["CD19"])

@@ -77,7 +77,7 @@ def test_the_panel_itself_is_never_looked_at(cells: dict[str, Any]) -> None:
 def test_what_is_refused(cells: dict[str, Any]) -> None:
     with pytest.raises(BadInput, match="has no panel 'hashtag'; it has 'atac', 'protein'"):
         predict_modality(model_of(cells), cells, "hashtag")
-    with pytest.raises(BadInput, match="expected another modality than 'protein'"):
+    with pytest.raises(BadInput, match="expected a modality other than 'protein'"):
         predict_modality(model_of(cells), {"protein": cells["protein"]}, "protein")
     with pytest.raises(BadInput, match="needs a masked LanguageModel over a CellTokenizer"):
         predict_modality(model_of(cells, causal=True), cells, "protein")

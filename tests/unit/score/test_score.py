@@ -120,9 +120,9 @@ def test_methods_are_named_and_checked() -> None:
     assert describe_method(masked) == "masked, one token at a time"
     assert describe_method(masked, passes=8) == "masked, 8 passes (12.5% hidden at a time)"
     assert describe_method(causal) == "causal"
-    with pytest.raises(BadInput, match="a causal model serves 'causal', got 'masked'"):
+    with pytest.raises(BadInput, match="expected 'causal' for a causal model, got 'masked'"):
         log_likelihood(causal, ["ACGT"], method="masked")
-    with pytest.raises(BadInput, match=r"a masked model serves 'masked' and 'one-pass \(biased\)', got 'causal'"):
+    with pytest.raises(BadInput, match=r"expected 'masked' or 'one-pass \(biased\)' for a masked model, got 'causal'"):
         log_likelihood(masked, ["ACGT"], method="causal")
     with pytest.raises(BadInput, match="passes: expected at least 2"):
         bits_per_base(masked, ["ACGT"], passes=1)

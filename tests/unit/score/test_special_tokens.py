@@ -80,9 +80,7 @@ def test_the_context_counts_special_tokens() -> None:
     assert letters_at_once(m, 14) == 12
     np.testing.assert_array_equal(token_log_likelihood(m, SEQUENCES[:1], context=14), token_log_likelihood(m, SEQUENCES[:1]))
     assert not np.allclose(token_log_likelihood(m, SEQUENCES[:1], context=13), token_log_likelihood(m, SEQUENCES[:1]), atol=1e-4)
-    with pytest.raises(
-        BadInput, match=r"context: expected at least 4 tokens \(2 of them special ones around 2 of the input\), got 3"
-    ):
+    with pytest.raises(BadInput, match=r"context: expected at least 4 tokens \(2 special tokens and 2 of the input\), got 3"):
         embed(m, SEQUENCES, context=3)
     longest = 0
     network = m.network.forward

@@ -127,7 +127,7 @@ def test_by_hand() -> None:
 def test_numbers_that_cannot_be() -> None:
     with pytest.raises(BadInput, match="gpus must be above 0, got 0"):
         replace(BILLION, gpus=0)
-    with pytest.raises(BadInput, match=r"mfu is a share of the peak, at most 1, got 1\.2"):
+    with pytest.raises(BadInput, match=r"mfu: expected a fraction of the peak, at most 1, got 1\.2"):
         replace(BILLION, mfu=1.2)
 
 

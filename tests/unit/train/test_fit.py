@@ -218,7 +218,7 @@ def test_schedules() -> None:
         ({"seed": -1}, "seed must be a whole number of 0 or more, got -1"),
         ({"batch_tokens": 0}, "batch_tokens must be a whole number of 1 or more"),
         ({"learning_rate": float("nan")}, "learning_rate must be a finite number of 0 or more, got nan"),
-        ({"warmup": 1.0}, "warmup is a share of the steps"),
+        ({"warmup": 1.0}, "warmup must be a fraction of the steps"),
         ({"schedule": "step"}, "schedule must be one of cosine, constant, linear, got 'step'"),
         ({"precision": "fp16"}, "precision must be one of auto, float32, bf16"),
         ({"minutes": 0.0}, "minutes must be above 0 or None"),
@@ -240,8 +240,8 @@ def test_model_objective_and_corpus_must_fit() -> None:
         LSTMConfig(vocabulary_size=len(make_tokenizer("kmer3_apart").vocabulary), width=4), make_tokenizer("kmer3_apart")
     )
     cases: list[tuple[Any, Any, Any, str]] = [
-        (model_of(causal=True), corpus, MaskedLanguageModel(), "The model is causal: MaskedLanguageModel does not suit it"),
-        (model_of(), corpus, CausalLanguageModel(), "The model is masked: CausalLanguageModel does not suit it"),
+        (model_of(causal=True), corpus, MaskedLanguageModel(), "MaskedLanguageModel does not match the model, which is causal"),
+        (model_of(), corpus, CausalLanguageModel(), "CausalLanguageModel does not match the model, which is masked"),
         (classifier, corpus, MaskedLanguageModel(), "needs a LanguageModel, got a Classifier"),
         (model_of(), corpus, Classification(labels), "Classification needs a Classifier"),
         (
@@ -251,7 +251,7 @@ def test_model_objective_and_corpus_must_fit() -> None:
             "needs a Classifier, got a TokenClassifier",
         ),
         (classifier, corpus, Classification(labels[:5]), "There are 5 labels for 6 items"),
-        (classifier, corpus, Classification(labels + 2), "Label 2 was found, but the classifier has 2 classes"),
+        (classifier, corpus, Classification(labels + 2), "as the classifier has 2 classes; got 2"),
         (classifier, corpus, Classification(labels, [1.0]), "There are 1 class weights for 2 classes"),
         (model_of(), foreign, MaskedLanguageModel(), "The corpus was made by another tokenizer"),
         (

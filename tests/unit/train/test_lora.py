@@ -62,7 +62,7 @@ def test_only_what_is_trainable_moves() -> None:
     model = classifier()
     freeze(model, "head")
     assert freeze(model, "all") == sum(parameter.numel() for parameter in model.parameters())
-    for wrong, words in ((4, "has 3; choose 1 to 3"), ("body", "'head', 'all' or a number"), (True, "got True")):
+    for wrong, words in ((4, "expected 1 to 3 last layers"), ("body", "'head', 'all' or a number"), (True, "got True")):
         with pytest.raises(BadInput, match=words):
             freeze(model, wrong)  # type: ignore[arg-type]
 
@@ -95,7 +95,7 @@ def test_merged_adapters_compute_the_same() -> None:
     assert weights_hash(model) != plain
     assert float(((model(*batch).detach() - expected).abs() / expected.abs()).max()) < 1e-5
     assert trainable_count(model) == sum(parameter.numel() for parameter in model.parameters())
-    with pytest.raises(BadInput, match=r"no adapters; glmkit.train.lora puts them in"):
+    with pytest.raises(BadInput, match=r"no adapters. Add them with glmkit.train.lora"):
         merge_adapters(model)
 
 

@@ -125,7 +125,7 @@ def test_what_is_not_a_number_is_refused() -> None:
         Ranking(np.array([-np.inf, 2.0]))
     with pytest.raises(BadInput, match=r"Targets must be numbers of shape \(n,\) or \(n, outputs\), got <U1 of shape \(2,\)"):
         Regression(np.array(["1", "2"]))
-    with pytest.raises(BadInput, match=r"Weights must be one an item, \(3,\), got shape \(2,\)"):
+    with pytest.raises(BadInput, match=r"Weights must be one per item, \(3,\), got shape \(2,\)"):
         Regression(np.arange(3.0), np.ones(2))
     with pytest.raises(BadInput, match="Weights must be finite, 0 or more, and not all 0"):
         Regression(np.arange(3.0), np.array([1, 1, -1.0]))
@@ -141,7 +141,7 @@ def test_what_does_not_fit_is_refused() -> None:
     corpus = Corpus()
     targets = corpus.share(4)
     cases: list[tuple[Any, Any, str]] = [
-        (model(), Regression(targets), "Regression needs a Regressor, got a LanguageModel; make one with"),
+        (model(), Regression(targets), "Regression needs a Regressor, got a LanguageModel; create one with"),
         (new_classifier(model(), ["a", "b"]), Ranking(targets), "Ranking needs a Regressor, got a Classifier"),
         (new_regressor(model()), Regression(targets[1:]), "There are 40 targets for 41 items"),
         (

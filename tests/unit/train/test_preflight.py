@@ -103,7 +103,7 @@ def test_it_says_what_would_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     limit(monkeypatch, (whole.activation_bytes * 0.55 + rest) / 0.9)
     found = train.preflight(network, LENGTHS, CONFIG)
     assert not found.fits
-    words = r"Does not fit: .* available on cpu. What would: batch_tokens=2048 .with accumulation=2 the same effective batch. or checkpoint_activations=True"
+    words = r"Does not fit: .* available on cpu. Settings that fit: batch_tokens=2048 .with accumulation=2 the same effective batch. or checkpoint_activations=True"
     with pytest.raises(ResourceError, match=words) as caught:
         found.require()
     assert caught.value.exit_code == 5
@@ -112,10 +112,10 @@ def test_it_says_what_would_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     limit(monkeypatch, (whole.activation_bytes * 0.025 + rest) / 0.9)
     assert "batch_tokens=256 and checkpoint_activations=True" in train.preflight(network, LENGTHS, CONFIG).verdict
     limit(monkeypatch, (whole.activation_bytes * 0.005 + rest) / 0.9)
-    assert f"A single sequence of {LENGTHS.max()} tokens is too much" in train.preflight(network, LENGTHS, CONFIG).verdict
+    assert f"A single sequence of {LENGTHS.max()} tokens exceeds the memory" in train.preflight(network, LENGTHS, CONFIG).verdict
     limit(monkeypatch, rest / 2)
     found = train.preflight(network, LENGTHS, CONFIG)
-    assert "Weights, gradients and optimiser alone are too much" in found.verdict
+    assert "Weights, gradients and optimiser alone exceed the memory" in found.verdict
     assert np.isnan(found.seconds)
 
 

@@ -100,8 +100,8 @@ def test_what_cannot_be_mapped_is_said() -> None:
     model: Any = Pairing()
     with pytest.raises(BadInput, match="sequence: expected 2 to 64 letters"):
         dependency_map(model, "A" * 65)
-    with pytest.raises(BadInput, match="nothing to hide"):
+    with pytest.raises(BadInput, match="expected False for a causal model"):
         dependency_map(Pairing(causal=True), SEQUENCE, hide=True)
     model.tokenizer = make_tokenizer("kmer3")
-    with pytest.raises(BadInput, match="one token a letter"):
+    with pytest.raises(BadInput, match="one token per letter"):
         dependency_map(model, SEQUENCE)

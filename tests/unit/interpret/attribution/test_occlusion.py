@@ -47,7 +47,7 @@ def test_the_reach_bounds_the_places_and_not_the_sequence() -> None:
     [
         ([], {}, "at least one sequence"),
         (["AW"], {"span": 2}, "odd number of letters, got 2"),
-        (["AW"], {"target": 2}, "has 2 classes, from 0; got 2"),
+        (["AW"], {"target": 2}, "as the classifier has 2 classes; got 2"),
     ],
 )
 def test_what_cannot_be_hidden_is_said(sequences: list[str], options: dict[str, int], words: str) -> None:

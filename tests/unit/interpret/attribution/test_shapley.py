@@ -69,7 +69,7 @@ def test_the_tree_halves_each_stretch() -> None:
 def test_bad_input_says_what_is_wrong() -> None:
     with pytest.raises(BadInput, match="has no mask token"):
         shapley(pair, ["ACGTACG"])
-    with pytest.raises(BadInput, match=r"must be as long as those explained; got \[7\] tokens for \[4\]"):
+    with pytest.raises(BadInput, match=r"expected sequences as long as those explained, \[4\] tokens, got \[7\]"):
         shapley(pair, ["ACGT"], background=BACKGROUND)
     with pytest.raises(BadInput, match="3 or more"):
         shapley(pair, ["ACGTACG"], background=BACKGROUND, evaluations=2)
@@ -77,7 +77,7 @@ def test_bad_input_says_what_is_wrong() -> None:
         shapley(pair, ["ACGTACG"], background=BACKGROUND, partition=halves(5))
     with pytest.raises(BadInput, match="one finite score for each of"):
         shapley(lambda s: np.full(len(s), np.nan), ["ACGTACG"], background=BACKGROUND)
-    with pytest.raises(BadInput, match="one order of 12 columns needs 25, got 20"):
+    with pytest.raises(BadInput, match=r"expected at least 25 \(one order of 12 columns\), got 20"):
         shapley_features(lambda rows: rows[:, 0], np.zeros((1, 12)), np.zeros((1, 12)), evaluations=20)
     with pytest.raises(BadInput, match="a background with the same columns"):
         shapley_features(lambda rows: rows[:, 0], np.zeros((1, 12)), np.zeros((1, 11)))

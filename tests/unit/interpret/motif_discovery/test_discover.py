@@ -269,7 +269,7 @@ def test_what_cannot_be_asked_is_said(data: Any) -> None:
     sequences, worth, _ = data
     with pytest.raises(BadInput, match=r"expected \(180, length\) or \(180, length, 4\).* got \(179, 97\)"):
         motifs(worth[1:], sequences)
-    with pytest.raises(BadInput, match="reach over 90 letters, but a sequence has 97"):
+    with pytest.raises(BadInput, match="expected at least 97 positions, the longest sequence, got 90"):
         seqlets(worth[:, :90], sequences)
     with pytest.raises(BadInput, match="width: expected 2 to 97 letters"):
         seqlets(worth, sequences, width=98)

@@ -58,7 +58,7 @@ def test_graphs_are_joined_behind_special_tokens() -> None:
     edges = graph.join(parts, boundaries, (1, 1))
     assert edges.tolist() == [[1, 2, 10], [2, 1, 8]]
     graph.check(edges, boundaries)
-    with pytest.raises(BadInput, match=r"graphs\[2\]: its edges name letters 0 to 2, but the sequence has 2"):
+    with pytest.raises(BadInput, match=r"graphs\[2\]: expected letters 0 to 1, got edges of letters 0 to 2"):
         graph.join(parts, torch.tensor([0, 4, 7, 11]), (1, 1))
     with pytest.raises(BadInput, match="expected one for each of 3 sequences, got 2"):
         graph.join(parts[:2], boundaries)
@@ -68,7 +68,7 @@ def test_graphs_are_joined_behind_special_tokens() -> None:
     ("call", "words"),
     [
         (lambda: graph.check(torch.tensor([[3], [4]]), BOUNDARIES), "token 3 and token 4 are in different sequences"),
-        (lambda: graph.check(torch.tensor([[9], [10]]), BOUNDARIES), "name tokens 9 to 10, but the batch has 10"),
+        (lambda: graph.check(torch.tensor([[9], [10]]), BOUNDARIES), "expected tokens 0 to 9, got 9 to 10"),
         (lambda: graph.check(torch.zeros(3, 2, dtype=torch.int64), BOUNDARIES), r"expected int64 \(2, n\), got torch.int64 \(3, 2\)"),
         (lambda: graph.check(torch.zeros(2, 3), BOUNDARIES), r"expected int64 \(2, n\), got torch.float32 \(2, 3\)"),
         (lambda: graph.chain(BOUNDARIES, 0), "reach: expected 1 or more, got 0"),

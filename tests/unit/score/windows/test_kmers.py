@@ -138,13 +138,11 @@ def test_methods_say_what_is_hidden() -> None:
     assert describe_method(m) == "masked, one base (4 tokens) at a time"
     assert describe_method(m, passes="auto") == ("masked, 32 passes (3.12% of the bases, 12.5% of the tokens hidden at a time)")
     assert describe_method(model("base"), passes="auto") == "masked, 8 passes (12.5% hidden at a time)"
-    with pytest.raises(
-        BadInput, match=r"passes: expected at least 5 \(every base between two hidden ones must stand in a 4-mer\)"
-    ):
+    with pytest.raises(BadInput, match=r"passes: expected at least 5 \(a 4-mer must fit between two masked bases\)"):
         bits_per_base(m, ["ACGTACGT"], passes=4)
-    with pytest.raises(BadInput, match="a token has no score of its own. Use base_log_likelihood"):  # noqa: RUF043
+    with pytest.raises(BadInput, match="single tokens cannot be scored. Use base_log_likelihood"):  # noqa: RUF043
         token_log_likelihood(m, ["ACGTACGT"])
-    with pytest.raises(BadInput, match="only under single bases or overlapping k-mers. Use token_log_likelihood"):  # noqa: RUF043
+    with pytest.raises(BadInput, match="only with tokens of one base or overlapping k-mers. Use token_log_likelihood"):  # noqa: RUF043
         base_log_likelihood(model("kmer2_apart"), ["ACGTACGT"])
 
 

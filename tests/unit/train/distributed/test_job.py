@@ -43,7 +43,7 @@ def test_models_come_back(tmp_path: Path) -> None:
     kept = base.contact_head.weight.clone()
     fill(base, tensors_of(read_model(tmp_path / "0")))
     assert torch.equal(base.contact_head.weight, kept)
-    with pytest.raises(BadInput, match=r"do not fit the model: 'network.embedding.weight' is missing or unknown"):
+    with pytest.raises(BadInput, match=r"do not match the model: 'network.embedding.weight' is missing or unknown"):
         fill(base, {})
 
 
@@ -101,6 +101,6 @@ def test_objectives_come_back(tmp_path: Path, objective: Any) -> None:
 def test_an_unknown_network_is_refused(tmp_path: Path) -> None:
     model = language_model()
     model.network.config = "mine"
-    with pytest.raises(BadInput, match="A Transformer cannot be handed to other processes; expected the network of one of"):
+    with pytest.raises(BadInput, match="A Transformer cannot be transferred to other processes; expected the network of one of"):
         write_model(model, tmp_path / "model")
     assert weights_hash(model)

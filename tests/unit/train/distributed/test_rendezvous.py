@@ -40,13 +40,13 @@ def test_no_meeting_outside_a_job_or_on_one_node() -> None:
 
 
 def test_what_cannot_be_is_refused_in_words() -> None:
-    with pytest.raises(BadInput, match=r"says '4' nodes and names 3: 'gpu\[07-09\]'"):
+    with pytest.raises(BadInput, match=r"expected '4' nodes, got 3 names: 'gpu\[07-09\]'"):
         slurm_rendezvous(SLURM | {"SLURM_JOB_NUM_NODES": "4"})
-    with pytest.raises(BadInput, match="cannot be read from its character 5 on"):
+    with pytest.raises(BadInput, match="cannot be parsed from character 5 onwards"):
         expand("a,b,[3]")
-    with pytest.raises(BadInput, match="'9-7' is no range of node numbers"):
+    with pytest.raises(BadInput, match="Expected a range of node numbers such as 08-10, got '9-7'"):
         expand("a[9-7]")
-    with pytest.raises(BadInput, match=r"ranks=8 .* by the 3 nodes of Slurm job 4711. Set ranks to a multiple of 3"):
+    with pytest.raises(BadInput, match=r"ranks=8 .* among the 3 nodes of Slurm job 4711. Set ranks to a multiple of 3"):
         slurm_rendezvous(SLURM).share(8)
 
 

@@ -63,5 +63,5 @@ def test_a_run_gives_the_same_weights_and_the_model_back() -> None:
 def test_a_network_without_layers_is_refused() -> None:
     network = new_model(LSTMConfig(vocabulary_size=10, width=8, layers=1), BaseTokenizer())
     del network.network.layers
-    with pytest.raises(BadInput, match="needs a network with layers, this one is a LSTM"), recompute(network):
+    with pytest.raises(BadInput, match="needs a network with layers, got a LSTM"), recompute(network):
         pass

@@ -97,18 +97,18 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     frames = new_token_classifier(model("kmer4"), ["a", "b", "c"])
     rows = [train.labels(i) for i in range(len(train))]
     for labels, words in (
-        (rows[1:], f"There are labels for {len(train) - 1} items, but the corpus has {len(train)}"),
-        ([row[1:] for row in rows], r"labels of item 0 must be whole numbers \(31,\), one a token, got int16 \(30,\)"),
+        (rows[1:], f"Expected labels for each of {len(train)} items of the corpus, got labels for {len(train) - 1}"),
+        ([row[1:] for row in rows], r"labels of item 0 must be whole numbers \(31,\), one per token, got int16 \(30,\)"),
         ([row + 1 for row in rows], "has the label 3, but the classifier has 3 classes"),
-        ([row * 0 - 1 for row in rows], "nothing to learn"),
+        ([row * 0 - 1 for row in rows], "Expected at least one scored token"),
     ):
         with pytest.raises(BadInput, match=words):
             TokenClassification(labels).check(frames, train)
     with pytest.raises(BadInput, match="needs a TokenClassifier, got a Classifier; make one with"):
         TokenClassification(train.labels).check(new_classifier(model("kmer4"), ["a", "b", "c"]), train)
-    with pytest.raises(BadInput, match="names 7 classes on the other strand, the classifier has 3"):
+    with pytest.raises(BadInput, match="the other strand for each of 3 classes, got 7"):
         TokenClassification(reverse_complement=True).check(frames, train)
-    with pytest.raises(BadInput, match=r"must name each class on the other strand, and back; got \(1, 2, 0\)"):
+    with pytest.raises(BadInput, match=r"must be a mutual exchange of classes between strands, got \(1, 2, 0\)"):
         TokenClassification(reverse_complement=(1, 2, 0))
-    with pytest.raises(BadInput, match="This corpus has no labels of its own"):
+    with pytest.raises(BadInput, match=r"The corpus has no labels\. Pass them"):
         TokenClassification().check(frames, train.crops)
