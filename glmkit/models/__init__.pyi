@@ -24,3 +24,5 @@ from .networks.recurrent import LSTM as LSTM
 from .networks.recurrent import LSTMConfig as LSTMConfig
 from .networks.transformer import Transformer as Transformer
 from .networks.transformer_config import TransformerConfig as TransformerConfig
+from .protocols import Model as Model
+from .protocols import TokenModel as TokenModel

@@ -22,7 +22,7 @@ def reliability(tables: Mapping[str, pd.DataFrame], heading: str = "") -> Figure
     Parameters
     ----------
     tables
-        Calibration table of each model, by name, as :attr:`glmkit.evaluate.Calibration.table`: columns ``claimed`` (mean
+        Calibration table of each model, by name, as :attr:`glmkit.evaluate.diagnostics.Calibration.table`: columns ``claimed`` (mean
         predicted probability), ``came_true`` (observed frequency), ``low``, ``high`` and ``n``.
     heading
         Title of the figure.

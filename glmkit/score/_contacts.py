@@ -13,17 +13,20 @@ prediction. Bioinformatics 24, 333-340 (average product correction).
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from glmkit.errors import BadInput
 from glmkit.score.windows.batches import encode, evaluating, packed
 
+if TYPE_CHECKING:
+    from glmkit.models import TokenModel
+
 SEPARATION = 6  # closer pairs are almost always in contact, and were excluded when ESM's regression was fitted
 
 
-def contacts(model: Any, sequence: str | np.ndarray, head: Any = None) -> np.ndarray:
+def contacts(model: "TokenModel", sequence: str | np.ndarray, head: Any = None) -> np.ndarray:
     """Probability that two residues are in contact (Cβ within 8 Å).
 
     Parameters
@@ -81,7 +84,7 @@ def contacts(model: Any, sequence: str | np.ndarray, head: Any = None) -> np.nda
         return torch.sigmoid(logits).cpu().numpy()
 
 
-def attention_features(model: Any, sequence: str | np.ndarray) -> Any:
+def attention_features(model: "TokenModel", sequence: str | np.ndarray) -> Any:
     """Attention maps of one sequence, symmetrised and with the average product correction.
 
     Parameters
@@ -141,7 +144,7 @@ def corrected(maps: Any) -> Any:
 
 
 def fit_contact_head(
-    model: Any,
+    model: "TokenModel",
     sequences: Sequence[str],
     contact_maps: Sequence[np.ndarray],
     C: float = 0.15,

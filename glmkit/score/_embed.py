@@ -21,11 +21,12 @@ from glmkit.tokens.cells import are_cells
 from glmkit.tokens.sequences import tokens_over_base
 
 if TYPE_CHECKING:
+    from glmkit.models import Model
     from glmkit.models.networks import Pool
 
 
 def embed(
-    model: Any,
+    model: "Model",
     inputs: Sequence[str | np.ndarray] | Any,
     layer: int = -1,
     pool: "Pool" = "mean",
@@ -110,5 +111,5 @@ def embed(
     return result.astype(np.float32)
 
 
-def _past_only(model: Any) -> bool:
+def _past_only(model: "Model") -> bool:
     return bool(model.network.config.causal)

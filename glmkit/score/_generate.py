@@ -7,7 +7,7 @@ plausible sequences, not draws from a known distribution (discussed by Wang & Ch
 Only letters are sampled (`tokenizer.maskable`: no special token, no N or X), and the end token where the model family has one.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,9 +18,12 @@ from glmkit.score.windows.continuation import Continuation
 from glmkit.score.windows.sampling import Sampling, draw, probabilities
 from glmkit.tokens.sequences import tokens_over_base
 
+if TYPE_CHECKING:
+    from glmkit.models import TokenModel
+
 
 def generate(
-    model: Any,
+    model: "TokenModel",
     n: int,
     prompt: str = "",
     *,
@@ -88,7 +91,7 @@ def generate(
     return out
 
 
-def _start(model: Any, n: int, prompt: str, length: int, seed: int, steps: int) -> np.ndarray:
+def _start(model: "TokenModel", n: int, prompt: str, length: int, seed: int, steps: int) -> np.ndarray:
     """Token ids of the prompt, int64 (prompt,), after validation of all arguments."""
     tokenizer, causal = model.tokenizer, bool(model.network.config.causal)
     for name, value, least in (("n", n, 1), ("length", length, 1), ("seed", seed, 0), ("steps", steps, 0)):
@@ -122,7 +125,7 @@ def _start(model: Any, n: int, prompt: str, length: int, seed: int, steps: int) 
 
 
 def _write(
-    model: Any, start: np.ndarray, length: int, generators: list[np.random.Generator], sampling: Sampling
+    model: "TokenModel", start: np.ndarray, length: int, generators: list[np.random.Generator], sampling: Sampling
 ) -> list[np.ndarray]:
     """Continue the prompt from left to right; sequences with an end token leave the batch."""
     tokenizer = model.tokenizer

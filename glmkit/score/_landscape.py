@@ -1,6 +1,6 @@
 """Mutational landscape of a protein: scores of all single amino-acid substitutions."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,11 +10,14 @@ from glmkit.score._mutations import mutations as score_mutations
 from glmkit.score.windows.batches import BATCH_TOKENS, letters_at_once
 from glmkit.score.windows.sites import log_probabilities, masked_reads, plain_reads
 
+if TYPE_CHECKING:
+    from glmkit.models import TokenModel
+
 AMINO_ACIDS = alphabet("protein").letters  # the columns, alphabetical
 
 
 def landscape(
-    model: Any,
+    model: "TokenModel",
     sequence: str,
     method: MutationMethod | None = None,
     *,

@@ -40,13 +40,15 @@ from glmkit.score.windows.sites import centred, log_probabilities, masked_reads,
 if TYPE_CHECKING:
     import pandas as pd
 
+    from glmkit.models import TokenModel
+
 MutationMethod = Literal["masked marginals", "masked marginals, joint", "wild-type marginals", "pseudo-likelihood", "causal"]
 MARGINALS = ("masked marginals", "masked marginals, joint", "wild-type marginals")
 Mutant = str | Mutation | Sequence[Mutation]
 
 
 def mutations(
-    model: Any,
+    model: "TokenModel",
     sequence: str,
     mutations: Sequence[Mutant],
     method: MutationMethod | None = None,
@@ -130,7 +132,7 @@ def mutations(
     return table
 
 
-def check_protein(model: Any, sequence: str) -> str:
+def check_protein(model: "TokenModel", sequence: str) -> str:
     """The sequence in upper case; raises an error unless model and sequence are of proteins.
 
     Parameters
@@ -158,7 +160,7 @@ def check_protein(model: Any, sequence: str) -> str:
     return sequence.upper()
 
 
-def check_scoring(model: Any, method: MutationMethod | None) -> MutationMethod:
+def check_scoring(model: "TokenModel", method: MutationMethod | None) -> MutationMethod:
     """The scoring method to use; raises an error if the model does not support it.
 
     Parameters
@@ -197,7 +199,7 @@ def _read(item: Mutant) -> list[Mutation]:
     return found
 
 
-def _check_mutant(model: Any, sequence: str, mutant: list[Mutation], method: str) -> None:
+def _check_mutant(model: "TokenModel", sequence: str, mutant: list[Mutation], method: str) -> None:
     """Raise BadInput unless `method` can score the mutant."""
     name = ":".join(map(str, mutant))
     for mutation in mutant:
@@ -219,7 +221,7 @@ def _check_mutant(model: Any, sequence: str, mutant: list[Mutation], method: str
 
 
 def _marginals(
-    model: Any, sequence: str, mutants: list[list[Mutation]], method: str, longest: int, batch_tokens: int
+    model: "TokenModel", sequence: str, mutants: list[list[Mutation]], method: str, longest: int, batch_tokens: int
 ) -> tuple[list[float], list[int]]:
     """Scores of substitutions from tables of log-probabilities; one forward pass per distinct set of sites."""
     ids = model.tokenizer.encode(sequence)
@@ -251,7 +253,7 @@ def _marginals(
 
 
 def _whole(
-    model: Any, sequence: str, mutants: list[list[Mutation]], longest: int, context: int | None, batch_tokens: int
+    model: "TokenModel", sequence: str, mutants: list[list[Mutation]], longest: int, context: int | None, batch_tokens: int
 ) -> tuple[list[float], list[int]]:
     """Log-likelihood of each mutant minus that of the wild type over the same window; each distinct window is scored once."""
     places: dict[str, int] = {}

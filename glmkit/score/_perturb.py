@@ -25,6 +25,7 @@ from glmkit.tokens.cells import cell_names
 if TYPE_CHECKING:
     import pandas as pd
 
+    from glmkit.models import Model
     from glmkit.models.networks import Pool
 
 Kind = Literal["delete", "overexpress"]
@@ -33,7 +34,7 @@ Kind = Literal["delete", "overexpress"]
 class _Reading(NamedTuple):  # numpydoc ignore=PR02
     """Settings for the embedding and class probability of cells, identical before and after perturbation."""
 
-    model: Any
+    model: "Model"
     pool: "Pool"
     layer: int
     towards: int | None
@@ -53,7 +54,7 @@ class _Reading(NamedTuple):  # numpydoc ignore=PR02
 
 
 def perturb(
-    model: Any,
+    model: "Model",
     cells: Any,
     genes: Sequence[str],
     kind: Kind = "delete",
@@ -196,7 +197,7 @@ def gene_tokens(tokenizer: Any, genes: Sequence[str]) -> list[int]:
     return found
 
 
-def _class(model: Any, towards: str | int | None) -> int | None:
+def _class(model: "Model", towards: str | int | None) -> int | None:
     """Index of a class."""
     if towards is None:
         return None

@@ -21,7 +21,7 @@ Salazar J et al. (2020). Masked language model scoring. ACL, 2699-2712.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -33,12 +33,15 @@ from glmkit.score.windows.kmers import kmer_jobs, known_bases
 from glmkit.statistics import Estimate, ratio
 from glmkit.tokens.sequences import tokens_over_base
 
+if TYPE_CHECKING:
+    from glmkit.models import TokenModel
+
 Passes = int | Literal["auto"] | None
 AUTO_PASSES = 8  # "auto" masks one token in eight at a time
 
 
 def token_log_likelihood(
-    model: Any,
+    model: "TokenModel",
     inputs: Sequence[str | np.ndarray],
     method: Method | None = None,
     *,
@@ -101,7 +104,7 @@ def token_log_likelihood(
 
 
 def base_log_likelihood(
-    model: Any,
+    model: "TokenModel",
     inputs: Sequence[str | np.ndarray],
     method: Method | None = None,
     *,
@@ -148,7 +151,7 @@ def base_log_likelihood(
 
 
 def log_likelihood(
-    model: Any,
+    model: "TokenModel",
     inputs: Sequence[str | np.ndarray],
     method: Method | None = None,
     *,
@@ -174,7 +177,7 @@ def log_likelihood(
 
 
 def bits_per_base(
-    model: Any,
+    model: "TokenModel",
     inputs: Sequence[str | np.ndarray],
     method: Method | None = None,
     *,
@@ -235,7 +238,7 @@ def bits_per_base(
     return ratio(bits, bases, groups, draws, seed)
 
 
-def check_method(model: Any, method: Method | None, passes: Passes) -> tuple[Method, int | None]:
+def check_method(model: "TokenModel", method: Method | None, passes: Passes) -> tuple[Method, int | None]:
     """The method and number of passes to use; raises an error if the model does not support them.
 
     Parameters
@@ -265,7 +268,7 @@ def check_method(model: Any, method: Method | None, passes: Passes) -> tuple[Met
     return method, count
 
 
-def describe_method(model: Any, method: Method | None = None, passes: Passes = None) -> str:
+def describe_method(model: "TokenModel", method: Method | None = None, passes: Passes = None) -> str:
     """Short description of a scoring method, for tables.
 
     Parameters

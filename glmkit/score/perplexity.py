@@ -1,7 +1,7 @@
 """Pseudo-perplexity of sequences under a masked model: the effective number of residues it chooses between."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,9 +10,12 @@ from glmkit.errors import BadInput
 from glmkit.score.likelihood import token_log_likelihood
 from glmkit.score.windows.batches import BATCH_TOKENS
 
+if TYPE_CHECKING:
+    from glmkit.models import TokenModel
+
 
 def pseudo_perplexity(
-    model: Any,
+    model: "TokenModel",
     inputs: Sequence[str | np.ndarray],
     *,
     context: int | None = None,

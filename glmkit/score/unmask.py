@@ -1,15 +1,18 @@
 """Iterative filling in of masks by a masked model, a few positions per pass."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from glmkit.score.windows.batches import packed
 from glmkit.score.windows.sampling import Sampling, draw, probabilities
 
+if TYPE_CHECKING:
+    from glmkit.models import TokenModel
+
 
 def unmask(
-    model: Any, start: np.ndarray, length: int, generators: list[np.random.Generator], sampling: Sampling, steps: int
+    model: "TokenModel", start: np.ndarray, length: int, generators: list[np.random.Generator], sampling: Sampling, steps: int
 ) -> list[np.ndarray]:
     """Sequences that begin with `start`; a masked model fills in the rest.
 

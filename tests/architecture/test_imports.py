@@ -24,7 +24,7 @@ ORDER: dict[str, list[str]] = {
     "evaluate": ["method metrics", "estimators tasks", "baselines", "diagnostics", "results", "card", "protocols"],
     "evaluate.baselines": ["base", "dna", "markov protein", "cells lstm lstm_lm"],
     "interpret": ["attribution snps", "genes motif_discovery"],
-    "models": ["networks", "language_model", "families heads", "formats", "adapter", "load_save"],
+    "models": ["networks protocols", "language_model", "families heads", "formats", "adapter", "load_save"],
     "score": [
         "windows",
         "_contacts _embed _predict_modality classify dense likelihood regress unmask",

@@ -12,7 +12,7 @@ fine-tuning takes minutes, and is the lower reference for fine-tuning (Alain & B
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -24,6 +24,9 @@ from glmkit.evaluate.estimators.random_weights import untrained
 from glmkit.evaluate.method import check_fitted
 from glmkit.evaluate.metrics.multiclass import check_multiclass
 from glmkit.evaluate.metrics.registry import METRICS, Kind
+
+if TYPE_CHECKING:
+    from glmkit.models import Model
 
 Embed = Callable[[Sequence[Any]], np.ndarray]
 _CLASSES = ("classification", "multiclass")
@@ -204,7 +207,7 @@ class Probe:
 
 def probe_pair(
     embed: Callable[[Any, Sequence[Any]], np.ndarray],
-    model: Any,
+    model: "Model",
     kind: Kind = "regression",
     groups: Mapping[Any, object] | None = None,
     *,

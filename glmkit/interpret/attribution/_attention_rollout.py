@@ -11,18 +11,21 @@ Abnar S, Zuidema W (2020). Quantifying attention flow in transformers. ACL, 4190
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from glmkit.errors import BadInput
 from glmkit.score.windows import by_budget, encode, evaluating, letters_at_once, packed
 
+if TYPE_CHECKING:
+    from glmkit.models import Model
+
 BATCH_TOKENS = 2048  # smaller than elsewhere, because the attention maps of all layers and heads are in memory together
 
 
 def attention_rollout(
-    model: Any, sequences: Sequence[str | np.ndarray], *, residual: float = 0.5, batch_tokens: int = BATCH_TOKENS
+    model: "Model", sequences: Sequence[str | np.ndarray], *, residual: float = 0.5, batch_tokens: int = BATCH_TOKENS
 ) -> list[np.ndarray]:
     """Share of each input token in the final state of each token.
 

@@ -11,7 +11,7 @@ Majdandzic A et al. (2023). Correcting gradient-based interpretations of deep ne
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,9 +20,12 @@ from glmkit.interpret.attribution._integrated_gradients import BATCH_TOKENS, exp
 from glmkit.interpret.attribution.explanation import Explanation
 from glmkit.score.windows import encode
 
+if TYPE_CHECKING:
+    from glmkit.models import Model
+
 
 def gradient_times_input(
-    model: Any,
+    model: "Model",
     sequences: Sequence[str | np.ndarray] | Any,
     *,
     target: int | None = None,

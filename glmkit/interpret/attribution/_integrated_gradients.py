@@ -27,13 +27,14 @@ from glmkit.score.windows import encode
 
 if TYPE_CHECKING:
     from glmkit.interpret.attribution.embedding_path import Traced
+    from glmkit.models import Model
 
 Rule = Literal["gausslegendre", "riemann_trapezoid"]
 BATCH_TOKENS = 4096
 
 
 def integrated_gradients(
-    model: Any,
+    model: "Model",
     sequences: Sequence[str | np.ndarray] | Any,
     *,
     target: int | None = None,
@@ -139,7 +140,7 @@ def rule(method: str, steps: int) -> tuple[np.ndarray, np.ndarray]:
     return np.linspace(0, 1, steps), weights
 
 
-def explained(model: Any, ids: Sequence[np.ndarray], walked: "Iterable[Traced]", point: Any, method: str) -> Explanation:
+def explained(model: "Model", ids: Sequence[np.ndarray], walked: "Iterable[Traced]", point: Any, method: str) -> Explanation:
     """Combine path gradients of several inputs into one result.
 
     Parameters

@@ -10,17 +10,22 @@ Zeiler MD, Fergus R (2014). Visualizing and understanding convolutional networks
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from glmkit.errors import BadInput
 from glmkit.score import class_logits
 
+if TYPE_CHECKING:
+    from glmkit.models import Model
+
 _INPUTS = 1024  # hidden copies scored at once
 
 
-def occlusion(model: Any, sequences: Sequence[str], span: int = 5, reach: int | None = None, *, target: int = 1) -> np.ndarray:
+def occlusion(
+    model: "Model", sequences: Sequence[str], span: int = 5, reach: int | None = None, *, target: int = 1
+) -> np.ndarray:
     """Contribution of each stretch of `span` letters to a classifier's log-odds.
 
     Parameters
@@ -79,7 +84,7 @@ def occlusion(model: Any, sequences: Sequence[str], span: int = 5, reach: int | 
     return result
 
 
-def _log_odds(model: Any, ids: list[np.ndarray], target: int) -> np.ndarray:
+def _log_odds(model: "Model", ids: list[np.ndarray], target: int) -> np.ndarray:
     logits = class_logits(model, ids)
     if not 0 <= target < logits.shape[1]:
         raise BadInput(

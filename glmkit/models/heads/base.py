@@ -6,7 +6,7 @@ kinds differently tests the type (`SequenceHead`, `SequenceClassifier`), never t
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +17,9 @@ from glmkit.errors import BadInput
 from glmkit.models.language_model import Network
 from glmkit.models.networks.pooling import Pool, check_pool, pool_hidden, pooled_width
 from glmkit.tokens.sequences import tokens_over_base
+
+if TYPE_CHECKING:
+    from glmkit.models.protocols import Model
 
 
 class Head(nn.Module):
@@ -191,7 +194,7 @@ class PooledHead(SequenceHead):
 AnyHead = TypeVar("AnyHead", bound=Head)
 
 
-def attach(model: Any, make: Callable[[dict[str, Any]], AnyHead], seed: int, **card: Any) -> AnyHead:
+def attach(model: "Model", make: Callable[[dict[str, Any]], AnyHead], seed: int, **card: Any) -> AnyHead:
     """Construct a head with fresh weights on a model's network.
 
     Parameters

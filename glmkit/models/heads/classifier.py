@@ -1,10 +1,13 @@
 """Classification of sequences and cells: a pooled head with class logits."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from glmkit.models.heads.base import PooledHead, SequenceClassifier, attach
 from glmkit.models.networks.pooling import Pool
+
+if TYPE_CHECKING:
+    from glmkit.models.protocols import Model
 
 
 class Classifier(PooledHead, SequenceClassifier):
@@ -14,7 +17,7 @@ class Classifier(PooledHead, SequenceClassifier):
 
 
 def new_classifier(
-    model: Any, classes: Sequence[str], *, pool: Pool = "mean", hidden: int | None = None, dropout: float = 0.1, seed: int = 0
+    model: "Model", classes: Sequence[str], *, pool: Pool = "mean", hidden: int | None = None, dropout: float = 0.1, seed: int = 0
 ) -> Classifier:
     """Put a fresh classification head on a model's network; the network is shared, not copied.
 

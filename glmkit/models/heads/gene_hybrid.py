@@ -10,7 +10,7 @@ trained with the head. Report both with the full model; all three have the same 
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -24,6 +24,9 @@ from glmkit.models.heads.hybrid import Features, GraphHead, HybridConfig, Layer
 from glmkit.models.language_model import Network
 from glmkit.models.networks.graph import Graph
 from glmkit.models.networks.pooling import pool_hidden
+
+if TYPE_CHECKING:
+    from glmkit.models.protocols import Model
 
 
 class GeneHybrid(SequenceClassifier):
@@ -184,7 +187,7 @@ class GeneHybrid(SequenceClassifier):
 
 
 def new_gene_hybrid(
-    model: Any,
+    model: "Model",
     classes: Sequence[str],
     graph: GeneGraph | None,
     *,

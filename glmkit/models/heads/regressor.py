@@ -5,7 +5,7 @@ whatever the unit of the assay. ``shift`` and ``scale`` convert its outputs to t
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,6 +15,9 @@ from glmkit.errors import BadInput
 from glmkit.models.heads.base import PooledHead, attach
 from glmkit.models.language_model import Network
 from glmkit.models.networks.pooling import Pool
+
+if TYPE_CHECKING:
+    from glmkit.models.protocols import Model
 
 
 class Regressor(PooledHead):
@@ -43,7 +46,7 @@ class Regressor(PooledHead):
 
 
 def new_regressor(
-    model: Any,
+    model: "Model",
     outputs: Sequence[str] = ("value",),
     *,
     targets: np.ndarray | None = None,

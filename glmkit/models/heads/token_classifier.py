@@ -5,7 +5,7 @@ as the coding frame is therefore a better start for a rarer label than masked la
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +14,9 @@ from torch import nn
 from glmkit.axes import BoundariesT, TokensT
 from glmkit.models.heads.base import Head, attach
 from glmkit.models.language_model import Network
+
+if TYPE_CHECKING:
+    from glmkit.models.protocols import Model
 
 
 class TokenClassifier(Head):
@@ -75,7 +78,7 @@ class TokenClassifier(Head):
         return self.out(F.dropout(self.network(tokens, boundaries), self.dropout, self.training))
 
 
-def new_token_classifier(model: Any, classes: Sequence[str], *, dropout: float = 0.0, seed: int = 0) -> TokenClassifier:
+def new_token_classifier(model: "Model", classes: Sequence[str], *, dropout: float = 0.0, seed: int = 0) -> TokenClassifier:
     """Put a fresh token-classification head on a model's network; the network is shared, not copied.
 
     Parameters

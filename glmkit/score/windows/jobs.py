@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
 from glmkit.score.windows.batches import by_budget, evaluating, first_letters, packed, windows
+
+if TYPE_CHECKING:
+    from glmkit.models import TokenModel
 
 Method = Literal["causal", "masked", "one-pass (biased)"]
 _JOBS = 512  # windows gathered before they are sorted by length
@@ -39,7 +42,7 @@ class Job(NamedTuple):  # numpydoc ignore=PR02
     places: np.ndarray
 
 
-def token_jobs(model: Any, ids: list[np.ndarray], method: Method, passes: int | None, context: int) -> Iterator[Job]:
+def token_jobs(model: "TokenModel", ids: list[np.ndarray], method: Method, passes: int | None, context: int) -> Iterator[Job]:
     """Every window of every input, once for each set of tokens that is masked together.
 
     Parameters
@@ -96,7 +99,7 @@ def hidden_sets(scored: np.ndarray, passes: int | None) -> Iterator[np.ndarray]:
         yield scored[first::step]
 
 
-def run_jobs(model: Any, jobs: Iterator[Job], result: list[np.ndarray], batch_tokens: int) -> None:
+def run_jobs(model: "TokenModel", jobs: Iterator[Job], result: list[np.ndarray], batch_tokens: int) -> None:
     """Run jobs and write log-probabilities into `result`.
 
     Parameters
@@ -116,7 +119,7 @@ def run_jobs(model: Any, jobs: Iterator[Job], result: list[np.ndarray], batch_to
                 _run(model, [gathered[j] for j in batch], result)
 
 
-def _run(model: Any, jobs: list[Job], result: list[np.ndarray]) -> None:
+def _run(model: "TokenModel", jobs: list[Job], result: list[np.ndarray]) -> None:
     import torch
 
     tokens, boundaries = packed(model, (job.inputs for job in jobs))

@@ -14,12 +14,15 @@
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from glmkit.score.windows.batches import Window, windows
 from glmkit.score.windows.jobs import Job, Method, hidden_sets
+
+if TYPE_CHECKING:
+    from glmkit.models import TokenModel
 
 
 def known_bases(ids: np.ndarray, tokenizer: Any) -> np.ndarray:
@@ -51,7 +54,7 @@ def _numbers(ids: np.ndarray, tokenizer: Any) -> np.ndarray:
 
 
 def kmer_jobs(
-    model: Any, ids: list[np.ndarray], bases: list[np.ndarray], method: Method, passes: int | None, context: int
+    model: "TokenModel", ids: list[np.ndarray], bases: list[np.ndarray], method: Method, passes: int | None, context: int
 ) -> Iterator[Job]:
     """Every window of every input, once for each set of bases that is hidden together.
 

@@ -7,11 +7,14 @@ denominator cancels.
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from glmkit.score.windows.batches import by_budget, evaluating, first_letters, packed
+
+if TYPE_CHECKING:
+    from glmkit.models import TokenModel
 
 _READS = 512  # windows gathered before they are sorted by length
 
@@ -108,7 +111,7 @@ def plain_reads(ids: np.ndarray, sites: Sequence[int], longest: int) -> Iterator
         yield Read(tuple(inside), start, ids[start:stop])
 
 
-def log_probabilities(model: Any, reads: Iterator[Read], batch_tokens: int) -> Iterator[tuple[Read, np.ndarray]]:
+def log_probabilities(model: "TokenModel", reads: Iterator[Read], batch_tokens: int) -> Iterator[tuple[Read, np.ndarray]]:
     """Run passes and return log-probabilities at their sites.
 
     Parameters

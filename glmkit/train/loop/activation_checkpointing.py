@@ -8,16 +8,19 @@ recomputation, so gradients are equal.
 import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from glmkit.errors import BadInput
 
+if TYPE_CHECKING:
+    from glmkit.models import Model
+
 
 @contextmanager
-def recompute(model: Any, wanted: bool = True) -> Iterator[None]:
+def recompute(model: "Model", wanted: bool = True) -> Iterator[None]:
     """Context in which the blocks of a model's network are recomputed in backward passes.
 
     Parameters

@@ -1,14 +1,17 @@
 """Choice of the floating-point precision, float32 or bf16."""
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from glmkit.models import Transformer
 
+if TYPE_CHECKING:
+    from glmkit.models import Model
 
-def choose_precision(asked: str, model: Any, device: torch.device) -> str:
+
+def choose_precision(asked: str, model: "Model", device: torch.device) -> str:
     """The precision to use, with ``auto`` resolved to the faster one on the device.
 
     bf16 halves memory traffic and uses faster units for matrix products if the hardware has them (tensor cores; AVX-512 BF16 or

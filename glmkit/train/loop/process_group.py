@@ -7,11 +7,14 @@ p mod N, with the same batch, masks and dropout. Losses, weights and gradients a
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from glmkit.train.objectives.base import Examples, Loss
+
+if TYPE_CHECKING:
+    from glmkit.models import Model
 
 
 class SingleProcess:
@@ -25,7 +28,7 @@ class SingleProcess:
         """Whether this process (rank 0) writes files and the log."""
         return self.rank == 0
 
-    def adopt(self, model: Any) -> None:
+    def adopt(self, model: "Model") -> None:
         """Prepare the model for the passes of this process group.
 
         Parameters
@@ -34,7 +37,7 @@ class SingleProcess:
             Model on its device.
         """
 
-    def score(self, model: Any, objective: Any, examples: Examples) -> Loss:
+    def score(self, model: "Model", objective: Any, examples: Examples) -> Loss:
         """The loss of examples.
 
         Parameters

@@ -9,7 +9,7 @@ import hashlib
 import itertools
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -18,6 +18,9 @@ import torch.nn.functional as F
 from glmkit.errors import BadInput
 from glmkit.train.objectives.batches import Batch
 from glmkit.train.objectives.reverse_complement import complement_table, random_strands
+
+if TYPE_CHECKING:
+    from glmkit.models import Model
 
 
 class Loss(NamedTuple):
@@ -136,7 +139,7 @@ class Objective(ABC):
         hashes = {name: array_hash(array) for name, array in self.arrays().items()}
         return {"objective": self.name, **hashes, **self.settings()}
 
-    def check(self, model: Any, store: Any) -> None:
+    def check(self, model: "Model", store: Any) -> None:
         """Raise BadInput if model, corpus and objective do not match.
 
         Parameters
@@ -152,11 +155,11 @@ class Objective(ABC):
             complement_table(model.tokenizer)
 
     @abstractmethod
-    def suits(self, model: Any, store: Any) -> None:
+    def suits(self, model: "Model", store: Any) -> None:
         """Raise BadInput if the model is of another kind, or the targets do not match the corpus."""
 
     @abstractmethod
-    def prepare(self, model: Any, batch: Batch, rng: np.random.Generator) -> Examples:
+    def prepare(self, model: "Model", batch: Batch, rng: np.random.Generator) -> Examples:
         """Make examples from a batch, including all random choices (strands, masks).
 
         Parameters
@@ -175,7 +178,7 @@ class Objective(ABC):
         """
 
     @abstractmethod
-    def score(self, model: Any, examples: Examples) -> Loss:
+    def score(self, model: "Model", examples: Examples) -> Loss:
         """The loss of examples, by one forward pass.
 
         Parameters
@@ -191,7 +194,7 @@ class Objective(ABC):
             Sum over the scored positions or sequences, with its weight.
         """
 
-    def loss(self, model: Any, batch: Batch, rng: np.random.Generator) -> Loss:
+    def loss(self, model: "Model", batch: Batch, rng: np.random.Generator) -> Loss:
         """The loss of a batch: `prepare`, then `score`.
 
         Parameters
@@ -210,7 +213,7 @@ class Objective(ABC):
         """
         return self.score(model, self.prepare(model, batch, rng))
 
-    def strands(self, model: Any, batch: Batch, rng: np.random.Generator) -> Batch:
+    def strands(self, model: "Model", batch: Batch, rng: np.random.Generator) -> Batch:
         """The batch, with each sequence on a random strand if `reverse_complement` is set.
 
         Parameters
@@ -230,7 +233,7 @@ class Objective(ABC):
         return random_strands(batch, complement_table(model.tokenizer), rng) if self.reverse_complement else batch
 
 
-def as_tensors(examples: Examples, model: Any) -> tuple[torch.Tensor, torch.Tensor]:
+def as_tensors(examples: Examples, model: "Model") -> tuple[torch.Tensor, torch.Tensor]:
     """Tokens and boundaries as inputs of a network.
 
     Parameters
@@ -294,7 +297,7 @@ def check_count(count: int, what: str, store: Any) -> None:
         raise BadInput(f"There are {count} {what} for {len(store)} items; each item needs one.")
 
 
-def check_ids(model: Any, store: Any) -> None:
+def check_ids(model: "Model", store: Any) -> None:
     """Raise BadInput if the corpus was made by another tokenizer than the model's.
 
     Parameters

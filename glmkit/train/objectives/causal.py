@@ -1,12 +1,15 @@
 """Causal language modelling: prediction of each token from the preceding ones."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from glmkit.train.objectives.base import Examples
 from glmkit.train.objectives.batches import Batch
 from glmkit.train.objectives.language import LanguageObjective
+
+if TYPE_CHECKING:
+    from glmkit.models import Model
 
 
 class CausalLanguageModel(LanguageObjective):
@@ -38,7 +41,7 @@ class CausalLanguageModel(LanguageObjective):
     def __init__(self, *, reverse_complement: bool = False) -> None:
         self.reverse_complement = reverse_complement
 
-    def prepare(self, model: Any, batch: Batch, rng: np.random.Generator) -> Examples:
+    def prepare(self, model: "Model", batch: Batch, rng: np.random.Generator) -> Examples:
         """Choose strands, and score every token except the first of each sequence.
 
         Parameters
