@@ -44,7 +44,7 @@ def acquire(
     renew
         Whether to fetch the data of a service again and to replace its recorded hash.
     watcher
-        Function called with a :class:`glmkit.acquire.http.Progress` during a download.
+        Function called with a :class:`glmkit.acquire.http.progress.Progress` during a download.
     patience
         Limits on time and number of attempts for a service.
     address

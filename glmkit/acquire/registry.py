@@ -47,7 +47,7 @@ def fetch_service(
     renew
         Whether to fetch the source again and to replace its recorded hash.
     watcher
-        Function called with a :class:`glmkit.acquire.http.Progress` during the download.
+        Function called with a :class:`glmkit.acquire.http.progress.Progress` during the download.
     patience
         Limits on time and number of attempts.
     address

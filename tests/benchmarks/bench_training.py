@@ -16,7 +16,7 @@ from peers import esm_pair
 from turns import Row, in_turns, protein_lengths, show
 
 from glmkit.models import LanguageModel, TransformerConfig, new_model
-from glmkit.models.families import family_to_save
+from glmkit.models.families.registry import family_to_save
 from glmkit.models.networks import pack
 from glmkit.tokens import BaseTokenizer, make_tokenizer
 from glmkit.train import MaskedLanguageModel, TrainConfig, fit

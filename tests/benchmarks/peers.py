@@ -7,7 +7,8 @@ import torch
 import transformers
 
 from glmkit.models import LanguageModel, new_model
-from glmkit.models.families import esm2, family_to_save
+from glmkit.models.families import esm2
+from glmkit.models.families.registry import family_to_save
 from glmkit.tokens import make_tokenizer
 
 transformers.logging.set_verbosity_error()

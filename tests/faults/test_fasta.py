@@ -11,7 +11,7 @@ import pytest
 from Bio import bgzf
 
 from glmkit.bio import DataReport, read_fasta
-from glmkit.bio.files import check_fasta
+from glmkit.bio.files.fasta import check_fasta
 from glmkit.errors import BadInput
 
 SOUND = b">first\nACGTACGTAC\n>second of two\nGGGCC\n"

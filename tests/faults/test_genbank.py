@@ -10,7 +10,7 @@ import pytest
 
 from glmkit.bio import DataReport, Feature, read_genbank
 from glmkit.bio.coding import protein_of
-from glmkit.bio.files import check_genbank
+from glmkit.bio.files.genbank import check_genbank
 from glmkit.errors import BadInput
 
 #           1234567890123456789012345678901234567890

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from glmkit.acquire import acquire
-from glmkit.acquire.http import Patience, locked, rate_limit
+from glmkit.acquire.http import Patience, rate_limit
+from glmkit.acquire.http.lockfile import locked
 from glmkit.acquire.http.progress import Progress
 from glmkit.acquire.services import eutils, ncbi
 from tests.services.eutils import Eutils, records

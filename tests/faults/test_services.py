@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from glmkit.acquire import acquire
-from glmkit.acquire.http import Patience, locked
+from glmkit.acquire.http import Patience
+from glmkit.acquire.http.lockfile import locked
 from glmkit.acquire.services import eutils
 from glmkit.errors import BadInput, NetworkError
 from glmkit.files import sha256

@@ -11,7 +11,8 @@ from glmkit.interpret import gradient_times_input, integrated_gradients
 from glmkit.interpret.attribution.embedding_path import baseline_vector
 from glmkit.interpret.attribution.target import followed
 from glmkit.models import LSTMConfig, TransformerConfig, new_classifier, new_model, new_regressor
-from glmkit.models.networks import MLSTMConfig, pack
+from glmkit.models.networks import pack
+from glmkit.models.networks.mlstm import MLSTMConfig
 from glmkit.tokens import BaseTokenizer, LetterTokenizer, surround
 
 captum = pytest.importorskip("captum.attr", reason="captum is among the peers of `make bench`")

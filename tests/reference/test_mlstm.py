@@ -10,8 +10,7 @@ import torch
 
 from glmkit.acquire.packages import fetch_packaged
 from glmkit.errors import BadInput, NetworkError
-from glmkit.models.families import read_unirep
-from glmkit.models.families.unirep import VOCABULARY, from_arrays
+from glmkit.models.families.unirep import VOCABULARY, from_arrays, read_unirep
 from glmkit.models.networks import MLSTM, pack
 
 PROTEIN = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSGAEKAVQVKVKALPDAQFEVVHSLAKWKRQTLGQHDFSAGEGLYTHMKALRPDED"

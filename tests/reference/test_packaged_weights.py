@@ -12,7 +12,8 @@ from glmkit.acquire.packages import fetch_packaged
 from glmkit.bio import read_fasta
 from glmkit.errors import NetworkError
 from glmkit.models import load
-from glmkit.models.formats import origin, resolve
+from glmkit.models.formats import resolve
+from glmkit.models.formats._resolve import origin
 from glmkit.models.formats.unpickle import open_pickle
 from glmkit.models.networks import pack
 from tests.fairseq_roberta import fairseq_logits

@@ -1,6 +1,4 @@
-from .fasta import check_fasta as check_fasta
 from .fasta import read_fasta as read_fasta
-from .genbank import check_genbank as check_genbank
 from .genbank import read_genbank as read_genbank
 from .gff import GffFeature as GffFeature
 from .gff import read_gff as read_gff

@@ -4,9 +4,7 @@ from .crops import Crops as Crops
 from .encoded import EncodedCells as EncodedCells
 from .encoded import EncodedWindows as EncodedWindows
 from .labelled_crops import LabelledCrops as LabelledCrops
-from .masking import Masked as Masked
 from .masking import mask_tokens as mask_tokens
-from .modality_dropout import Lost as Lost
 from .modality_dropout import hide_lost as hide_lost
 from .modality_dropout import lose_modalities as lose_modalities
 from .pieces import Pieces as Pieces

@@ -332,7 +332,7 @@ def joined(*parts: Embed) -> Embed:
     Examples
     --------
     >>> import numpy as np
-    >>> from glmkit.evaluate.estimators import joined
+    >>> from glmkit.evaluate.estimators.linear_probe import joined
     >>> joined(lambda names: np.ones((len(names), 2)), lambda names: np.zeros(len(names)))(["a"])
     array([[1., 1., 0.]])
     """

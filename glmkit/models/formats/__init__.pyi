@@ -1,4 +1,3 @@
-from ._resolve import origin as origin
 from ._resolve import resolve as resolve
 from .devices import choose_device as choose_device
 from .safetensors_file import read_weights as read_weights

@@ -4,7 +4,6 @@ from .classifier import Classifier as Classifier
 from .classifier import new_classifier as new_classifier
 from .gene_hybrid import GeneHybrid as GeneHybrid
 from .gene_hybrid import new_gene_hybrid as new_gene_hybrid
-from .hybrid import GraphHead as GraphHead
 from .hybrid import Hybrid as Hybrid
 from .hybrid import HybridConfig as HybridConfig
 from .registry import head_settings as head_settings

@@ -4,7 +4,6 @@ from .mapped_arrays import load_array as load_array
 from .mapped_arrays import map_array as map_array
 from .mapped_arrays import save_offsets as save_offsets
 from .records import encode_records as encode_records
-from .records import token_runs as token_runs
 from .token_store import SOFT_MASK_WEIGHT as SOFT_MASK_WEIGHT
 from .token_store import TokenStore as TokenStore
 from .write_cells import write_cell_tokens as write_cell_tokens

@@ -9,7 +9,8 @@ import torch
 
 from glmkit.errors import BadInput
 from glmkit.models import LSTM, LSTMConfig, load, new_model, save, weights_hash
-from glmkit.models.networks import MLSTM, MLSTMConfig, pack
+from glmkit.models.networks import MLSTM, pack
+from glmkit.models.networks.mlstm import MLSTMConfig
 from glmkit.models.networks.stepwise import by_step
 from glmkit.tokens import BaseTokenizer
 

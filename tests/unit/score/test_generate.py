@@ -8,7 +8,7 @@ import torch
 
 from glmkit.errors import BadInput
 from glmkit.models import LanguageModel, LSTMConfig, TransformerConfig, new_model
-from glmkit.models.networks import MLSTMConfig
+from glmkit.models.networks.mlstm import MLSTMConfig
 from glmkit.score import generate
 from glmkit.score.windows.sampling import Sampling, draw, probabilities
 from glmkit.tokens import make_tokenizer

@@ -13,9 +13,12 @@ from pathlib import Path
 import pytest
 
 from glmkit.acquire import acquire
-from glmkit.acquire.http import alone, cache_folder, quarantine
+from glmkit.acquire.http import alone, cache_folder
+from glmkit.acquire.http.cache import quarantine
 from glmkit.acquire.http.zip_members import copy_member
-from glmkit.acquire.packages import fetch_packaged, package_member, packaged, packaged_entry, wheels
+from glmkit.acquire.packages import fetch_packaged, packaged, wheels
+from glmkit.acquire.packages.catalogue import packaged_entry
+from glmkit.acquire.packages.package import package_member
 from glmkit.errors import BadInput, NetworkError, ResourceError
 from glmkit.files import sha256
 
@@ -276,7 +279,7 @@ def test_quarantine_keeps_what_it_moves(tmp_path: Path, cache: Path) -> None:
 def test_nothing_of_a_package_is_imported(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path / "mine")
     code = (
-        "import sys; from glmkit.acquire.packages import package_member;"
+        "import sys; from glmkit.acquire.packages.package import package_member;"
         f"package_member('tiny-antibody', '1.2', {MEMBER!r}, {HASH!r}, {str(tmp_path / 'out')!r}, wheel={str(wheel)!r});"
         "print('tiny_antibody' in sys.modules)"
     )

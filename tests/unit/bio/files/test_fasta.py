@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from glmkit.acquire import sample
 from glmkit.bio import read_fasta
-from glmkit.bio.files import check_fasta, fasta
+from glmkit.bio.files import fasta
+from glmkit.bio.files.fasta import check_fasta
 from glmkit.bio.files.opening import read_blocks
 
 lines = st.lists(st.text("ACGTacgtNnRy", min_size=0, max_size=9), min_size=1, max_size=5).filter(

@@ -9,7 +9,7 @@ from Bio import SeqIO
 from glmkit.acquire import sample
 from glmkit.bio import Record, read_genbank
 from glmkit.bio.coding import protein_of
-from glmkit.bio.files import check_genbank
+from glmkit.bio.files.genbank import check_genbank
 
 CHLOROPLAST = Path(__file__).parents[3] / "data" / "arabidopsis_chloroplast.gb.gz"
 # The package file that the Leptospira sample is built from; it still has its translations.

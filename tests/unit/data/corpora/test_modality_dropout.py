@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from glmkit.data.corpora import Masked, hide_lost, lose_modalities, mask_tokens
+from glmkit.data.corpora import hide_lost, lose_modalities, mask_tokens
+from glmkit.data.corpora.masking import Masked
 from glmkit.errors import BadInput
 from glmkit.models import TransformerConfig, new_model
 from glmkit.tokens import BaseTokenizer, CellTokenizer, Panel, RankTokenizer

@@ -64,7 +64,9 @@ def test_what_cannot_be_measured_is_refused_first(settings, words) -> None:
 def test_an_absent_package_is_named_with_the_extra(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "scib_metrics", None)
     monkeypatch.setitem(sys.modules, "scvi", None)
-    with pytest.raises(ResourceError, match=r"scib-metrics is required here but not installed.*Run: pip install 'glmkit\[cells\]'"):
+    with pytest.raises(
+        ResourceError, match=r"scib-metrics is required here but not installed.*Run: pip install 'glmkit\[cells\]'"
+    ):
         integration_metrics(embedded(), "X_good", "batch", "kind")
     rna, protein = modalities()
     with pytest.raises(ResourceError, match=r"scvi-tools is not installed.*Run: pip install 'glmkit\[cells\]'"):

@@ -10,7 +10,8 @@ from glmkit.errors import BadInput
 from glmkit.evaluate import METRICS, Fold, Probe, Task, compare, few_shot, probe_pair, untrained
 from glmkit.evaluate.baselines import Majority
 from glmkit.evaluate.baselines.cells import ClassShares
-from glmkit.evaluate.estimators import joined, ridge_path, stored
+from glmkit.evaluate.estimators import stored
+from glmkit.evaluate.estimators.linear_probe import joined, ridge_path
 from glmkit.evaluate.tasks import split_positions
 from glmkit.models import TransformerConfig, new_model
 from glmkit.score import embed

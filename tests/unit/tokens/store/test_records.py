@@ -13,7 +13,7 @@ from glmkit.acquire import sample
 from glmkit.bio import DataReport, Record, read_fasta
 from glmkit.errors import BadInput
 from glmkit.tokens import BpeTokenizer, KmerTokenizer, Tokenizer, TokenStore, encode_records, make_tokenizer
-from glmkit.tokens.store import token_runs
+from glmkit.tokens.store.records import token_runs
 
 BPE = BpeTokenizer([("A", "C"), ("AC", "G"), ("T", "T")])
 
