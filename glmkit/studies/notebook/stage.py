@@ -22,8 +22,9 @@ from glmkit.studies.files import record
 from glmkit.studies.files.metrics_log import Journal
 from glmkit.studies.files.run_folder import DONE
 from glmkit.studies.files.secrets import redact
-from glmkit.studies.notebook.figure_display import Picture
-from glmkit.studies.notebook.inputs import data_entry, finished_input, refuse_if_busy
+from glmkit.studies.notebook.display import Picture, show
+from glmkit.studies.notebook.inputs import data_entry, finished_input, refuse_if_busy, shown_path
+from glmkit.studies.notebook.manifest import Manifest, StageFiles, Value, stage_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,6 +111,7 @@ class StageRun:
         self._error_before = getattr(sys, "last_value", None)
         self._forwarder: Forwarder | None = None
         shown = self.parameters = redact(parameters)
+        self._inputs = [item["folder"] for item in inputs]
         mark = record.fingerprint({"parameters": shown, "inputs": inputs})
         self._journal = Journal(folder / record.METRICS, fresh=record.read(folder).get("fingerprint") != mark)
         changes: dict[str, Any] = {
@@ -124,6 +126,7 @@ class StageRun:
         if not attached:
             changes |= self._start_alone(shown)
         record.update(folder, **changes, opened=record.now())
+        self._manifest = Manifest(folder, mark)
         _open_here[folder] = self
         atexit.register(self._closed_early)
 
@@ -164,8 +167,51 @@ class StageRun:
         """
         self._journal.log(step, metrics)
 
-    def table(self, table: "pd.DataFrame", name: str, caption: str = "", headline: bool = False) -> "pd.DataFrame":
-        """Write ``tables/<name>.csv`` and show it in the report; returns `table`, so that the cell shows it too.
+    def input(self, folder: str | Path) -> StageFiles:
+        """Files that an input of this stage has made, by role.
+
+        Parameters
+        ----------
+        folder
+            One of the `inputs` of :func:`open_stage`.
+
+        Returns
+        -------
+        StageFiles
+            ``one(role, **attributes)`` is a path, ``all(role, **attributes)`` a list of entries, and
+            ``values(attribute, role=role)`` the sorted values of an attribute.
+
+        Raises
+        ------
+        BadInput
+            `folder` is not an input of this stage, or it has no manifest.
+        """
+        place = shown_path(inside(workspace(), folder))
+        if place not in self._inputs:
+            raise BadInput(f"{place} is not an input of this stage. Add it to open_stage(inputs=[...]).")
+        return stage_files(folder)
+
+    def made(self, role: str, path: str | Path, **attributes: Value) -> Path:
+        """Enter a file or folder into the manifest of this stage, for the stages that read it.
+
+        Parameters
+        ----------
+        role
+            Use of the file, such as ``model``; letters, digits and ``_``.
+        path
+            The file or folder, inside the stage's folder and already written.
+        **attributes
+            Further description, such as ``seed=0``; text, numbers, booleans or None.
+
+        Returns
+        -------
+        Path
+            The absolute path.
+        """
+        return self._manifest.add(role, self.folder / path, attributes)
+
+    def table(self, table: "pd.DataFrame", name: str, caption: str = "", headline: bool = False) -> None:
+        """Write ``tables/<name>.csv``, enter it into the report, and show it in the notebook.
 
         Parameters
         ----------
@@ -183,10 +229,10 @@ class StageRun:
         write_text(self.folder / file, table.to_csv(index=not counted))
         entry = {"name": name, "file": file, "caption": caption, "headline": bool(headline), "rows": len(table)}
         self._record("tables", entry)
-        return table
+        show(table, caption)
 
-    def figure(self, figure: "Figure", name: str, caption: str = "") -> Picture:
-        """Write ``figures/<name>.svg`` and ``.png`` and show it in the report; the value returned shows it in the notebook."""
+    def figure(self, figure: "Figure", name: str, caption: str = "") -> None:
+        """Write ``figures/<name>.svg`` and ``.png``, enter the figure into the report, and show it in the notebook."""
         files = [f"figures/{_checked(name)}.{kind}" for kind in ("svg", "png")]
         for file in files:
             with atomic_path(self.folder / file) as temporary:
@@ -195,11 +241,12 @@ class StageRun:
                     temporary, format=kind, dpi=160, bbox_inches="tight", metadata={"Date": None} if kind == "svg" else None
                 )
         self._record("figures", {"name": name, "files": files, "caption": caption})
-        return Picture(self.folder / files[1], inches=figure.get_figwidth())
+        show(Picture(self.folder / files[1], inches=figure.get_figwidth()), caption)
 
     def note(self, text: str) -> None:
-        """Put a sentence into the report: a verdict, a caveat."""
+        """Enter a sentence into the report, such as a verdict or a caveat, and print it in the notebook."""
         self._record("notes", str(text))
+        show(None, str(text))
 
     def data(self, name: str, source: str | Path) -> str:
         """Record which data the stage used: the SHA-256 of a file or folder, or a hash that is already known.
@@ -236,6 +283,8 @@ class StageRun:
         _open_here.pop(self.folder, None)
         atexit.unregister(self._closed_early)
         self._journal.close()
+        if status == "FINISHED":
+            self._manifest.finish()
         if self._attached:
             record.update(self.folder, complete=status == "FINISHED")
             return
