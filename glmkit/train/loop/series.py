@@ -65,6 +65,7 @@ class TrainingSeries:
         prefix = "_".join(f"seed{value}" if name == "seed" else str(value) for name, value in labels.items())
 
         def log(step: int, **metrics: float) -> None:
+            """Log at the step counted from the start of the series."""
             if self._monitor is not None:
                 self._monitor.log(offset + step, **metrics)
             self._run_log(offset + step, **{f"{prefix}/{name}": value for name, value in metrics.items()})
