@@ -21,7 +21,7 @@ import pandas as pd
 from glmkit.data.leakage.checks import NAN, Items, Row, as_table, balance_row, duplicate_rows, group_row, length_row
 from glmkit.data.leakage.neighbours import CLOSE, SPAN, nearest_items, relative_rows, short_rows, strand_row
 from glmkit.data.leakage.profiles import profile_keys, profile_neighbours, standardised
-from glmkit.data.splits.blocks import PARTS
+from glmkit.data.splits.base import PARTS
 from glmkit.errors import BadInput
 from glmkit.programs import SECONDS, find_program
 

@@ -1,3 +1,4 @@
+from .base import Partition as Partition
 from .blocks import Split as Split
 from .blocks import hold_out as hold_out
 from .blocks import split_blocks as split_blocks

@@ -6,45 +6,57 @@ drawn inside one interval of one part, so none can straddle. Stronger still is t
 (:func:`split_groups`, :func:`hold_out`). The trade-off of a gap is a little less data; of whole groups, coarser fractions.
 """
 
-import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
 from glmkit.bio import Interval
+from glmkit.data.splits.base import PARTS, Partition, check_fractions
 from glmkit.errors import BadInput
-from glmkit.files import write_text
-
-PARTS = ("train", "validation", "test")
-COLUMNS = ["reference", "start", "end", "part"]
 
 
 @dataclass(frozen=True)
-class Split:
-    """Intervals of references, each in one part; what stands in no interval belongs to no part.
+class Split(Partition[Interval]):  # numpydoc ignore=PR02
+    """Intervals of references, each in one part; bases outside all intervals belong to no part.
 
-    Attributes
+    Parameters
     ----------
     table
         Columns ``reference`` (str), ``start``, ``end`` (int64, 0-based, half-open) and ``part`` (``train``, ``validation`` or
         ``test``), sorted by reference and start. Intervals never overlap.
+    notes
+        As for :class:`glmkit.data.splits.Partition`, which has the methods that all splits share.
+
+    Raises
+    ------
+    BadInput
+        A column is missing, a part is unknown, or intervals are empty or overlap.
+
+    Examples
+    --------
+    >>> from glmkit.bio import Interval
+    >>> from glmkit.data import split_blocks
+    >>> split = split_blocks({"chr1": 1000}, block=100, gap=20, fractions=(0.6, 0.2, 0.2), seed=1)
+    >>> split.bases()
+    {'train': 550, 'validation': 170, 'test': 160}
+    >>> split.items("test")[0]
+    Interval(reference='chr1', start=110, end=190, strand=0)
+    >>> split.part_of([Interval("chr1", 120, 150), Interval("chr1", 180, 220)]).tolist()
+    ['test', '']
     """
 
-    table: pd.DataFrame
+    KEY: ClassVar[tuple[str, ...]] = ("reference", "start", "end")
+    OPTIONAL: ClassVar[tuple[str, ...]] = ()
 
-    def __post_init__(self) -> None:
-        missing = [column for column in COLUMNS if column not in self.table.columns]
-        if missing:
-            raise BadInput(f"A split needs the columns {COLUMNS}; missing {missing}, found {list(self.table.columns)}.")
-        table = self.table[COLUMNS].astype({"reference": str, "start": np.int64, "end": np.int64, "part": str})
-        table = table.sort_values(["reference", "start"], kind="stable", ignore_index=True)
-        object.__setattr__(self, "table", table)
-        if unknown := sorted(set(table["part"]) - set(PARTS)):
-            raise BadInput(f"Unknown parts {unknown}: expected {', '.join(PARTS)}.")
+    def _typed(self, table: pd.DataFrame) -> pd.DataFrame:
+        table = table.astype({"reference": str, "start": np.int64, "end": np.int64, "part": str})
+        return table.sort_values(["reference", "start"], kind="stable", ignore_index=True)
+
+    def _check(self, table: pd.DataFrame) -> None:
         same = table["reference"].to_numpy()[1:] == table["reference"].to_numpy()[:-1]
         start, end = table["start"].to_numpy(), table["end"].to_numpy()
         wrong = (start < 0) | (end <= start)
@@ -53,53 +65,84 @@ class Split:
             row = table.iloc[int(np.argmax(wrong))]
             raise BadInput(f"{row['reference']}:{row['start']}-{row['end']} is empty or overlaps the interval before it.")
 
-    def part(self, name: str) -> list[Interval]:
-        """The intervals of a part, in order.
+    def _items(self) -> list[Interval]:
+        columns = (self.table[name].tolist() for name in self.KEY)
+        return [Interval(reference, start, end) for reference, start, end in zip(*columns, strict=True)]
 
-        Raises
-        ------
-        BadInput
-            `name` is none of train, validation, test.
+    @property
+    def groups(self) -> pd.Series:
+        """The reference of each interval, by interval."""
+        return pd.Series(self.table["reference"].to_numpy(), index=self._items(), name="group")
+
+    def part_of(self, items: Iterable[Interval], absent: str = "") -> np.ndarray:
+        """The part of each of some places, such as those of windows.
+
+        Parameters
+        ----------
+        items
+            n places; their strands do not matter.
+        absent
+            Value for a place that lies in no interval as a whole, such as one in a gap or on another reference.
+
+        Returns
+        -------
+        numpy.ndarray
+            str (n,).
         """
-        if name not in PARTS:
-            raise BadInput(f"Unknown part {name!r}: expected {', '.join(PARTS)}.")
-        rows = self.table[self.table["part"] == name]
-        return [Interval(r, int(s), int(e)) for r, s, e in zip(rows["reference"], rows["start"], rows["end"], strict=True)]
+        nothing: list[np.ndarray] = [np.empty(0, np.int64)] * 3
+        of_reference = {
+            name: [rows[column].to_numpy() for column in ("start", "end", "part")]
+            for name, rows in self.table.groupby("reference")
+        }
+        found = []
+        for place in items:
+            start, end, part = of_reference.get(place.reference, nothing)
+            row = int(np.searchsorted(start, place.start, "right")) - 1
+            found.append(part[row] if row >= 0 and place.end <= end[row] else absent)
+        return np.array(found, dtype=str)
 
     def bases(self) -> dict[str, int]:
-        """Bases of each part."""
+        """Bases of each part.
+
+        Returns
+        -------
+        dict
+            Part to number of bases, for train, validation and test.
+        """
         size = (self.table["end"] - self.table["start"]).groupby(self.table["part"]).sum()
         return {name: int(size.get(name, 0)) for name in PARTS}
 
-    @property
-    def hash(self) -> str:
-        """SHA-256 of the table as CSV."""
-        return hashlib.sha256(self._csv().encode("utf-8")).hexdigest()
-
-    def to_csv(self, path: str | Path) -> None:
-        """Write the table, whole or not at all."""
-        write_text(path, self._csv())
-
     @classmethod
-    def from_csv(cls, path: str | Path) -> "Split":
-        """Read what :meth:`to_csv` wrote; names such as ``NA`` or ``1E5`` stay text.
+    def of_references(cls, lengths: Mapping[str, int], part_of: Mapping[str, str], default: str = "train") -> "Split":
+        """Whole references (contigs, chromosomes) as intervals.
+
+        Parameters
+        ----------
+        lengths
+            Bases of each reference.
+        part_of
+            Part of each reference, by name.
+        default
+            Part of a reference that `part_of` lacks.
+
+        Returns
+        -------
+        Split
+            One interval per reference.
 
         Raises
         ------
         BadInput
-            A column is missing, a part is unknown, or intervals overlap.
-        """
-        try:
-            table = pd.read_csv(path, dtype=str, keep_default_na=False)
-            return cls(table)
-        except (ValueError, FileNotFoundError) as error:
-            if isinstance(error, BadInput):
-                error.add_note(f"file {path}")
-                raise
-            raise BadInput(f"{path} is not a split that can be read ({error}). Write it with Split.to_csv.") from error
+            An unknown part, or a reference without bases.
 
-    def _csv(self) -> str:
-        return self.table.to_csv(index=False, lineterminator="\n")
+        Examples
+        --------
+        >>> from glmkit.data import Split
+        >>> Split.of_references({"c1": 500, "c2": 80, "c3": 20}, {"c2": "test"}).bases()
+        {'train': 520, 'validation': 0, 'test': 80}
+        """
+        rows = [(name, 0, length, part_of.get(name, default)) for name, length in lengths.items()]
+        return cls(pd.DataFrame(rows, columns=[*cls.KEY, "part"]))
 
 
 def split_blocks(
@@ -132,7 +175,7 @@ def split_blocks(
     BadInput
         A parameter out of range, or so few blocks that a part with a share above 0 would be empty.
     """
-    _check_fractions(fractions, seed)
+    check_fractions(fractions, seed)
     if not (0 <= gap < block):
         raise BadInput(f"Expected 0 <= gap < block, got gap={gap} and block={block}.")
     if not lengths or min(lengths.values()) < 1:
@@ -151,7 +194,7 @@ def split_blocks(
             rows[-1][2] -= gap - gap // 2
             start += gap // 2
         rows.append([name, start, end, part])
-    return Split(pd.DataFrame(rows, columns=COLUMNS))
+    return Split(pd.DataFrame(rows, columns=[*Split.KEY, "part"]))
 
 
 def split_groups(groups: Sequence[str], fractions: Sequence[float] = (0.8, 0.1, 0.1), seed: int = 0) -> np.ndarray:
@@ -177,7 +220,7 @@ def split_groups(groups: Sequence[str], fractions: Sequence[float] = (0.8, 0.1, 
     BadInput
         No items, a parameter out of range, or fewer groups than parts.
     """
-    _check_fractions(fractions, seed)
+    check_fractions(fractions, seed)
     if len(groups) == 0:
         raise BadInput("Expected at least one item to split, got none.")
     _, inverse, sizes = np.unique(np.asarray(groups, dtype=str), return_inverse=True, return_counts=True)
@@ -216,13 +259,6 @@ def hold_out(groups: Sequence[str], held: Collection[str], rest: Sequence[str] |
     if "train" not in parts:
         raise BadInput(f"Holding out {sorted(held)} leaves nothing to train on. Hold out fewer groups.")
     return parts
-
-
-def _check_fractions(fractions: Sequence[float], seed: int) -> None:
-    if len(fractions) != len(PARTS) or min(fractions) < 0 or not abs(sum(fractions) - 1) < 1e-6:
-        raise BadInput(f"Expected three shares (train, validation, test) that sum to 1, got {tuple(fractions)}.")
-    if seed < 0:
-        raise BadInput(f"Expected a seed of at least 0, got {seed}.")
 
 
 def _deal(sizes: np.ndarray, fractions: Sequence[float], rng: np.random.Generator) -> np.ndarray:

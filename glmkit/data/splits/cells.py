@@ -5,136 +5,56 @@ cells belong together, cells are dealt out within each class, and the split says
 the numbers of such a split are too good.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
 from glmkit.data._cell_labels import as_text, cell_labels, obs_column
 from glmkit.data.labels import check_stratified
-from glmkit.data.splits.blocks import PARTS, split_groups
+from glmkit.data.splits.base import PARTS, Partition, check_fractions
+from glmkit.data.splits.blocks import split_groups
 from glmkit.errors import BadInput
-from glmkit.files import write_text
-
-COLUMNS = ["cell", "part", "group"]
 
 
 @dataclass(frozen=True)
-class CellSplit:  # numpydoc ignore=PR02
+class CellSplit(Partition[str]):  # numpydoc ignore=PR02
     """Cells by name, each in one part.
 
     Parameters
     ----------
     table
-        Columns ``cell`` (unique), ``part`` (``train``, ``validation`` or ``test``) and ``group`` (the unit that was dealt out as a
+        Columns ``cell`` (unique), ``part`` (``train``, ``validation`` or ``test``) and ``group`` (the unit that was assigned as a
         whole: a donor, or the cell itself), all str, in the order of obs.
     notes
-        What a reader of the results has to know about the split, as sentences.
+        Sentences on how far results under this split generalise. They are not written to the file.
     by
-        Column of obs that the groups come from; empty for cells that stand for themselves.
+        Column of obs that the groups come from; empty if each cell is its own group. It is not written to the file.
+
+    Raises
+    ------
+    BadInput
+        A column is missing, a part is unknown, a cell occurs twice, or a group is in more than one part.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from glmkit.data.splits import CellSplit
+    >>> table = pd.DataFrame({"cell": ["c1", "c2", "c3"], "part": ["train", "train", "test"], "group": ["d1", "d1", "d2"]})
+    >>> split = CellSplit(table)
+    >>> split.items("train"), split.counts()
+    (['c1', 'c2'], {'train': 2, 'validation': 0, 'test': 1})
+    >>> split.groups["c3"]
+    'd2'
     """
 
-    table: pd.DataFrame
-    notes: tuple[str, ...] = ()
     by: str = ""
 
-    def __post_init__(self) -> None:
-        if missing := [column for column in COLUMNS if column not in self.table.columns]:
-            raise BadInput(f"A split of cells needs the columns {COLUMNS}; missing {missing}, found {list(self.table.columns)}.")
-        table = self.table[COLUMNS].astype(str).reset_index(drop=True)
-        object.__setattr__(self, "table", table)
-        if unknown := sorted(set(table["part"]) - set(PARTS)):
-            raise BadInput(f"Unknown parts {unknown}: expected {', '.join(PARTS)}.")
-        if (twice := table["cell"].duplicated()).any():
-            raise BadInput(f"Cell {table['cell'][int(np.argmax(twice))]!r} stands in the split more than once.")
-        parts = table.groupby("group")["part"].nunique()
-        if (torn := parts[parts > 1]).size:
-            raise BadInput(f"{torn.size} groups stand in more than one part, the first is {torn.index[0]!r}.")
-
-    def part(self, name: str) -> list[str]:
-        """Names of the cells of a part, in order.
-
-        Parameters
-        ----------
-        name
-            One of train, validation, test.
-
-        Returns
-        -------
-        list of str
-            Names of cells.
-
-        Raises
-        ------
-        BadInput
-            `name` is none of them.
-        """
-        if name not in PARTS:
-            raise BadInput(f"Unknown part {name!r}: expected {', '.join(PARTS)}.")
-        return self.table.loc[self.table["part"] == name, "cell"].tolist()
-
-    @property
-    def parts(self) -> pd.Series:
-        """The part of each cell, by name."""
-        return pd.Series(self.table["part"].to_numpy(), index=self.table["cell"].to_numpy(), name="part")
-
-    @property
-    def groups(self) -> pd.Series:
-        """The group of each cell, by name."""
-        return pd.Series(self.table["group"].to_numpy(), index=self.table["cell"].to_numpy(), name="group")
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        """Cells of each part."""
-        return {name: int((self.table["part"] == name).sum()) for name in PARTS}
-
-    @property
-    def hash(self) -> str:
-        """SHA-256 of the table as CSV."""
-        return hashlib.sha256(self._csv().encode("utf-8")).hexdigest()
-
-    def to_csv(self, path: str | Path) -> None:
-        """Write the table, whole or not at all.
-
-        Parameters
-        ----------
-        path
-            Of the file.
-        """
-        write_text(path, self._csv())
-
-    @classmethod
-    def from_csv(cls, path: str | Path) -> "CellSplit":
-        """Read what :meth:`to_csv` wrote; names such as ``NA`` or ``1E5`` stay text.
-
-        Parameters
-        ----------
-        path
-            Of the file.
-
-        Returns
-        -------
-        CellSplit
-            Without notes, which are no part of the table.
-
-        Raises
-        ------
-        BadInput
-            A column is missing, a part is unknown, a cell stands there twice, or a group is in two parts.
-        """
-        try:
-            return cls(pd.read_csv(path, dtype=str, keep_default_na=False))
-        except BadInput as error:
-            error.add_note(f"file {path}")
-            raise
-        except (ValueError, OSError) as error:
-            raise BadInput(f"{path} is not a split that can be read ({error}). Write it with CellSplit.to_csv.") from error
-
-    def _csv(self) -> str:
-        return self.table.to_csv(index=False, lineterminator="\n")
+    KEY: ClassVar[tuple[str, ...]] = ("cell",)
+    OPTIONAL: ClassVar[tuple[str, ...]] = ()
+    MORE: ClassVar[tuple[str, ...]] = ("group",)
 
 
 def split_cells(
@@ -210,10 +130,7 @@ def _groups(obs: pd.DataFrame, by: str) -> np.ndarray:
 
 def _stratified(names: np.ndarray, values: np.ndarray, shares: Sequence[float], seed: int) -> np.ndarray:
     """Part of each cell: every class dealt out on its own, in an order that only names and seed decide."""
-    if len(shares) != len(PARTS) or min(shares) < 0 or not abs(sum(shares) - 1) < 1e-6:
-        raise BadInput(f"Expected three shares (train, validation, test) that sum to 1, got {tuple(shares)}.")
-    if seed < 0:
-        raise BadInput(f"Expected a seed of at least 0, got {seed}.")
+    check_fractions(shares, seed)
     rng = np.random.default_rng(seed)
     parts = np.zeros(len(names), np.int64)
     wanted = np.asarray(shares, float)

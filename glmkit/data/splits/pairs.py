@@ -12,43 +12,79 @@ Park Y, Marcotte EM (2012). Flaws in evaluation schemes for pair-input computati
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
-from glmkit.data.splits.blocks import PARTS, split_groups
+from glmkit.data.splits.base import PARTS, Partition
+from glmkit.data.splits.blocks import split_groups
 from glmkit.errors import BadInput
 
 CLASSES = ("C1", "C2", "C3")
 
 
-@dataclass(frozen=True, kw_only=True)
-class PairSplit:  # numpydoc ignore=PR02
+@dataclass(frozen=True)
+class PairSplit(Partition[tuple[str, str]]):  # numpydoc ignore=PR02
     """Pairs, each in a part and a class.
 
     Parameters
     ----------
-    parts
-        str (n,): ``train``, ``validation``, ``test`` or ``dropped``.
-    classes
-        str (n,): ``C1`` (both partners stand in training pairs), ``C2`` (one), ``C3`` (none) for pairs of validation and test;
-        empty for others.
+    table
+        Columns ``left``, ``right``, ``part`` (``train``, ``validation``, ``test`` or ``dropped``) and ``class``, all str, in the
+        order of the pairs. The class of pairs of validation and test is ``C1`` (both partners occur in training pairs), ``C2``
+        (one) or ``C3`` (none); it is empty for others.
+    notes
+        As for :class:`glmkit.data.splits.Partition`, which has the methods that all splits share.
+
+    Raises
+    ------
+    BadInput
+        A column is missing, a part or class is unknown, or one pair is in two parts.
+
+    Examples
+    --------
+    >>> from glmkit.data.splits import split_pairs
+    >>> names = [f"p{i}" for i in range(12)]
+    >>> pairs = [(a, b) for a in names for b in names if a < b]
+    >>> split = split_pairs(*zip(*pairs), fractions=(0.6, 0.2, 0.2), seed=0)
+    >>> split.counts(), split.dropped
+    ({'train': 13, 'validation': 28, 'test': 19}, 6)
+    >>> split.sizes.loc["test"].to_dict()
+    {'all': 19, 'C1': 4, 'C2': 14, 'C3': 1}
     """
 
-    parts: np.ndarray
-    classes: np.ndarray
+    KEY: ClassVar[tuple[str, ...]] = ("left", "right")
+    OPTIONAL: ClassVar[tuple[str, ...]] = ()
+    MORE: ClassVar[tuple[str, ...]] = ("class",)
+    OUTSIDE: ClassVar[tuple[str, ...]] = ("dropped",)
+
+    def _check(self, table: pd.DataFrame) -> None:
+        if unknown := sorted(set(table["class"]) - {*CLASSES, ""}):
+            raise BadInput(f"Unknown classes {unknown}: expected {', '.join(CLASSES)} or empty text.")
+        parts = table.groupby(list(self.KEY))["part"].nunique()
+        if (torn := parts[parts > 1]).size:
+            raise BadInput(f"{torn.size} pairs are in more than one part, the first is {torn.index[0]}.")
+
+    def _items(self) -> list[tuple[str, str]]:
+        return list(zip(self.table["left"].tolist(), self.table["right"].tolist(), strict=True))
+
+    @property
+    def classes(self) -> pd.Series:
+        """The class of each pair, by pair: ``C1``, ``C2``, ``C3`` or empty text."""
+        return pd.Series(self.table["class"].to_numpy(), index=self._items(), name="class")
 
     @property
     def dropped(self) -> int:
-        """Pairs in no part."""
-        return int((self.parts == "dropped").sum())
+        """Number of pairs in no part."""
+        return int((self.table["part"] == "dropped").sum())
 
     @property
     def sizes(self) -> pd.DataFrame:
         """Pairs by part (rows, with ``dropped``) and class (columns; training and dropped pairs under ``all``)."""
         rows = {}
         for part in (*PARTS, "dropped"):
-            here = self.classes[self.parts == part]
+            here = self.table.loc[self.table["part"] == part, "class"]
             rows[part] = {"all": len(here)} | {name: int((here == name).sum()) for name in CLASSES}
         return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -115,7 +151,7 @@ def split_pairs(
         CLASSES[sum(partner not in seen for partner in pair)] if part in PARTS[1:] else ""
         for pair, part in zip(pairs, parts.tolist(), strict=True)
     ]
-    return PairSplit(parts=parts, classes=np.array(classes, dtype="<U2"))
+    return PairSplit(pd.DataFrame({"left": names[0], "right": names[1], "part": parts, "class": classes}))
 
 
 def _pair(a: str, b: str, bipartite: bool) -> tuple[Hashable, Hashable]:

@@ -1,7 +1,9 @@
 from ._token_intervals import bases_of as bases_of
+from ._token_intervals import draw_windows as draw_windows
 from ._token_intervals import token_intervals as token_intervals
 from .coding import coding_windows as coding_windows
 from .labelled_windows import LabelledWindows as LabelledWindows
+from .labelled_windows import block_names as block_names
 from .proteins import labelled_proteins as labelled_proteins
 from .proteins import read_labels as read_labels
 from .reading_frames import FRAMES as FRAMES

@@ -7,6 +7,8 @@ L - k + 1 tokens and the last k - 1 positions have none; under single bases the 
 from collections.abc import Iterable
 from dataclasses import replace
 
+import numpy as np
+
 from glmkit.bio import Interval
 from glmkit.errors import BadInput
 from glmkit.tokens import TokenStore
@@ -77,3 +79,59 @@ def bases_of(store: TokenStore, interval: Interval) -> str:
     first = min(interval.start, max(len(ids) - 1, 0))
     letters = tokenizer.decode(ids[first : max(interval.end - word + 1, first + 1)])
     return letters[interval.start - first : interval.end - first]
+
+
+def draw_windows(
+    store: TokenStore, length: int, n: int, intervals: Iterable[Interval] | None = None, seed: int = 0
+) -> tuple[list[str], list[Interval]]:
+    """Windows of one length drawn at random, without replacement, from a store.
+
+    Every interval is cut into windows that lie end to end; of these, `n` are drawn.
+
+    Parameters
+    ----------
+    store
+        One token a base.
+    length
+        Bases of a window, at least 1.
+    n
+        Number of windows to draw; all of them if there are fewer.
+    intervals
+        In tokens, such as :func:`token_intervals` returns; None for every record as a whole.
+    seed
+        Seed of the draw.
+
+    Returns
+    -------
+    tuple of list
+        Sequence of each window, and its place as an Interval, in the order drawn.
+
+    Raises
+    ------
+    BadInput
+        A length or number below 1, or no interval of at least `length` tokens.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from glmkit.bio import Record
+    >>> from glmkit.data.windows import draw_windows
+    >>> from glmkit.tokens import TokenStore, encode_records, make_tokenizer
+    >>> tokenizer = make_tokenizer("base")
+    >>> tokens = encode_records([Record("c1", "AAAACCCCGGGGTTTT")], tokenizer)
+    >>> store = TokenStore.write(Path(tempfile.mkdtemp()) / "tokens", tokens, tokenizer)
+    >>> sequences, where = draw_windows(store, length=4, n=2, seed=0)
+    >>> sequences, [place.start for place in where]
+    (['GGGG', 'AAAA'], [8, 0])
+    """
+    if length < 1 or n < 1:
+        raise BadInput(f"Expected windows of at least 1 base and at least one of them, got length={length} and n={n}.")
+    if intervals is None:
+        intervals = [Interval(name, 0, int(size)) for name, size in zip(store.names, store.lengths, strict=True)]
+    starts = [(i.reference, start) for i in intervals for start in range(i.start, i.end - length + 1, length)]
+    if not starts:
+        raise BadInput(f"No interval holds a window of {length} bases. Take shorter windows.")
+    drawn = [starts[i] for i in np.random.default_rng(seed).permutation(len(starts))[:n]]
+    where = [Interval(reference, start, start + length) for reference, start in drawn]
+    return [bases_of(store, place) for place in where], where

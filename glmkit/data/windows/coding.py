@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from glmkit.bio import DataReport, Interval, Record
-from glmkit.data.splits.blocks import PARTS, Split
+from glmkit.data.splits.base import PARTS
+from glmkit.data.splits.blocks import Split
 from glmkit.data.windows.labelled_windows import Cutter, LabelledWindows
 from glmkit.errors import BadInput
 
@@ -94,7 +95,7 @@ def _paint(record: Record, split: Split | None) -> np.ndarray:
         return np.ones(len(record.sequence), np.int8)
     canvas = np.zeros(len(record.sequence), np.int8)
     for number, name in enumerate(PARTS, 1):
-        for interval in split.part(name):
+        for interval in split.items(name):
             if interval.reference == record.id:
                 canvas[interval.start : interval.end] = number
     return canvas

@@ -9,7 +9,7 @@ import gzip
 import hashlib
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from glmkit.bio import DataReport, Interval, Record, reverse_complement
+from glmkit.data.splits.base import Partition
 from glmkit.errors import BadInput
 from glmkit.files import atomic_path
 
@@ -82,6 +83,121 @@ class LabelledWindows:
             self.extra.iloc[chosen].reset_index(drop=True),
         )
 
+    def part(self, name: str, column: str = "part") -> "LabelledWindows":
+        """The windows of one part.
+
+        Parameters
+        ----------
+        name
+            One of train, validation, test.
+        column
+            Column of ``extra`` that holds the part of each window.
+
+        Returns
+        -------
+        LabelledWindows
+            In their order.
+
+        Raises
+        ------
+        BadInput
+            An unknown part, or no such column (those found are listed).
+        """
+        return self.select(self.partition(column).mask(name))
+
+    def partition(self, column: str = "part") -> Partition[str]:
+        """The parts of the windows as a split of row numbers.
+
+        Parameters
+        ----------
+        column
+            Column of ``extra`` that holds the part of each window.
+
+        Returns
+        -------
+        Partition
+            Its ``train_test()`` gives the positions of the windows of training and test.
+
+        Raises
+        ------
+        BadInput
+            No such column (those found are listed), or a value that is no part.
+        """
+        return Partition.of(self._column(column))
+
+    def counts(self, column: str = "part", default: str = "") -> pd.DataFrame:
+        """How many windows each part has.
+
+        Parameters
+        ----------
+        column
+            Column of ``extra`` that holds the part of each window.
+        default
+            Part of all windows where there is no such column.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per part, in order of first appearance: ``part`` and the numbers of windows with label 1 (``positive``), with
+            label 0 (``negative``) and of groups (``groups``).
+        """
+        parts = self.extra[column].to_numpy() if column in self.extra else np.full(len(self), default)
+        groups, rows = np.array(self.groups, dtype=object), []
+        for part in dict.fromkeys(parts.tolist()):
+            labels = self.labels[parts == part]
+            rows.append((part, int((labels == 1).sum()), int((labels == 0).sum()), len(set(groups[parts == part]))))
+        return pd.DataFrame(rows, columns=["part", "positive", "negative", "groups"])
+
+    def by_block(self, size: int) -> "LabelledWindows":
+        """A copy whose groups are blocks of the genome, for genomes that consist of few records.
+
+        Parameters
+        ----------
+        size
+            Bases of a block, at least 1.
+
+        Returns
+        -------
+        LabelledWindows
+            Its groups are ``reference:number``, by the start of each window.
+
+        Raises
+        ------
+        BadInput
+            A size below 1.
+        """
+        return self._grouped(block_names(self.where, size))
+
+    def by_column(self, column: str) -> "LabelledWindows":
+        """A copy whose groups come from a column of ``extra``.
+
+        Parameters
+        ----------
+        column
+            Name of the column, such as ``id``: each window is then its own group.
+
+        Returns
+        -------
+        LabelledWindows
+            With the column's values, as text, for groups.
+
+        Raises
+        ------
+        BadInput
+            No such column (those found are listed).
+        """
+        return self._grouped([str(value) for value in self._column(column).tolist()])
+
+    def _column(self, name: str) -> pd.Series:
+        if name not in self.extra:
+            raise BadInput(f"The windows have no column {name!r}; they have {list(self.extra.columns)}.")
+        return self.extra[name]
+
+    def _grouped(self, groups: list[str]) -> "LabelledWindows":
+        copy = self.select(np.arange(len(self)))
+        copy.groups = groups
+        return copy
+
     def save(self, path: str | Path) -> None:
         """Write a gzipped tab-separated table, whole or not at all; equal windows give equal bytes."""
         data = gzip.compress(self._text().encode("utf-8"), mtime=0)
@@ -125,6 +241,38 @@ class LabelledWindows:
             row = [self.sequences[i], int(self.labels[i]), self.groups[i], place.reference, place.start, place.end, place.strand]
             writer.writerow(row + [column[i] for column in more])
         return out.getvalue()
+
+
+def block_names(where: Iterable[Interval], size: int) -> list[str]:
+    """Names of the genome blocks in which places start, as groups to draw intervals over.
+
+    Parameters
+    ----------
+    where
+        n places.
+    size
+        Bases of a block, at least 1.
+
+    Returns
+    -------
+    list of str
+        ``reference:number`` for each place; block 0 starts at the first base.
+
+    Raises
+    ------
+    BadInput
+        A size below 1.
+
+    Examples
+    --------
+    >>> from glmkit.bio import Interval
+    >>> from glmkit.data.windows import block_names
+    >>> block_names([Interval("chr1", 90, 130), Interval("chr1", 250, 290)], 100)
+    ['chr1:0', 'chr1:2']
+    """
+    if size < 1:
+        raise BadInput(f"Expected blocks of at least 1 base, got size={size}.")
+    return [f"{place.reference}:{place.start // size}" for place in where]
 
 
 class Cutter:

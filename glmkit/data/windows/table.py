@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from glmkit.bio import PROTEIN, DataReport
-from glmkit.data.splits.blocks import PARTS
+from glmkit.data.splits.base import PARTS
 from glmkit.errors import BadInput
 
 _GZIP = b"\x1f\x8b"

@@ -44,7 +44,7 @@ def test_no_window_of_one_part_reaches_another(store: TokenStore) -> None:
     split = split_blocks(dict(zip(store.names, store.lengths.tolist(), strict=True)), block=90, gap=31)
     used = {part: np.zeros(1010, int) for part in ("train", "validation", "test")}
     for part, hits in used.items():
-        for crop in map(Crops(store, split.part(part), 29, 5).where, range(len(Crops(store, split.part(part), 29, 5)))):
+        for crop in map(Crops(store, split.items(part), 29, 5).where, range(len(Crops(store, split.items(part), 29, 5)))):
             if crop.reference == "long":
                 hits[crop.start : crop.end] = 1
     assert sum(used.values()).max() == 1

@@ -141,7 +141,7 @@ def test_the_inverted_repeat_of_a_chloroplast_is_found_across_blocks_with_a_gap(
     rows = [
         (genome.sequence[start : start + 200], part)
         for part in ("train", "test")
-        for interval in places.part(part)
+        for interval in places.items(part)
         for start in range(interval.start, interval.end - 199, 200)
     ]
     labels = np.random.default_rng(6).integers(2, size=len(rows))

@@ -39,8 +39,8 @@ def test_a_split_by_donor_holds_and_the_nearest_cell_is_shown_beside_the_majorit
     assert line(found, "majority rate").value == pytest.approx(0.5, abs=0.04)
     assert line(found, "donors on both sides")["items"] == 0
     assert found.nearest.columns.tolist() == ["id", "nearest", "distance", "label", "nearest_label", "agrees"]
-    assert found.nearest.id.tolist() == split.part("test")
-    assert set(found.nearest.nearest) <= set(split.part("train"))
+    assert found.nearest.id.tolist() == split.items("test")
+    assert set(found.nearest.nearest) <= set(split.items("train"))
 
 
 def test_equal_profiles_and_donors_on_both_sides_are_counted(cells: ad.AnnData) -> None:

@@ -21,7 +21,7 @@ def painted(split: Split, lengths: dict[str, int]) -> dict[str, np.ndarray]:
     """Part of each base: 0 none, 1 train, 2 validation, 3 test; fails if a base is painted twice."""
     canvas = {name: np.zeros(n, np.int8) for name, n in lengths.items()}
     for number, part in enumerate(("train", "validation", "test"), 1):
-        for interval in split.part(part):
+        for interval in split.items(part):
             view = canvas[interval.reference][interval.start : interval.end]
             assert len(view) == interval.end - interval.start, "beyond the end"
             assert not view.any(), "a base in two parts"
@@ -106,10 +106,10 @@ def test_a_file_that_is_no_split_is_refused(tmp_path: Path) -> None:
 
 def test_parts_are_intervals() -> None:
     split = split_blocks({"a": 50}, block=50, fractions=(1, 0, 0), gap=0)
-    assert split.part("train") == [Interval("a", 0, 50)]
-    assert split.part("test") == []
+    assert split.items("train") == [Interval("a", 0, 50)]
+    assert split.items("test") == []
     with pytest.raises(BadInput, match="Unknown part 'dev'"):
-        split.part("dev")
+        split.items("dev")
 
 
 @pytest.mark.parametrize(
@@ -149,3 +149,22 @@ def test_hold_out_moves_whole_groups() -> None:
         hold_out(groups, {"pilori"})
     with pytest.raises(BadInput, match="leaves nothing to train on"):
         hold_out(groups, set(groups))
+
+
+def test_places_have_the_part_of_the_interval_that_holds_them() -> None:
+    split = Split(pd.DataFrame([("a", 0, 50, "train"), ("a", 60, 90, "test")], columns=["reference", "start", "end", "part"]))
+    places = [Interval("a", 0, 50, -1), Interval("a", 49, 51), Interval("a", 60, 61), Interval("a", 89, 91), Interval("b", 0, 5)]
+    assert split.part_of(places).tolist() == ["train", "", "test", "", ""]
+    assert split.part_of(places[1:2], absent="none").tolist() == ["none"]
+    train, test = split.train_test(places)
+    assert (train.tolist(), test.tolist()) == ([0], [2])
+    assert train.dtype == test.dtype == np.int64
+
+
+def test_whole_references() -> None:
+    lengths = {"c2": 30, "c1": 50, "c3": 9}
+    split = Split.of_references(lengths, {"c1": "test"})
+    assert split.items("test") == [Interval("c1", 0, 50)]
+    assert split.part_of([Interval(name, 0, size) for name, size in lengths.items()]).tolist() == ["train", "test", "train"]
+    assert Split.of_references(lengths, {}, default="validation").counts() == {"train": 0, "validation": 3, "test": 0}
+    assert split.groups.tolist() == ["c1", "c2", "c3"]

@@ -21,11 +21,11 @@ def test_whole_donors_go_to_one_part() -> None:
     split = split_cells(obs(), by="donor", label="kind", shares=(0.5, 0.25, 0.25), seed=3)
     parts = split.parts
     assert (obs().groupby("donor").apply(lambda d: parts[d.index].nunique(), include_groups=False) == 1).all()
-    assert split.sizes == {"train": 60, "validation": 30, "test": 30}
+    assert split.counts() == {"train": 60, "validation": 30, "test": 30}
     assert split.by == "donor"
     assert split.notes[0].startswith("Each of 8 values of 'donor' is in one part as a whole")
     assert split.groups["cell11"] == "d3"
-    assert split.part("train") == [name for name in obs().index if parts[name] == "train"]
+    assert split.items("train") == [name for name in obs().index if parts[name] == "train"]
 
 
 def test_without_groups_each_class_is_dealt_out_and_the_split_says_what_it_is_worth() -> None:
@@ -65,7 +65,7 @@ def test_a_split_survives_its_file(tmp_path) -> None:
     pd.testing.assert_frame_equal(again.table, split.table)
     assert again.hash == split.hash
     (tmp_path / "torn.csv").write_text("cell,part,group\na,train,d\nb,test,d\n")
-    with pytest.raises(BadInput, match="1 groups stand in more than one part, the first is 'd'"):
+    with pytest.raises(BadInput, match="1 groups are in more than one part, the first is 'd'"):
         CellSplit.from_csv(tmp_path / "torn.csv")
 
 

@@ -1,6 +1,7 @@
 """Splits of pairs: the classes mean what they say, whatever is drawn."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from glmkit.data.splits import PairSplit, split_pairs
@@ -14,7 +15,7 @@ def drawn(n: int, partners: int, seed: int) -> tuple[list[str], list[str]]:
 
 def seen_partners(left: list[str], right: list[str], split: PairSplit) -> list[int]:
     """How many of a pair's partners stand in training pairs."""
-    train = split.parts == "train"
+    train = split.mask("train")
     seen = {*np.array(left)[train].tolist(), *np.array(right)[train].tolist()}
     return [(a in seen) + (b in seen) for a, b in zip(left, right, strict=True)]
 
@@ -39,7 +40,7 @@ def test_new_partners_of_test_and_validation_never_meet() -> None:
     split = split_pairs(left, right, (0.6, 0.2, 0.2), 1)
     of_part = {}
     for part in ("train", "validation", "test"):
-        here = split.parts == part
+        here = split.mask(part)
         of_part[part] = {*np.array(left)[here].tolist(), *np.array(right)[here].tolist()}
     new = {part: of_part[part] - of_part["train"] for part in ("validation", "test")}
     assert new["validation"]
@@ -50,19 +51,20 @@ def test_new_partners_of_test_and_validation_never_meet() -> None:
 def test_one_pair_stays_together_in_either_order_and_the_order_of_rows_does_not_matter() -> None:
     left, right = drawn(300, 25, 2)
     split = split_pairs([*left, *right], [*right, *left], seed=5)
-    assert (split.parts[:300] == split.parts[300:]).all()
-    assert (split.classes[:300] == split.classes[300:]).all()
+    parts, classes = split.parts.to_numpy(), split.classes.to_numpy()
+    assert (parts[:300] == parts[300:]).all()
+    assert (classes[:300] == classes[300:]).all()
     order = np.random.default_rng(0).permutation(300)
     turned = split_pairs(np.array(left)[order].tolist(), np.array(right)[order].tolist(), seed=5)
-    assert (turned.parts == split_pairs(left, right, seed=5).parts[order]).all()
-    assert (split_pairs(left, right, seed=6).parts != split.parts[:300]).any()
+    assert (turned.parts.to_numpy() == split_pairs(left, right, seed=5).parts.to_numpy()[order]).all()
+    assert (split_pairs(left, right, seed=6).parts.to_numpy() != parts[:300]).any()
 
 
 def test_two_kinds_of_partners_are_dealt_out_apart() -> None:
     rng = np.random.default_rng(3)
     drugs, targets = rng.integers(30, size=700).astype(str).tolist(), rng.integers(45, size=700).astype(str).tolist()
     split = split_pairs(drugs, targets, (0.7, 0.0, 0.3), 0, bipartite=True)
-    train = split.parts == "train"
+    train = split.mask("train")
     known = set(np.array(drugs)[train].tolist()), set(np.array(targets)[train].tolist())
     assert abs(len(known[0]) - 21) <= 1
     assert abs(len(known[1]) - 31) <= 1
@@ -70,6 +72,29 @@ def test_two_kinds_of_partners_are_dealt_out_apart() -> None:
         if part == "test":
             assert name == f"C{3 - (drug in known[0]) - (target in known[1])}"
     assert split.dropped == 0, "without validation nothing is mixed"
+
+
+def test_a_split_of_pairs_survives_its_file_and_finds_its_pairs(tmp_path) -> None:
+    left, right = drawn(300, 25, 4)
+    split = split_pairs(left, right, (0.6, 0.2, 0.2), seed=1)
+    split.to_csv(tmp_path / "pairs.csv")
+    again = PairSplit.from_csv(tmp_path / "pairs.csv")
+    assert again.hash == split.hash
+    pairs = list(zip(left, right, strict=True))
+    dropped = [pair for pair, part in zip(pairs, split.parts.tolist(), strict=True) if part == "dropped"]
+    assert len(dropped) == split.dropped > 0
+    assert again.part_of([dropped[0], *split.items("test")[:1], ("p0", "nobody")]).tolist() == ["", "test", ""]
+    train, test = again.train_test(pairs)
+    assert (split.parts.iloc[train] == "train").all()
+    assert len(train) + len(test) + split.counts()["validation"] + split.dropped == 300
+
+
+def test_one_pair_in_two_parts_is_refused() -> None:
+    rows = [("a", "b", "train", ""), ("a", "b", "test", "C1")]
+    with pytest.raises(BadInput, match=r"1 pairs are in more than one part, the first is \('a', 'b'\)"):
+        PairSplit(pd.DataFrame(rows, columns=["left", "right", "part", "class"]))
+    with pytest.raises(BadInput, match=r"Unknown classes \['C4'\]: expected C1, C2, C3 or empty text"):
+        PairSplit(pd.DataFrame([("a", "b", "test", "C4")], columns=["left", "right", "part", "class"]))
 
 
 @pytest.mark.parametrize(

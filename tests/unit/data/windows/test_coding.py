@@ -60,7 +60,7 @@ def test_windows_lie_where_they_say_and_where_they_must(genome: list[Record], sp
             if feature.kind in {"CDS", "gene", "tRNA", "rRNA", "ncRNA", "tmRNA"}:
                 for part in feature.location.parts:
                     genic[record.id][part.start : part.end] += 1
-    allowed = {(part, i.reference, i.start, i.end) for part in ("train", "validation", "test") for i in split.part(part)}
+    allowed = {(part, i.reference, i.start, i.end) for part in ("train", "validation", "test") for i in split.items(part)}
     edges = {(part, reference): [] for part, reference, _, _ in allowed}
     for part, reference, start, end in allowed:
         edges[part, reference].append((start, end))

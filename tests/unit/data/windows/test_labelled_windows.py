@@ -9,6 +9,7 @@ import pytest
 
 from glmkit.bio import Interval
 from glmkit.data import LabelledWindows
+from glmkit.data.windows import block_names
 from glmkit.errors import BadInput
 
 
@@ -34,6 +35,40 @@ def test_select_by_mask_and_by_index(windows: LabelledWindows) -> None:
     some = windows.select([2, 0])
     assert (some.sequences, some.labels.tolist(), some.extra["frame"].tolist()) == (["GATT", "ACGT"], [1, 1], [0, 2])
     assert len(windows.select(np.zeros(3, bool))) == 0
+
+
+def test_parts_are_read_from_a_column(windows: LabelledWindows) -> None:
+    windows.extra["part"] = ["train", "test", "train"]
+    windows.extra["random"] = ["test", "test", "train"]
+    for column in ("part", "random"):
+        for part in ("train", "validation", "test"):
+            by_hand = windows.select(windows.extra[column].to_numpy() == part)
+            assert windows.part(part, column).hash == by_hand.hash
+    train, test = windows.partition("random").train_test()
+    assert (train.tolist(), test.tolist()) == ([2], [0, 1])
+    with pytest.raises(BadInput, match=r"no column 'homology'; they have \['frame', 'locus', 'part', 'random'\]"):
+        windows.part("train", "homology")
+    with pytest.raises(BadInput, match="Unknown part 'dev'"):
+        windows.part("dev")
+
+
+def test_counts_of_parts(windows: LabelledWindows) -> None:
+    windows.extra["part"] = ["test", "train", "test"]
+    assert windows.counts().to_numpy().tolist() == [["test", 2, 0, 2], ["train", 0, 1, 1]]
+    assert windows.counts("none", default="test").to_numpy().tolist() == [["test", 2, 1, 3]]
+    assert list(windows.counts().columns) == ["part", "positive", "negative", "groups"]
+
+
+def test_groups_by_block_and_by_column_are_copies(windows: LabelledWindows) -> None:
+    assert windows.by_block(5).groups == ["NA:1", "1E5:0", "=cmd():1"]
+    assert windows.by_column("frame").groups == ["2", "-1", "0"]
+    assert windows.groups == ["NA", "1E5", "=cmd()"]
+    assert windows.by_block(5).where == windows.where
+    assert block_names(windows.where, 3) == ["NA:1", "1E5:0", "=cmd():2"]
+    with pytest.raises(BadInput, match="at least 1 base, got size=0"):
+        windows.by_block(0)
+    with pytest.raises(BadInput, match="no column 'id'"):
+        windows.by_column("id")
 
 
 @pytest.mark.parametrize(

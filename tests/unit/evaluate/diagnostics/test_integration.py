@@ -92,7 +92,7 @@ def test_totalvi_and_multivi_fit_into_a_comparison(tmp_path, monkeypatch) -> Non
     hidden = protein.copy()
     test = np.flatnonzero(split.parts.to_numpy() == "test")
     hidden.X = sparse.csr_matrix(hidden.X.toarray() * (~np.isin(np.arange(60), test))[:, None])
-    names, judged = split.part("train"), split.part("test")
+    names, judged = split.items("train"), split.items("test")
     values = modality_values(protein).loc[names].to_numpy()
     one, two = (TotalVI(rna, seen, epochs=2).fit(names, values, seed=1).score(judged) for seen in (protein, hidden))
     np.testing.assert_allclose(one, two, rtol=1e-5)  # the proteins of test cells are not looked at
