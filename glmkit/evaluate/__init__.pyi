@@ -16,15 +16,15 @@ from .estimators.fine_tuned import FineTuned as FineTuned
 from .estimators.fine_tuned import FineTuning as FineTuning
 from .estimators.linear_probe import Probe as Probe
 from .estimators.random_weights import untrained as untrained
+from .estimators.trained import Trained as Trained
+from .method import Method as Method
 from .metrics._bootstrap import bootstrap as bootstrap
 from .metrics.registry import METRICS as METRICS
-from .metrics.registry import Metric as Metric
 from .protocols._compare import compare as compare
 from .protocols._few_shot import few_shot as few_shot
 from .protocols._reproduce import reproduce as reproduce
 from .protocols._zero_shot import zero_shot as zero_shot
 from .results._combine import combine as combine
-from .results.row import Row as Row
 from .results.table import Table as Table
 from .tasks._k_fold import k_fold as k_fold
 from .tasks.cells import cell_task as cell_task

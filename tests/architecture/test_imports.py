@@ -21,7 +21,7 @@ ORDER: dict[str, list[str]] = {
     "acquire": ["http card", "fetch_job packages", "registry services", "_acquire"],
     "bio": ["alphabets report sequence", "genetic_codes mutation records", "coding files", "cells genome"],
     "data": ["_annotate _cell_labels gene_graph labels", "corpora search", "splits", "leakage windows"],
-    "evaluate": ["metrics", "estimators tasks", "baselines", "diagnostics", "results", "card", "protocols"],
+    "evaluate": ["method metrics", "estimators tasks", "baselines", "diagnostics", "results", "card", "protocols"],
     "evaluate.baselines": ["base", "dna", "markov protein", "cells lstm lstm_lm"],
     "interpret": ["attribution snps", "genes motif_discovery"],
     "models": ["networks", "language_model", "families heads", "formats", "adapter", "load_save"],

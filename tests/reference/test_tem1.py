@@ -47,12 +47,12 @@ def task(given: dict[str, np.ndarray]) -> Task:
 @pytest.fixture(scope="module")
 def probes(given: dict[str, np.ndarray], task: Task) -> dict[str, Probe]:
     embed, positions = stored(task.sequences, given["emb"]), dict(zip(task.sequences, task.groups, strict=True))
-    return {PLAIN: Probe(embed), GROUPED: Probe(embed, groups=positions)}
+    return {PLAIN: Probe(embed, name=PLAIN), GROUPED: Probe(embed, groups=positions, name=GROUPED)}
 
 
 @pytest.fixture(scope="module")
 def table(task: Task, probes: dict[str, Probe]) -> Table:
-    table = compare(task, probes, [], seeds=(0,), metrics=("spearman",), draws=500)
+    table = compare(task, list(probes.values()), [], seeds=(0,), metrics=("spearman",), draws=500)
     print("\n" + "\n".join(f"{row.split:10} {row.method:26} {row.estimates['spearman']}" for row in table.rows))
     return table
 
@@ -87,7 +87,7 @@ def test_a_penalty_chosen_on_unseen_positions_serves_unseen_positions(table: Tab
 
 
 def test_more_labels_serve(task: Task, probes: dict[str, Probe]) -> None:
-    curve = few_shot(task, {PLAIN: probes[PLAIN]}, [], (8, 24, 96), (0, 1, 2), ["contiguous"], ("spearman",), draws=100)
+    curve = few_shot(task, [probes[PLAIN]], [], (8, 24, 96), (0, 1, 2), ["contiguous"], ("spearman",), draws=100)
     values = [curve.row(PLAIN, f"contiguous, {size} labels").estimates["spearman"].value for size in (8, 24, 96)]
     print("\nfew labels, contiguous:", np.round(values, 3))
     assert values[0] < values[2] < 0.35

@@ -1,7 +1,6 @@
 from . import cells as cells
 from . import dna as dna
 from . import protein as protein
-from .base import Baseline as Baseline
 from .cells.cell_type import cell_baselines as cell_baselines
 from .cells.modality import modality_baselines as modality_baselines
 from .cells.modality import modality_values as modality_values

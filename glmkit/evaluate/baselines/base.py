@@ -1,37 +1,14 @@
 """What a baseline is, and the part that most of them share: features in, a scikit-learn estimator fitted, a score out."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from glmkit.errors import BadInput
+from glmkit.evaluate.method import check_fitted
 from glmkit.evaluate.metrics.registry import Kind, check_values
-
-
-class Baseline(Protocol):
-    """What :func:`glmkit.evaluate.compare` asks of a baseline.
-
-    Attributes
-    ----------
-    name
-        Short, for tables and axes.
-    description
-        One line: features, estimator and its settings.
-    random
-        Whether another seed gives another result; if not, one seed is enough.
-    """
-
-    name: str
-    description: str
-    random: bool
-
-    def fit(self, sequences: Sequence[Any], labels: np.ndarray, seed: int = 0) -> Any:
-        """Learn from inputs (sequences, names of cells) and their labels (0 or 1, class numbers, or measured values)."""
-
-    def score(self, sequences: Sequence[Any]) -> np.ndarray:
-        """One score for each input: float64 (n,) in [0, 1], higher for class 1, or (n, classes), or predicted values."""
 
 
 class Fitted:
@@ -96,9 +73,7 @@ class Fitted:
 
     def fitted(self) -> Any:
         """The fitted estimator, or an error that says what to call."""
-        if self._model is None:
-            raise BadInput(f"{self.name} has not been fitted. Call fit(sequences, labels, seed) first.")
-        return self._model
+        return check_fitted(self, self._model)
 
     def score(self, sequences: Sequence[str]) -> np.ndarray:
         """One score for each sequence, float64 (n,)."""

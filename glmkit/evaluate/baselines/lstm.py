@@ -13,6 +13,7 @@ import numpy as np
 from glmkit.data import EncodedWindows
 from glmkit.errors import BadInput
 from glmkit.evaluate.baselines.protein.nearest_blast import Letters
+from glmkit.evaluate.method import check_fitted
 from glmkit.evaluate.metrics.multiclass import check_many_classes
 from glmkit.evaluate.metrics.registry import Kind, check_values
 from glmkit.tokens import BaseTokenizer, LetterTokenizer
@@ -150,12 +151,11 @@ class RecurrentNetwork:
         """
         from glmkit.score import class_probabilities, predicted_values
 
-        if self._model is None:
-            raise BadInput(f"{self.name} has not been fitted. Call fit(sequences, labels, seed) first.")
+        model = check_fitted(self, self._model)
         read = [sequence[self._part] for sequence in sequences]
         if self.kind == "regression":
-            return predicted_values(self._model, read)[:, 0]
-        probabilities = class_probabilities(self._model, read)
+            return predicted_values(model, read)[:, 0]
+        probabilities = class_probabilities(model, read)
         return probabilities if self.kind == "multiclass" else probabilities[:, 1]
 
     def _new(self, tokenizer: Any, labels: np.ndarray, width: int, seed: int) -> Any:

@@ -14,6 +14,7 @@ from glmkit.data import EncodedWindows
 from glmkit.errors import BadInput
 from glmkit.evaluate.baselines.protein.nearest_blast import Letters
 from glmkit.evaluate.estimators.linear_probe import Probe
+from glmkit.evaluate.method import check_fitted
 from glmkit.evaluate.metrics.registry import Kind
 from glmkit.tokens import BaseTokenizer, LetterTokenizer
 
@@ -127,9 +128,7 @@ class RecurrentLanguage:
 
     def score(self, sequences: Sequence[str]) -> np.ndarray:
         """Predicted values, or probabilities of class 1, float64 (n,); (n, classes) of many."""
-        if self._probe is None:
-            raise BadInput(f"{self.name} has not been fitted. Call fit(sequences, labels, seed) first.")
-        return self._probe.score(sequences)
+        return check_fitted(self, self._probe).score(sequences)
 
     def features(self, sequences: Sequence[str]) -> np.ndarray:
         """What the linear model sees of each sequence.

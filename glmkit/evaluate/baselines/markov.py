@@ -22,6 +22,7 @@ import numpy as np
 
 from glmkit.errors import BadInput
 from glmkit.evaluate.baselines.dna.features import UNKNOWN, join_codes, kmer_codes, known_run
+from glmkit.evaluate.method import check_fitted
 from glmkit.statistics import Estimate, ratio
 
 _CHUNK = 4_000_000
@@ -144,8 +145,7 @@ class MarkovModel:
         return self._positions(join_codes([sequence], self.letter_ids)[0])[:-1]
 
     def _positions(self, codes: np.ndarray) -> np.ndarray:
-        if not self._log:
-            raise BadInput(f"{self!r} has not been fitted. Call fit(sequences) first.")
+        check_fitted(self, self._log or None)
         k, result = self.order, np.full(len(codes), np.nan)
         for first in range(0, len(codes), _CHUNK):
             start = max(0, first - k)

@@ -5,3 +5,4 @@ from .linear_probe import joined as joined
 from .linear_probe import ridge_path as ridge_path
 from .linear_probe import stored as stored
 from .random_weights import untrained as untrained
+from .trained import Trained as Trained

@@ -20,6 +20,7 @@ from sklearn.model_selection import GroupShuffleSplit
 from glmkit.data import EncodedWindows
 from glmkit.errors import BadInput
 from glmkit.evaluate.estimators.random_weights import untrained
+from glmkit.evaluate.method import check_fitted
 from glmkit.evaluate.metrics.multiclass import check_many_classes
 from glmkit.evaluate.metrics.registry import Kind
 
@@ -92,6 +93,10 @@ class FineTuned:
         ``"classification"``, ``"multiclass"`` or ``"regression"``.
     how
         Settings.
+    name
+        Name for tables; None for ``"pretrained, fine-tuned"`` or ``"same network from scratch"``.
+    description
+        One line for tables; None for one made from the settings.
     start
         ``"pretrained"``, or ``"scratch"``: the same network from random weights, which says what pretraining is worth.
     classes
@@ -114,6 +119,8 @@ class FineTuned:
         kind: Kind = "classification",
         how: FineTuning | None = None,
         *,
+        name: str | None = None,
+        description: str | None = None,
         start: Literal["pretrained", "scratch"] = "pretrained",
         classes: int | None = None,
         groups: Mapping[str, object] | None = None,
@@ -126,10 +133,11 @@ class FineTuned:
         self.model, self.kind, self.how, self.start = model, kind, how or FineTuning(), start
         self.classes, self.groups, self.log, self.stop = classes, groups, log, stop
         self.folder = None if folder is None else Path(folder)
-        self.name = "pretrained, fine-tuned" if start == "pretrained" else "same network from scratch"
+        self.name = name or ("pretrained, fine-tuned" if start == "pretrained" else "same network from scratch")
         what = {"all": "all weights", "last": "the last block", "lora": "adapters of rank 8", "head": "the head only"}
         weights = "pretrained network" if start == "pretrained" else "random weights"
-        self.description = f"{weights}, then {what[self.how.trainable]} fine-tuned for at most {self.how.epochs} epochs"
+        made = f"{weights}, then {what[self.how.trainable]} fine-tuned for at most {self.how.epochs} epochs"
+        self.description = description or made
         self._fitted: Any = None
 
     @property
@@ -139,10 +147,6 @@ class FineTuned:
 
         of = {"card": self.model.card, "weights_sha256": weights_hash(self.model)}
         return {"start": self.start, "how": asdict(self.how), "language model": of}
-
-    def __call__(self, train: Sequence[str], labels: np.ndarray, test: Sequence[str], seed: int = 0) -> np.ndarray:
-        """Fit on one side and score the other, as a model of a comparison does."""
-        return self.fit(train, labels, seed).score(test)
 
     def fit(self, sequences: Sequence[str], labels: np.ndarray, seed: int = 0) -> "FineTuned":
         """Fine-tune a copy of the model.
@@ -193,12 +197,10 @@ class FineTuned:
         """Probability of class 1 or predicted value, float64 (n,); of many classes (n, classes)."""
         from glmkit.score import class_probabilities, predicted_values
 
-        if self._fitted is None:
-            raise BadInput(f"{self.name} has not been fitted. Call fit(sequences, labels, seed) first.")
-        read = self._read(sequences)
+        head, read = check_fitted(self, self._fitted), self._read(sequences)
         if self.kind == "regression":
-            return predicted_values(self._fitted, read)[:, 0]
-        probabilities = class_probabilities(self._fitted, read)
+            return predicted_values(head, read)[:, 0]
+        probabilities = class_probabilities(head, read)
         return probabilities if self.kind == "multiclass" else probabilities[:, 1]
 
     def _read(self, sequences: Sequence[str]) -> list[str]:

@@ -18,6 +18,7 @@ from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 from threadpoolctl import threadpool_limits
 
 from glmkit.errors import BadInput
+from glmkit.evaluate.method import check_fitted
 from glmkit.evaluate.metrics.multiclass import check_many_classes
 from glmkit.evaluate.metrics.registry import METRICS, Kind
 
@@ -51,6 +52,8 @@ class Probe:
         For tables.
     classes
         How many there are, for ``"multiclass"``; None: up to the largest label in training.
+    description
+        One line for tables; None for one made from the settings.
     """
 
     random = True
@@ -64,21 +67,19 @@ class Probe:
         folds: int = 5,
         name: str = "probe",
         classes: int | None = None,
+        description: str | None = None,
     ) -> None:
         if not alphas or min(alphas) <= 0 or folds < 2:
             raise BadInput(f"Expected alphas above 0 and at least 2 folds, got alphas {list(alphas)} and folds={folds}.")
         self.embed, self.kind, self.groups, self.alphas, self.folds = embed, kind, groups, tuple(alphas), folds
         self.name, self.classes = name, classes
         what = "logistic" if kind in _CLASSES else "ridge"
-        self.description = f"{what} regression on frozen embeddings, penalty by {folds}-fold cross-validation inside training"
+        made = f"{what} regression on frozen embeddings, penalty by {folds}-fold cross-validation inside training"
+        self.description = description or made
         self.alpha = float("nan")
         self._rows: dict[Any, np.ndarray] = {}
         self._width = classes or 0
         self._fitted: tuple[np.ndarray, np.ndarray, Any] | None = None
-
-    def __call__(self, train: Sequence[Any], labels: np.ndarray, test: Sequence[Any], seed: int = 0) -> np.ndarray:
-        """Fit on one side and score the other, as a model of a comparison does."""
-        return self.fit(train, labels, seed).score(test)
 
     def fit(self, sequences: Sequence[Any], labels: np.ndarray, seed: int = 0) -> "Probe":
         """Learn from sequences and their labels.
@@ -118,9 +119,7 @@ class Probe:
 
     def score(self, sequences: Sequence[Any]) -> np.ndarray:
         """Predicted values, or probabilities of class 1, float64 (n,); (n, classes) or (n, outputs) of many."""
-        if self._fitted is None:
-            raise BadInput(f"{self.name} has not been fitted. Call fit(sequences, labels, seed) first.")
-        mean, scale, predict = self._fitted
+        mean, scale, predict = check_fitted(self, self._fitted)
         return predict((self._features(sequences) - mean) / scale)
 
     def _features(self, sequences: Sequence[Any]) -> np.ndarray:

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from glmkit.errors import BadInput
-from glmkit.evaluate.baselines.base import Baseline
 from glmkit.evaluate.card.card import results_card
+from glmkit.evaluate.method import Method, check_methods, check_names
 from glmkit.evaluate.metrics.registry import DEFAULTS, METRICS, find_metric
-from glmkit.evaluate.protocols.jobs import FitScore, Job, Method, run_jobs
+from glmkit.evaluate.protocols.jobs import Entry, Job, run_jobs
 from glmkit.evaluate.protocols.scoring import judge
 from glmkit.evaluate.results.row import Row
 from glmkit.evaluate.results.split_audits import AuditLike, Auditor, audit_splits
@@ -33,8 +33,8 @@ from glmkit.evaluate.tasks.task import Task
 
 def compare(
     task: Task,
-    models: Mapping[str, FitScore],
-    baselines: Sequence[Baseline],
+    models: Sequence[Method],
+    baselines: Sequence[Method],
     splits: Sequence[str] | None = None,
     seeds: Sequence[int] = (0, 1, 2),
     metrics: Sequence[str] | None = None,
@@ -53,11 +53,10 @@ def compare(
     task
         Inputs, labels, groups and splits.
     models
-        Name to a function ``(train inputs, train labels, test inputs, seed) -> scores``: (n,), in [0, 1] for two classes; (n,
-        classes), probabilities, for many; (n, outputs). A function whose model is already trained may ignore the first two. Its
-        ``description``, or else its docstring's first line, becomes the row's description.
+        Methods whose rows are of kind "model", such as :class:`glmkit.evaluate.FineTuned` or :class:`glmkit.evaluate.Trained`.
     baselines
-        Objects with ``fit`` and ``score``; those that draw nothing at random are fitted once, not once a seed.
+        Methods whose rows are of kind "baseline", such as those of :mod:`glmkit.evaluate.baselines`. Of both sequences, a method that
+        draws nothing at random is fitted once, not once a seed.
     splits
         Names of the task's splits to use; None for all. Splits with the same training items are fitted once together.
     seeds
@@ -76,8 +75,7 @@ def compare(
         Of the splits, before anything is fitted: a function such as :func:`glmkit.data.audit`, an audit, or split to audit; see
         :func:`glmkit.evaluate.results.split_audits.audit_splits`. They are kept in the table's ``audits``.
     card
-        Folder to write the results card to (:func:`glmkit.evaluate.results_card`); a model function's attribute ``card`` is kept
-        in it.
+        Folder to write the results card to (:func:`glmkit.evaluate.results_card`); a method's attribute ``card`` is kept in it.
     parameters
         For the card: what this run was given.
 
@@ -89,7 +87,8 @@ def compare(
     Raises
     ------
     BadInput
-        An unknown split or metric, a name used twice, scores of the wrong shape, or parameters without a card.
+        An unknown split or metric, something that is no method, a name used twice, scores of the wrong shape, or parameters
+        without a card.
     ResourceError
         A worker process died.
     """
@@ -98,28 +97,28 @@ def compare(
     metrics = DEFAULTS[task.kind] if metrics is None else tuple(metrics)
     for metric in metrics:
         find_metric(metric, task.kind)
-    names = [*models, *(baseline.name for baseline in baselines)]
-    if len(set(names)) < len(names):
-        raise BadInput(f"Methods need names of their own, got {', '.join(names)}.")
+    models, baselines = check_methods("models", models), check_methods("baselines", baselines)
+    check_names([*models, *baselines])
     chosen = list(task.splits) if splits is None else list(splits)
     if unknown := [split for split in chosen if split not in task.splits]:
         raise BadInput(f"Task {task.name!r} has no split {unknown[0]!r}; it has {', '.join(task.splits)}.")
-    methods = [Method(name, "model", _describe(name, model), seeds, model) for name, model in models.items()]
-    for baseline in baselines:
-        own_seeds = seeds if baseline.random else seeds[:1]
-        methods.append(Method(baseline.name, "baseline", baseline.description, own_seeds, _run(baseline)))
+    entries = [
+        Entry(method, kind, seeds if method.random else seeds[:1])
+        for kind, some in (("model", models), ("baseline", baselines))
+        for method in some
+    ]
     audits = audit_splits(task, chosen, audit)
-    rows = _rows(task, methods, _same_training(task, chosen), metrics, draws, workers, log)
+    rows = _rows(task, entries, _same_training(task, chosen), metrics, draws, workers, log)
     table = Table(task=task.name, rows=rows, metrics=metrics, audits=audits)
     if card is not None:
-        cards = {name: found for name, model in models.items() if (found := getattr(model, "card", None)) is not None}
+        cards = {method.name: found for method in (*models, *baselines) if (found := getattr(method, "card", None)) is not None}
         results_card(table, card, task=task, parameters=parameters or {}, models=cards)
     return table
 
 
 def _rows(
     task: Task,
-    methods: Sequence[Method],
+    entries: Sequence[Entry],
     gathered: Sequence[Sequence[str]],
     metrics: tuple[str, ...],
     draws: int,
@@ -129,42 +128,30 @@ def _rows(
     """One row a method and split, in the order of the splits' training sides, then of the methods."""
     folds = {split: task.folds(split) for together in gathered for split in together}
     jobs = [
-        Job(method, seed, [folds[split][k] for split in together])
+        Job(entry.method, seed, [folds[split][k] for split in together])
         for together in gathered
-        for method in methods
-        for seed in method.seeds
+        for entry in entries
+        for seed in entry.seeds
         for k in range(len(folds[together[0]]))
     ]
     results = run_jobs(task, jobs, workers)
     rows: list[Row] = []
     for together in gathered:
         count = len(folds[together[0]])
-        for number, method in enumerate(methods):
-            done = [[next(results) for _ in range(count)] for _ in method.seeds]
+        for number, (method, kind, own_seeds) in enumerate(entries):
+            done = [[next(results) for _ in range(count)] for _ in own_seeds]
             seconds = sum(one[1] for by_fold in done for one in by_fold) / len(together)
             for j, split in enumerate(together):
                 scores = np.stack([np.concatenate([parts[j] for parts, _ in by_fold]) for by_fold in done])
                 items = np.concatenate([fold.test for fold in folds[split]])
                 row = judge(task, items, folds[split], scores, metrics, draws, number)
-                row = row._replace(split=split, method=method.name, kind=method.kind, description=method.description)
-                rows.append(row._replace(seeds=list(method.seeds), seconds=seconds))
+                row = row._replace(split=split, method=method.name, kind=kind, description=method.description)
+                rows.append(row._replace(seeds=list(own_seeds), seconds=seconds))
             if log is not None:
                 head = metrics[0]
                 says = (f"{row.split} {METRICS[head].title} {row.estimates[head]}" for row in rows[-len(together) :])
                 log(f"{method.name}: {', '.join(says)}")
     return rows
-
-
-def _describe(name: str, model: FitScore) -> str:
-    return getattr(model, "description", None) or ((model.__doc__ or "").strip() or name).splitlines()[0]
-
-
-def _run(baseline: Baseline) -> FitScore:
-    def fit_score(sequences: Sequence[str], labels: np.ndarray, test: Sequence[str], seed: int) -> np.ndarray:
-        baseline.fit(sequences, labels, seed)
-        return baseline.score(test)
-
-    return fit_score
 
 
 def _same_training(task: Task, splits: Sequence[str]) -> list[list[str]]:

@@ -5,24 +5,23 @@ the same labels for the same seed and size, and the spread over seeds, which at 
 the interval.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import numpy as np
 
 from glmkit.errors import BadInput
-from glmkit.evaluate.baselines.base import Baseline
+from glmkit.evaluate.method import Method, check_methods
 from glmkit.evaluate.metrics.registry import Kind
 from glmkit.evaluate.protocols._compare import compare
-from glmkit.evaluate.protocols.jobs import FitScore
 from glmkit.evaluate.results.table import Table
 from glmkit.evaluate.tasks.task import Task
 
 
 def few_shot(
     task: Task,
-    models: Mapping[str, FitScore],
-    baselines: Sequence[Baseline],
+    models: Sequence[Method],
+    baselines: Sequence[Method],
     sizes: Sequence[int] = (8, 24, 96),
     seeds: Sequence[int] = (0, 1, 2, 3, 4),
     splits: Sequence[str] | None = None,
@@ -57,11 +56,11 @@ def few_shot(
     least = min((len(fold.train) for split in chosen if split in task.splits for fold in task.folds(split)), default=0)
     if not sizes or min(sizes) < 2 or max(sizes) > least:
         raise BadInput(f"sizes: expected 2 to {least}, the smallest training side, got {list(sizes)}.")
+    models, baselines = check_methods("models", models), check_methods("baselines", baselines)
     tables = []
     for size in sizes:
-        fewer = {name: _on_few(model, size, task.kind) for name, model in models.items()}
-        few = [_Few(baseline, size, task.kind) for baseline in baselines]
-        tables.append(compare(task, fewer, few, chosen, seeds, metrics, draws, log, workers=workers))
+        few = [[_Few(method, size, task.kind) for method in methods] for methods in (models, baselines)]
+        tables.append(compare(task, *few, chosen, seeds, metrics, draws, log, workers=workers))
     rows = [
         row._replace(split=f"{row.split}, {size} labels", n_train=size)
         for size, table in zip(sizes, tables, strict=True)
@@ -71,30 +70,21 @@ def few_shot(
 
 
 class _Few:
-    """A baseline that is given `size` of the labels."""
+    """A method that is trained on `size` of the labels."""
 
-    random = True
+    random = True  # the labels drawn depend on the seed, even if the method does not
 
-    def __init__(self, baseline: Baseline, size: int, kind: Kind) -> None:
-        self.name, self.description = baseline.name, baseline.description
-        self._baseline, self._size, self._kind = baseline, size, kind
+    def __init__(self, method: Method, size: int, kind: Kind) -> None:
+        self.name, self.description = method.name, method.description
+        self._method, self._size, self._kind = method, size, kind
 
-    def fit(self, sequences: Sequence[Any], labels: np.ndarray, seed: int = 0) -> "_Few":
+    def fit(self, inputs: Sequence[Any], labels: np.ndarray, seed: int = 0) -> Self:
         kept = _drawn(labels, self._size, self._kind, seed)
-        self._baseline.fit([sequences[i] for i in kept], labels[kept], seed)
+        self._method.fit([inputs[i] for i in kept], labels[kept], seed)
         return self
 
-    def score(self, sequences: Sequence[Any]) -> np.ndarray:
-        return self._baseline.score(sequences)
-
-
-def _on_few(model: FitScore, size: int, kind: Kind) -> FitScore:
-    def fit_score(sequences: Sequence[Any], labels: np.ndarray, test: Sequence[Any], seed: int) -> np.ndarray:
-        kept = _drawn(labels, size, kind, seed)
-        return model([sequences[i] for i in kept], labels[kept], test, seed)
-
-    fit_score.__doc__ = getattr(model, "description", None) or model.__doc__
-    return fit_score
+    def score(self, inputs: Sequence[Any]) -> np.ndarray:
+        return self._method.score(inputs)
 
 
 def _drawn(labels: np.ndarray, size: int, kind: Kind, seed: int) -> np.ndarray:

@@ -4,12 +4,12 @@ Nothing is trained, so the rows have no training items and no seeds. A score may
 only. Its direction is part of the claim: one that ranks the wrong way round scores below chance and is shown so.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from glmkit.errors import BadInput
+from glmkit.evaluate.method import Method, check_methods, check_names
 from glmkit.evaluate.metrics.registry import DEFAULTS, METRICS, find_metric
 from glmkit.evaluate.protocols.jobs import checked_scores, cpu_seconds
 from glmkit.evaluate.protocols.scoring import judge
@@ -17,14 +17,13 @@ from glmkit.evaluate.results.row import Row
 from glmkit.evaluate.results.table import Table
 from glmkit.evaluate.tasks.task import Task
 
-Score = Callable[[Sequence[Any]], np.ndarray]
 ALL = "all items"
 
 
 def zero_shot(
     task: Task,
-    scores: Mapping[str, Score],
-    baselines: Mapping[str, Score] | None = None,
+    models: Sequence[Method],
+    baselines: Sequence[Method] = (),
     *,
     splits: Sequence[str] | None = None,
     metrics: Sequence[str] | None = None,
@@ -37,11 +36,11 @@ def zero_shot(
     ----------
     task
         Labelled items. Only its test sides are scored; a task without splits is scored whole, as split ``"all items"``.
-    scores
-        Name to a function of the inputs: (n,), higher for class 1 or for more, or (n, columns). Its ``description``, or that of the
-        object whose method it is, or else its docstring's first line becomes the row's description.
+    models
+        Methods whose rows are of kind "model". Only ``score`` is called, never ``fit``; a :class:`glmkit.evaluate.Trained` gets seed 0.
+        Scores are (n,), higher for class 1 or for larger values, or (n, columns).
     baselines
-        The same, of methods to stand beside: a substitution matrix, the number of mutations.
+        Methods whose rows are of kind "baseline", such as a substitution matrix or the number of mutations.
     splits, metrics, draws, log
         As for :func:`glmkit.evaluate.compare`; None for the metrics that look at the order only.
 
@@ -60,11 +59,10 @@ def zero_shot(
         metrics = fit or DEFAULTS[task.kind]
     for metric in metrics:
         find_metric(metric, task.kind)
-    methods = [(name, "model", f) for name, f in scores.items()] + [
-        (name, "baseline", f) for name, f in (baselines or {}).items()
-    ]
-    if len({name for name, _, _ in methods}) < len(methods):
-        raise BadInput(f"Methods need names of their own, got {', '.join(name for name, _, _ in methods)}.")
+    needed = ("name", "description", "score")
+    models, baselines = check_methods("models", models, needed), check_methods("baselines", baselines, needed)
+    check_names([*models, *baselines])
+    methods = [(method, kind) for kind, some in (("model", models), ("baseline", baselines)) for method in some]
     sides = {name: np.concatenate([fold.test for fold in task.folds(name)]) for name in task.splits}
     sides = sides or {ALL: np.arange(len(task.sequences))}
     if unknown := [name for name in splits or () if name not in sides]:
@@ -73,17 +71,12 @@ def zero_shot(
     for split, items in sides.items():
         if splits is not None and split not in splits:
             continue
-        for number, (name, kind, function) in enumerate(methods):
+        for number, (method, kind) in enumerate(methods):
             began = cpu_seconds()
-            got = checked_scores(task, name, function([task.sequences[i] for i in items]), len(items))
+            got = checked_scores(task, method.name, method.score([task.sequences[i] for i in items]), len(items))
             row = judge(task, items, [], got[None], metrics, draws, number)
-            row = row._replace(split=split, method=name, kind=kind, description=_how(name, function))
+            row = row._replace(split=split, method=method.name, kind=kind, description=method.description)
             rows.append(row._replace(seconds=cpu_seconds() - began))
             if log is not None:
-                log(f"{name}: {split} {METRICS[metrics[0]].title} {row.estimates[metrics[0]]}")
+                log(f"{method.name}: {split} {METRICS[metrics[0]].title} {row.estimates[metrics[0]]}")
     return Table(task=task.name, rows=rows, metrics=tuple(metrics))
-
-
-def _how(name: str, function: Score) -> str:
-    of = getattr(function, "description", None) or getattr(getattr(function, "__self__", None), "description", None)
-    return of or ((function.__doc__ or "").strip() or name).splitlines()[0]

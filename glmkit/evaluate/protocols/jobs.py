@@ -7,36 +7,33 @@ itself; it is sent once a job, so a method that holds a large model is better ru
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from glmkit.errors import BadInput, ResourceError
+from glmkit.evaluate.method import Method
 from glmkit.evaluate.tasks.task import Fold, Task
 
-FitScore = Callable[[Sequence[Any], np.ndarray, Sequence[Any], int], np.ndarray]
 
-
-class Method(NamedTuple):  # numpydoc ignore=PR02
-    """One row of the comparison to be.
+class Entry(NamedTuple):  # numpydoc ignore=PR02
+    """One method of a comparison with the seeds that it is run with.
 
     Parameters
     ----------
-    name, kind, description
-        As in :class:`glmkit.evaluate.Row`.
+    method
+        Model or baseline.
+    kind
+        ``"model"`` or ``"baseline"``.
     seeds
-        To run it with.
-    function
-        (train inputs, train labels, test inputs, seed) -> scores.
+        Seeds of its trainings.
     """
 
-    name: str
+    method: Method
     kind: str
-    description: str
     seeds: Sequence[int]
-    function: FitScore
 
 
 class Job(NamedTuple):  # numpydoc ignore=PR02
@@ -45,11 +42,11 @@ class Job(NamedTuple):  # numpydoc ignore=PR02
     Parameters
     ----------
     method
-        What is trained.
+        Method that is trained.
     seed
-        With which seed.
+        Seed of the training.
     folds
-        One of each split; their training sides are equal.
+        One fold of each split; their training sides are equal.
     """
 
     method: Method
@@ -108,7 +105,8 @@ def _run(task: Task, job: Job) -> tuple[list[np.ndarray], float]:
     test = [task.sequences[i] for fold in job.folds for i in fold.test]
     once = list(dict.fromkeys(test))  # a test set may be a part of another
     train = job.folds[0].train
-    got = job.method.function([task.sequences[i] for i in train], np.asarray(task.labels)[train], once, job.seed)
+    job.method.fit([task.sequences[i] for i in train], np.asarray(task.labels)[train], job.seed)
+    got = job.method.score(once)
     got = checked_scores(task, f"{job.method.name}, seed {job.seed}", got, len(once))
     place = {item: i for i, item in enumerate(once)}
     parts = np.split(got[[place[item] for item in test]], np.cumsum([len(fold.test) for fold in job.folds])[:-1])

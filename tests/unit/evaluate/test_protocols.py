@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from glmkit.errors import BadInput
-from glmkit.evaluate import METRICS, Fold, Task, combine, compare, k_fold, zero_shot
+from glmkit.evaluate import METRICS, Fold, Task, Trained, combine, compare, k_fold, zero_shot
 from glmkit.evaluate.baselines import Majority
 from glmkit.evaluate.results import holm, paired_test
 
@@ -30,15 +31,23 @@ def task(n: int = 160, groups: int = 20, kind: str = "classification", seed: int
     return made, dict(zip(names, hidden.tolist(), strict=True))
 
 
-def knows(hidden: dict[str, float], noise: float = 0.0, by_seed: float = 0.0, scale: float = 1.0):
-    def score(items):
-        """Knows the hidden number."""
-        return scale * np.array([hidden[i] + noise * np.sin(7 * hidden[i] * (1 + len(i))) for i in items])
+def raw(name: str, hidden: dict[str, float], scale: float = 1.0, noise: float = 0.0) -> Trained:
+    """The hidden number, on any scale."""
+    return Trained(
+        name,
+        "the hidden number",
+        lambda items, seed: scale * np.array([hidden[i] + noise * np.sin(7 * hidden[i] * (1 + len(i))) for i in items]),
+    )
 
-    def fit_score(train, labels, test, seed):
-        return 1 / (1 + np.exp(-score(test) - by_seed * seed * np.cos(np.arange(len(test)))))
 
-    return score, fit_score
+def informed(name: str, hidden: dict[str, float], noise: float = 0.0, by_seed: float = 0.0, scale: float = 1.0) -> Trained:
+    """A probability that grows with the hidden number."""
+    score = raw(name, hidden, scale, noise).predict
+
+    def probability(items, seed):
+        return 1 / (1 + np.exp(-score(items, seed) - by_seed * seed * np.cos(np.arange(len(items)))))
+
+    return Trained(name, "logistic function of the hidden number", probability)
 
 
 @pytest.mark.parametrize("kind", ["classification", "regression"])
@@ -52,10 +61,10 @@ def test_every_item_is_tested_once_beside_its_whole_group(kind: str) -> None:
         for fold in folds:
             assert not {toy.groups[i] for i in fold.train} & {toy.groups[i] for i in fold.test}
     assert not np.array_equal(crossed.folds("4-fold, seed 0")[0].test, crossed.folds("4-fold, seed 1")[0].test)
-    table = compare(k_fold(toy, 4), {"knows": knows(hidden)[1]}, [Majority()], seeds=(0,), draws=50)
+    table = compare(k_fold(toy, 4), [informed("net", hidden)], [Majority()], seeds=(0,), draws=50)
     assert table.splits == ["4-fold"]
-    assert table.row("knows").n_train == 120
-    assert len(table.row("knows").labels) == 160
+    assert table.row("net").n_train == 120
+    assert len(table.row("net").labels) == 160
 
 
 def test_folds_are_stratified_where_items_stand_alone() -> None:
@@ -71,45 +80,46 @@ def test_folds_are_stratified_where_items_stand_alone() -> None:
 
 def test_zero_shot_scores_the_test_sides_by_their_order() -> None:
     toy, hidden = task(kind="regression")
-    score = knows(hidden, scale=-40)[0]
-    table = zero_shot(toy, {"wrong way": score}, {"right way": lambda items: -score(items)}, draws=100)
-    assert table.metrics == ("spearman", "ndcg")
+    wrong = raw("wrong way", hidden, scale=-40)
+    table = zero_shot(toy, [wrong], [raw("right way", hidden, scale=40)], draws=100)
     row, test = table.row("wrong way"), toy.splits["held out"].test
-    expected = stats.spearmanr(toy.labels[test], score([toy.sequences[i] for i in test])).statistic
+    expected = stats.spearmanr(toy.labels[test], wrong.score([toy.sequences[i] for i in test])).statistic
     assert row.estimates["spearman"].value == pytest.approx(expected)
     assert row.estimates["spearman"].high < 0
-    assert (row.n_train, row.seen, row.description) == (0, 0, "Knows the hidden number.")
+    assert (row.n_train, row.seen, row.description) == (0, 0, "the hidden number")
     assert "wrong way with Spearman" in table.verdict()
-    of_object = type("Matrix", (), {"description": "a matrix", "score": lambda self, items: score(items)})()
-    assert zero_shot(toy, {"m": of_object.score}, draws=20).row("m").description == "a matrix"
-    whole = zero_shot(replace(toy, splits={}), {"score": score}, draws=20)
+    matrix = SimpleNamespace(name="m", description="a matrix", score=wrong.score)
+    assert zero_shot(toy, [matrix], draws=20).row("m").description == "a matrix"
+    whole = zero_shot(replace(toy, splits={}), [wrong], draws=20)
     assert whole.splits == ["all items"]
-    assert len(whole.row("score").labels) == 160
-    with pytest.raises(BadInput, match=r"score: expected one score for each of \d+ test items, got an array \(3,\)"):
-        zero_shot(toy, {"score": lambda items: [1, 2, 3]})
-    assert zero_shot(task()[0], {"score": score}, draws=20).metrics == ("auroc", "auprc", "recall_at_fdr")
+    assert len(whole.row("wrong way").labels) == 160
+    with pytest.raises(BadInput, match=r"short: expected one score for each of \d+ test items, got an array \(3,\)"):
+        zero_shot(toy, [Trained("short", "three numbers", lambda items, seed: np.arange(3))])
+    with pytest.raises(BadInput, match=r"models: expected methods with name, description, score, got a function without name"):
+        zero_shot(toy, [lambda items: items])
+    assert zero_shot(task()[0], [wrong], draws=20).metrics == ("auroc", "auprc", "recall_at_fdr")
 
 
 def test_tables_of_one_task_stand_together() -> None:
     toy, hidden = task()
-    score, fit_score = knows(hidden)
-    trained = compare(toy, {"net": fit_score}, [Majority()], seeds=(0,), draws=60)
-    both = combine(trained, zero_shot(toy, {"likelihood": score}, draws=60))
+    score = raw("likelihood", hidden)
+    trained = compare(toy, [informed("net", hidden)], [Majority()], seeds=(0,), draws=60)
+    both = combine(trained, zero_shot(toy, [score], draws=60))
     assert [row.method for row in both.rows] == ["net", "majority", "likelihood"]
     assert both.metrics == ("auroc", "auprc")
     assert both.difference("net", "likelihood") == (0, 0, 0)  # the same order, over the same draws
     with pytest.raises(BadInput, match="net stands in two tables on held out"):
         combine(trained, trained)
     with pytest.raises(BadInput, match="likelihood has another number of draws than net"):
-        combine(trained, zero_shot(toy, {"likelihood": score}, draws=61))
+        combine(trained, zero_shot(toy, [score], draws=61))
     with pytest.raises(BadInput, match="expected tables of one task, got 'toy' and 'other'"):
-        combine(trained, zero_shot(replace(toy, name="other"), {"x": score}, draws=60))
+        combine(trained, zero_shot(replace(toy, name="other"), [score], draws=60))
 
 
 def test_the_p_value_is_exact_with_few_groups() -> None:
     toy, hidden = task(n=90, groups=14)
     table = compare(
-        toy, {"good": knows(hidden, 0.5)[1], "poor": knows(hidden, 3.0, scale=50)[1]}, [], seeds=(0,), metrics=["auroc", "accuracy"],
+        toy, [informed("good", hidden, 0.5), informed("poor", hidden, 3.0, scale=50)], [], seeds=(0,), metrics=["auroc", "accuracy"],
         draws=50,
     )  # fmt: skip
     good, poor = table.row("good"), table.row("poor")
@@ -135,11 +145,11 @@ def test_the_p_value_is_exact_with_few_groups() -> None:
 
 def test_equal_methods_are_not_told_apart_and_unequal_ones_are() -> None:
     toy, hidden = task(n=400, groups=60)
-    models = {
-        "good": knows(hidden, by_seed=0.1)[1],
-        "stretched": knows(hidden, scale=9)[1],
-        "poor": knows(hidden, noise=4, by_seed=0.1)[1],
-    }
+    models = [
+        informed("good", hidden, by_seed=0.1),
+        informed("stretched", hidden, scale=9),
+        informed("poor", hidden, noise=4, by_seed=0.1),
+    ]
     table = compare(toy, models, [Majority()], seeds=(0, 1), draws=50)
     found = paired_test(table, "good", ["poor", "majority", "stretched"], permutations=400).set_index("reference")
     assert found.loc["poor", "p"] < 0.02
@@ -152,7 +162,7 @@ def test_equal_methods_are_not_told_apart_and_unequal_ones_are() -> None:
         paired_test(table, "good", "good")
     with pytest.raises(BadInput, match="this table has no ece; it has auroc"):
         paired_test(table, "good", "poor", "ece")
-    other = combine(table, compare(toy, {"thrice": models["good"]}, [], seeds=(0, 1, 2), draws=50))
+    other = combine(table, compare(toy, [informed("thrice", hidden, by_seed=0.1)], [], seeds=(0, 1, 2), draws=50))
     with pytest.raises(BadInput, match="good has 2 seeds and thrice 3: they cannot be paired"):
         paired_test(other, "good", "thrice")
 

@@ -17,8 +17,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from threadpoolctl import threadpool_limits
 
 from glmkit.errors import BadInput
-from glmkit.evaluate.baselines.base import Baseline
 from glmkit.evaluate.baselines.cells.features import CellRows, Components
+from glmkit.evaluate.method import Method, check_fitted
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -64,12 +64,11 @@ class _CellClassifier:
 
     def score(self, sequences: Sequence[Any]) -> np.ndarray:
         """Probabilities, float64 (n, classes)."""
-        if self._model is None:
-            raise BadInput(f"{self.name} has not been fitted. Call fit(names, labels, seed) first.")
+        model = check_fitted(self, self._model)
         with threadpool_limits(1):
-            known = self._model.predict_proba(self.features(sequences))
+            known = model.predict_proba(self.features(sequences))
         scores = np.zeros((len(sequences), self._width))
-        scores[:, self._model.classes_] = known
+        scores[:, model.classes_] = known
         return scores
 
 
@@ -85,6 +84,7 @@ class ClassShares:
     name = "majority"
     description = "the largest class in training, for every cell"
     random = False
+    _shares: np.ndarray | None = None
 
     def __init__(self, classes: int | None = None) -> None:
         self.classes = classes
@@ -96,7 +96,7 @@ class ClassShares:
 
     def score(self, sequences: Sequence[Any]) -> np.ndarray:
         """The same shares for each cell, float64 (n, classes)."""
-        return np.tile(self._shares, (len(sequences), 1))
+        return np.tile(check_fitted(self, self._shares), (len(sequences), 1))
 
 
 class ComponentsLogistic(_CellClassifier):
@@ -215,7 +215,7 @@ class NearestCells(_CellClassifier):
 
 def cell_baselines(
     adata: "AnnData", classes: Sequence[str] | int | None = None, *, genes: int = 2000, size: int = 50
-) -> list[Baseline]:
+) -> list[Method]:
     """The baselines to print beside a model of cell types.
 
     Parameters
@@ -231,7 +231,7 @@ def cell_baselines(
 
     Returns
     -------
-    list of Baseline
+    list of Method
         Majority, PCA + logistic regression, HVG + random forest, k-NN label transfer; unfitted.
 
     Raises

@@ -18,9 +18,9 @@ from sklearn.neighbors import KNeighborsRegressor
 from threadpoolctl import threadpool_limits
 
 from glmkit.errors import BadInput
-from glmkit.evaluate.baselines.base import Baseline
 from glmkit.evaluate.baselines.cells.features import CellRows, Components, check_counts
 from glmkit.evaluate.baselines.protein._antibody_genes import antibody_genes
+from glmkit.evaluate.method import Method, check_fitted
 from glmkit.evaluate.metrics.multiclass import check_outputs
 from glmkit.evaluate.metrics.weighted import divide
 
@@ -71,6 +71,7 @@ class MeanOutputs:
     name = "mean"
     description = "the mean of each output in training, for every cell"
     random = False
+    _mean: np.ndarray | None = None
 
     def fit(self, sequences: Sequence[Any], labels: np.ndarray, seed: int = 0) -> "MeanOutputs":
         """Learn from cells and their values (n, outputs)."""
@@ -79,7 +80,7 @@ class MeanOutputs:
 
     def score(self, sequences: Sequence[Any]) -> np.ndarray:
         """The same values for each cell, float64 (n, outputs)."""
-        return np.tile(self._mean, (len(sequences), 1))
+        return np.tile(check_fitted(self, self._mean), (len(sequences), 1))
 
 
 class OwnGene:
@@ -97,6 +98,7 @@ class OwnGene:
 
     name = "own RNA"
     random = False
+    _line: tuple[np.ndarray, np.ndarray] | None = None
 
     def __init__(self, cells: CellRows, table: pd.DataFrame) -> None:
         self.cells, self.table = cells, table
@@ -120,7 +122,7 @@ class OwnGene:
 
     def score(self, sequences: Sequence[Any]) -> np.ndarray:
         """Predicted values, float64 (n, outputs)."""
-        slope, base = self._line
+        slope, base = check_fitted(self, self._line)
         return self._rna(sequences) * slope + base
 
     def _rna(self, names: Sequence[Any]) -> np.ndarray:
@@ -155,10 +157,9 @@ class _OnComponents:
 
     def score(self, sequences: Sequence[Any]) -> np.ndarray:
         """Predicted values, float64 (n, outputs)."""
-        if self._model is None:
-            raise BadInput(f"{self.name} has not been fitted. Call fit(names, labels, seed) first.")
+        model = check_fitted(self, self._model)
         with threadpool_limits(1):
-            return self._model.predict(self.space.transform(sequences))
+            return model.predict(self.space.transform(sequences))
 
 
 class ComponentsRidge(_OnComponents):
@@ -210,7 +211,7 @@ class NearestValues(_OnComponents):
 
 def modality_baselines(
     source: "AnnData", proteins: Sequence[str] | None = None, *, genes: int = 2000, size: int = 50
-) -> list[Baseline]:
+) -> list[Method]:
     """The baselines to print beside a model that predicts a modality.
 
     Parameters
@@ -227,7 +228,7 @@ def modality_baselines(
 
     Returns
     -------
-    list of Baseline
+    list of Method
         Mean, the gene's own RNA (``table`` says which proteins have one), ridge on PCA, k-NN; unfitted.
 
     Raises
@@ -236,7 +237,7 @@ def modality_baselines(
         ``source.X`` holds no counts, or names of cells are not unique.
     """
     cells = CellRows(source)
-    own: list[Baseline] = []
+    own: list[Method] = []
     if proteins is not None:
         symbols = source.var["symbol"] if "symbol" in source.var.columns else source.var_names
         table = antibody_genes(proteins, [str(symbol) for symbol in symbols])

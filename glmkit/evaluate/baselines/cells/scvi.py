@@ -20,6 +20,7 @@ from scipy import sparse
 
 from glmkit.errors import BadInput
 from glmkit.evaluate.baselines.cells.features import CellRows, check_counts
+from glmkit.evaluate.method import check_fitted
 from glmkit.extras import need
 
 if TYPE_CHECKING:
@@ -55,8 +56,7 @@ class _Joint:
 
     def score(self, sequences: Sequence[Any]) -> np.ndarray:
         """Predicted values, float64 (n, outputs); each call trains a network on the training cells and these."""
-        if not self._names:
-            raise BadInput(f"{self.name} has not been fitted. Call fit(names, labels, seed) first.")
+        check_fitted(self, self._names or None)
         if common := set(self._names) & set(sequences):
             raise BadInput(f"{self.name}: {len(common)} cells to predict are training cells, such as {min(map(str, common))!r}.")
         need("scvi", "scvi-tools").settings.seed = self._seed

@@ -24,8 +24,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from glmkit.evaluate.baselines.base import Baseline, Fitted
+from glmkit.evaluate.baselines.base import Fitted
 from glmkit.evaluate.baselines.dna.features import codon_grid, kmer_counts, letter_grid, one_hot
+from glmkit.evaluate.method import Method, check_fitted
 
 
 class Majority:
@@ -34,6 +35,7 @@ class Majority:
     name = "majority"
     description = "the mean label in training, for everything"
     random = False
+    _share: float | None = None
 
     def fit(self, sequences: Sequence[str], labels: np.ndarray, seed: int = 0) -> "Majority":
         """Learn from sequences and their labels (0 or 1, or measured values)."""
@@ -42,7 +44,7 @@ class Majority:
 
     def score(self, sequences: Sequence[str]) -> np.ndarray:
         """The same score for each sequence, float64 (n,)."""
-        return np.full(len(sequences), self._share)
+        return np.full(len(sequences), check_fitted(self, self._share))
 
 
 class KmerForest(Fitted):
@@ -247,7 +249,7 @@ class CodonUsage(Fitted):
         return LogisticRegression(C=self.cost, max_iter=500)
 
 
-def standard_baselines(starts: bool = False) -> list[Baseline]:
+def standard_baselines(starts: bool = False) -> list[Method]:
     """The baselines to print beside a model of DNA windows.
 
     Parameters
@@ -257,8 +259,8 @@ def standard_baselines(starts: bool = False) -> list[Baseline]:
 
     Returns
     -------
-    list of Baseline
+    list of Method
         Unfitted. The recurrent network of :mod:`glmkit.evaluate.baselines.lstm` is not among them, as it needs PyTorch.
     """
-    plain: list[Baseline] = [Majority(), KmerForest(), KmerSVM(), PositionWeights(), OneHotForest(), BoostedTrees()]
+    plain: list[Method] = [Majority(), KmerForest(), KmerSVM(), PositionWeights(), OneHotForest(), BoostedTrees()]
     return plain + ([CodonUsage(), CodonUsage(all_frames=True)] if starts else [])

@@ -17,11 +17,11 @@ from threadpoolctl import threadpool_limits
 
 from glmkit.bio import alphabet as find_alphabet
 from glmkit.errors import BadInput
-from glmkit.evaluate.baselines.base import Baseline
 from glmkit.evaluate.baselines.dna.pwm import composition_of, log_profile, score_rows
 from glmkit.evaluate.baselines.dna.standard import PositionWeights
 from glmkit.evaluate.baselines.protein.msa import GAP, Aligner, add_to_alignment, align, check_alignment, column_codes, is_aligned
 from glmkit.evaluate.baselines.protein.nearest_blast import Letters
+from glmkit.evaluate.method import Method, check_fitted
 from glmkit.evaluate.metrics.multiclass import check_many_classes
 from glmkit.evaluate.metrics.registry import Kind, check_values
 from glmkit.programs import SECONDS
@@ -133,8 +133,7 @@ class AlignmentSites:
 
     def score(self, sequences: Sequence[str]) -> np.ndarray:
         """One score for each sequence, float64 (n,), or (n, classes) for many classes."""
-        if not self._rows:
-            raise BadInput(f"{self.name} has not been fitted. Call fit(sequences, labels, seed) first.")
+        check_fitted(self, self._rows or None)
         codes = column_codes(self.place(sequences), self.alphabet)
         if self.kind == "regression":
             return np.asarray(self._ridge.predict(self._one_hot(codes)), dtype=np.float64)
@@ -172,7 +171,7 @@ class AlignmentSites:
         return np.eye(self._letters + 1, self._letters, dtype=np.float32)[codes].reshape(len(codes), -1)
 
 
-def pwm_baselines(alphabet: Letters = "dna", kind: Kind = "classification", program: Aligner = "clustalo") -> list[Baseline]:
+def pwm_baselines(alphabet: Letters = "dna", kind: Kind = "classification", program: Aligner = "clustalo") -> list[Method]:
     """Position-weight models: log-odds counted from an alignment, and for windows of DNA the logistic regression on letters.
 
     Parameters
@@ -186,8 +185,8 @@ def pwm_baselines(alphabet: Letters = "dna", kind: Kind = "classification", prog
 
     Returns
     -------
-    list of Baseline
+    list of Method
         Unfitted. The logistic regression needs windows of one length.
     """
-    counted: list[Baseline] = [AlignmentSites(kind, alphabet, program=program)]
+    counted: list[Method] = [AlignmentSites(kind, alphabet, program=program)]
     return [*counted, PositionWeights()] if alphabet == "dna" and kind == "classification" else counted

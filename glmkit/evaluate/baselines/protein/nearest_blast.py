@@ -24,6 +24,7 @@ from glmkit.bio import alphabet as find_alphabet
 from glmkit.data.search import run_blast
 from glmkit.data.search.blast import MOST
 from glmkit.errors import BadInput
+from glmkit.evaluate.method import check_fitted
 from glmkit.evaluate.metrics.multiclass import check_many_classes
 from glmkit.evaluate.metrics.registry import Kind, check_values
 from glmkit.programs import SECONDS
@@ -134,8 +135,7 @@ class BlastNeighbour:
 
     def score(self, sequences: Sequence[str]) -> np.ndarray:
         """One score for each sequence, float64 (n,), or (n, classes) for many classes."""
-        if not self._train:
-            raise BadInput(f"{self.name} has not been fitted. Call fit(sequences, labels, seed) first.")
+        check_fitted(self, self._train or None)
         hits = blast_hits(sequences, self._train, self.alphabet, **self._search)  # type: ignore[arg-type]
         hits = hits.groupby("query", sort=False).head(self.neighbours)
         query, weight = hits["query"].to_numpy(), hits["identity"].to_numpy()

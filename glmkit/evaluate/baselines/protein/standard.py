@@ -23,14 +23,14 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
 
 from glmkit.data.search import closest
-from glmkit.errors import BadInput
-from glmkit.evaluate.baselines.base import Baseline, Fitted
+from glmkit.evaluate.baselines.base import Fitted
 from glmkit.evaluate.baselines.dna.kmer_linear import KmerLinear
 from glmkit.evaluate.baselines.dna.standard import Majority
 from glmkit.evaluate.baselines.protein.features import protein_features
 from glmkit.evaluate.baselines.protein.mutants import SiteForest, SiteLinear
 from glmkit.evaluate.baselines.protein.nearest_blast import BlastNeighbour
 from glmkit.evaluate.baselines.protein.substitution_scores import Blosum62
+from glmkit.evaluate.method import Method, check_fitted
 from glmkit.evaluate.metrics.registry import Kind, check_values
 
 _SEEN = "amino-acid composition (whole and first 30 residues), hydropathy, charge and length"
@@ -198,8 +198,7 @@ class NearestRelative:
 
     def score(self, sequences: Sequence[str]) -> np.ndarray:
         """One score for each sequence, float64 (n,)."""
-        if not self._train:
-            raise BadInput(f"{self.name} has not been fitted. Call fit(sequences, labels, seed) first.")
+        check_fitted(self, self._train or None)
         queries = {str(i): sequence for i, sequence in enumerate(sequences)}
         table = closest(queries, self._train, self.coverage, threads=self.threads)
         found = (table["nearest"] != "").to_numpy()
@@ -213,7 +212,7 @@ class NearestRelative:
 
 def protein_baselines(
     kind: Kind = "classification", mutants: bool = False, relatives: bool = False, field: bool = False
-) -> list[Baseline]:
+) -> list[Method]:
     """The baselines to print beside a model of proteins.
 
     Parameters
@@ -231,12 +230,12 @@ def protein_baselines(
 
     Returns
     -------
-    list of Baseline
+    list of Method
         Unfitted.
     """
     if mutants:
-        sites: list[Baseline] = [Majority(), SiteLinear(kind)]
+        sites: list[Method] = [Majority(), SiteLinear(kind)]
         return [*sites, SiteForest(kind), Blosum62(kind=kind)] if field else sites
-    whole: list[Baseline] = [Majority(), CompositionForest(kind), CompositionSVM(kind), DipeptideLinear(kind)]
+    whole: list[Method] = [Majority(), CompositionForest(kind), CompositionSVM(kind), DipeptideLinear(kind)]
     whole += [CompositionBoosting(kind), KmerLinear(kind), BlastNeighbour(kind)] if field else []
     return [*whole, NearestRelative(kind)] if relatives or field else whole

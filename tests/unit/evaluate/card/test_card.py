@@ -19,6 +19,7 @@ from glmkit.evaluate import FineTuned, Fold, Task, compare, k_fold, read_card, r
 from glmkit.evaluate.baselines import Majority
 from glmkit.evaluate.baselines.dna import PositionWeights
 from glmkit.evaluate.protocols import same_table
+from tests.methods import FitScore
 
 MARKUP = "<script>alert(1)</script>"
 
@@ -53,9 +54,8 @@ def audit(sequences, labels, parts, groups, name):
 
 
 def run(given, workers: int = 1, toy: Task | None = None, **more):
-    models = {f"net {MARKUP}": noisy}
     return compare(
-        toy or task(), models, [Majority(), PositionWeights()], seeds=given["seeds"], draws=given["draws"],
+        toy or task(), [FitScore(f"net {MARKUP}", noisy)], [Majority(), PositionWeights()], seeds=given["seeds"], draws=given["draws"],
         workers=workers, **more,
     )  # fmt: skip
 
@@ -208,4 +208,4 @@ def test_a_worker_that_dies_says_so() -> None:
         os._exit(9)
 
     with pytest.raises(ResourceError, match=r"A worker process of the comparison died, .* Use fewer workers"):
-        compare(task(), {"dies": dies}, [Majority()], seeds=(0,), draws=10, workers=2)
+        compare(task(), [FitScore("dies", dies)], [Majority()], seeds=(0,), draws=10, workers=2)

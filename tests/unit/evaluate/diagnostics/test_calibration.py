@@ -11,6 +11,7 @@ from glmkit.errors import BadInput
 from glmkit.evaluate import METRICS, Fold, Task, bootstrap, calibration, compare, temperature
 from glmkit.evaluate.baselines import Majority
 from glmkit.statistics import draw_groups, group_index
+from tests.methods import FitScore
 
 
 def probabilities(n: int = 307, groups: int = 19, sharp: float = 2.5, seed: int = 0):
@@ -133,7 +134,7 @@ def test_where_lower_is_better_the_table_and_its_verdict_know() -> None:
         name="toy", sequences=names, labels=labels, groups=[str(g) for g in groups],
         splits={"s": Fold(np.flatnonzero(groups < 10), np.flatnonzero(groups >= 10))},
     )  # fmt: skip
-    models = {"knows": lambda train, y, test, seed: np.array([place[name] for name in test])}
+    models = [FitScore("knows", lambda train, y, test, seed: np.array([place[name] for name in test]))]
     table = compare(task, models, [Majority()], seeds=(0,), metrics=["brier", "auroc"], draws=200)
     assert table.summary()["method"].tolist() == ["knows", "majority"]
     assert "is below (better than) the best of 1 baselines, majority" in table.verdict()

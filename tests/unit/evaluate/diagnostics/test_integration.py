@@ -87,7 +87,7 @@ def test_totalvi_and_multivi_fit_into_a_comparison(tmp_path, monkeypatch) -> Non
     rna, protein = modalities()
     split = split_cells(rna.obs, shares=(0.7, 0, 0.3))
     task = modality_task(modality_values(protein), split)
-    table = compare(task, {}, [TotalVI(rna, protein, epochs=3), MultiVI(rna, protein, epochs=2)], seeds=(0,), draws=20)
+    table = compare(task, [], [TotalVI(rna, protein, epochs=3), MultiVI(rna, protein, epochs=2)], seeds=(0,), draws=20)
     assert np.isfinite(table.frame["mean_spearman"]).all()
     hidden = protein.copy()
     test = np.flatnonzero(split.parts.to_numpy() == "test")

@@ -38,7 +38,7 @@ def test_a_comparison_trains_it_beside_its_baselines(model: LanguageModel) -> No
         name="greasy", sequences=sequences, labels=labels, groups=sequences, splits={"a": Fold(np.arange(60), np.arange(60, 90))}
     )
     before = weights_hash(model)
-    table = compare(task, {"tuned": FineTuned(model, how=QUICK)}, [Majority()], seeds=[0, 1], draws=50)
+    table = compare(task, [FineTuned(model, how=QUICK, name="tuned")], [Majority()], seeds=[0, 1], draws=50)
     assert table.row("tuned").estimates["auroc"].value > 0.9
     assert weights_hash(model) == before
     assert "all weights fine-tuned for at most 6 epochs" in table.row("tuned").description
@@ -47,16 +47,16 @@ def test_a_comparison_trains_it_beside_its_baselines(model: LanguageModel) -> No
 def test_measured_values_and_many_classes(model: LanguageModel) -> None:
     sequences, labels = proteins(66, 2)
     values = np.array([sum(letter in "AILMFVW" for letter in s) / len(s) for s in sequences])
-    scores = FineTuned(model, "regression", QUICK)(sequences[:50], values[:50], sequences[50:], seed=0)
+    scores = FineTuned(model, "regression", QUICK).fit(sequences[:50], values[:50], 0).score(sequences[50:])
     assert np.corrcoef(scores, values[50:])[0, 1] > 0.8
-    many = FineTuned(model, "multiclass", QUICK, classes=3)(sequences[:50], labels[:50], sequences[50:], seed=0)
+    many = FineTuned(model, "multiclass", QUICK, classes=3).fit(sequences[:50], labels[:50], 0).score(sequences[50:])
     assert many.shape == (16, 3)
     np.testing.assert_allclose(many.sum(1), 1, rtol=1e-5)
 
 
 def test_a_finished_training_is_kept_and_found_again(model: LanguageModel, tmp_path: Path) -> None:
     sequences, labels = proteins(40, 3)
-    first = FineTuned(model, how=QUICK, folder=tmp_path)(sequences[:30], labels[:30], sequences[30:], seed=0)
+    first = FineTuned(model, how=QUICK, folder=tmp_path).fit(sequences[:30], labels[:30], 0).score(sequences[30:])
     kept = list(tmp_path.glob("pretrained-seed0-*/model"))
     assert len(kept) == 1
     assert load_head(kept[0]).classes == ("0", "1")
@@ -64,19 +64,19 @@ def test_a_finished_training_is_kept_and_found_again(model: LanguageModel, tmp_p
     def never(*_: object, **__: object) -> None:
         raise AssertionError("it trained again")
 
-    again = FineTuned(model, how=QUICK, folder=tmp_path, log=never)(sequences[:30], labels[:30], sequences[30:], seed=0)
+    again = FineTuned(model, how=QUICK, folder=tmp_path, log=never).fit(sequences[:30], labels[:30], 0).score(sequences[30:])
     np.testing.assert_array_equal(again, first)
-    FineTuned(model, how=QUICK, folder=tmp_path)(sequences[:30], 1 - labels[:30], sequences[30:], seed=0)
+    FineTuned(model, how=QUICK, folder=tmp_path).fit(sequences[:30], 1 - labels[:30], 0).score(sequences[30:])
     assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_one_that_is_stopped_goes_on_and_ends_equal(model: LanguageModel, tmp_path: Path) -> None:
     sequences, labels = proteins(40, 4)
-    whole = FineTuned(model, how=QUICK)(sequences[:30], labels[:30], sequences[30:], seed=0)
+    whole = FineTuned(model, how=QUICK).fit(sequences[:30], labels[:30], 0).score(sequences[30:])
     asked = iter([False, False, False, True])
     with pytest.raises(KeyboardInterrupt, match="stopped on request"):
         FineTuned(model, how=QUICK, folder=tmp_path, stop=lambda: next(asked, True)).fit(sequences[:30], labels[:30])
-    rest = FineTuned(model, how=QUICK, folder=tmp_path)(sequences[:30], labels[:30], sequences[30:], seed=0)
+    rest = FineTuned(model, how=QUICK, folder=tmp_path).fit(sequences[:30], labels[:30], 0).score(sequences[30:])
     np.testing.assert_array_equal(rest, whole)
 
 

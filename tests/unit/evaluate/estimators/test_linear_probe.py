@@ -15,6 +15,7 @@ from glmkit.evaluate.tasks import split_positions
 from glmkit.models import TransformerConfig, new_model
 from glmkit.score import embed
 from glmkit.tokens import LetterTokenizer
+from tests.methods import FitScore
 
 
 @pytest.mark.parametrize("shape", [(37, 5), (11, 29)])
@@ -43,10 +44,10 @@ def test_a_probe_reads_a_straight_line_and_embeds_once() -> None:
         return look_up(wanted)
 
     probe = Probe(counted)
-    scores = probe(names[:100], y[:100], names[100:], 0)
+    scores = probe.fit(names[:100], y[:100], 0).score(names[100:])
     assert np.corrcoef(scores, y[100:])[0, 1] > 0.95
     assert calls == [100, 30]
-    np.testing.assert_array_equal(probe(names[:100], y[:100], names[100:], 0), scores)
+    np.testing.assert_array_equal(probe.fit(names[:100], y[:100], 0).score(names[100:]), scores)
     assert calls == [100, 30]
     hint = joined(stored(names, x[:, 3:]), lambda wanted: look_up(wanted)[:, 0])
     assert hint(names[5:7]).tolist() == x[5:7][:, [3, 4, 5, 6, 0]].tolist()
@@ -87,9 +88,9 @@ def test_few_labels_are_the_same_for_all_and_grow() -> None:
             given[name].append((seed, tuple(train)))
             return np.arange(len(test), dtype=float)
 
-        return model
+        return FitScore(name, model)
 
-    table = few_shot(task, {"a": spy("a"), "b": spy("b"), "probe": probe}, [Majority()], (5, 40), (0, 1), ["modulo"], draws=30)
+    table = few_shot(task, [spy("a"), spy("b"), probe], [Majority()], (5, 40), (0, 1), ["modulo"], draws=30)
     assert given["a"] == given["b"]
     assert [len(train) for _, train in given["a"]] == [5] * 8 + [40] * 8
     assert set(given["a"][0][1]) < set(given["a"][8][1])
@@ -99,7 +100,7 @@ def test_few_labels_are_the_same_for_all_and_grow() -> None:
     assert table.row("majority", "modulo, 5 labels").seeds == [0, 1]
     assert table.difference("probe", "majority", "modulo, 40 labels").low > 0
     with pytest.raises(BadInput, match=r"sizes: expected 2 to \d+, the smallest training side, got \[500\]"):
-        few_shot(task, {}, [Majority()], (500,))
+        few_shot(task, [], [Majority()], (500,))
 
 
 def test_few_labels_hold_both_classes() -> None:
@@ -117,7 +118,7 @@ def test_few_labels_hold_both_classes() -> None:
         seen.append(set(labels.tolist()))
         return np.zeros(len(test))
 
-    few_shot(task, {"m": model}, [], (3,), range(6), draws=10)
+    few_shot(task, [FitScore("m", model)], [], (3,), range(6), draws=10)
     assert seen == [{0, 1}] * 12
 
 
@@ -140,13 +141,13 @@ def test_bad_input_says_what_is_wrong() -> None:
 
 def test_a_cross_validated_split_is_judged_once_on_all_items() -> None:
     task, probe = regression_task()
-    table = compare(task, {"probe": probe}, [Majority()], seeds=(0,), draws=50)
+    table = compare(task, [probe], [Majority()], seeds=(0,), draws=50)
     row = table.row("probe", "modulo")
     order = np.concatenate([fold.test for fold in task.folds("modulo")])
     np.testing.assert_array_equal(row.labels, task.labels[order])
     first = task.folds("modulo")[0]
-    alone = probe([task.sequences[i] for i in first.train], task.labels[first.train], [task.sequences[i] for i in first.test], 0)
-    np.testing.assert_allclose(row.scores[0, : len(first.test)], alone)
+    alone = probe.fit([task.sequences[i] for i in first.train], task.labels[first.train], 0)
+    np.testing.assert_allclose(row.scores[0, : len(first.test)], alone.score([task.sequences[i] for i in first.test]))
     frame = table.frame.set_index(["split", "method"])
     assert frame.loc[("modulo", "majority"), "n_test"] == 130
     assert frame.groups_in_train.to_dict()[("random", "probe")] > 0
@@ -163,7 +164,7 @@ def test_a_probe_reads_a_model_of_ours() -> None:
     proteins = ["".join(rng.choice(list("AKLMW"), rng.integers(15, 40))) for _ in range(90)]
     lysines = np.array([protein.count("K") / len(protein) for protein in proteins])
     probe = Probe(partial(embed, model, layer=0))
-    assert np.corrcoef(probe(proteins[:60], lysines[:60], proteins[60:], 0), lysines[60:])[0, 1] > 0.95
+    assert np.corrcoef(probe.fit(proteins[:60], lysines[:60], 0).score(proteins[60:]), lysines[60:])[0, 1] > 0.95
 
 
 def many_classes(n: int = 140, d: int = 7) -> tuple[list[str], np.ndarray, np.ndarray]:
@@ -211,11 +212,11 @@ def test_few_labels_of_many_classes_hold_one_of_each() -> None:
 
     def model(train, y, test, seed):
         seen.append(sorted(set(y.tolist())))
-        return Probe(stored(names, x), "multiclass", alphas=(1.0,), classes=4)(train, y, test, seed)
+        return Probe(stored(names, x), "multiclass", alphas=(1.0,), classes=4).fit(train, y, seed).score(test)
 
-    table = few_shot(task, {"probe": model}, [ClassShares(4)], sizes=(6, 60), seeds=(0, 1), draws=50)
+    table = few_shot(task, [FitScore("probe", model)], [ClassShares(4)], sizes=(6, 60), seeds=(0, 1), draws=50)
     assert seen == [[0, 1, 2, 3]] * 4
     assert table.splits == ["random, 6 labels", "random, 60 labels"]
     assert len(table.per_class("probe", "random, 60 labels")) == 4
     with pytest.raises(BadInput, match="sizes: expected at least 4, a label of each class in training, got 3"):
-        few_shot(task, {"probe": model}, [], sizes=(3,))
+        few_shot(task, [FitScore("probe", model)], [], sizes=(3,))

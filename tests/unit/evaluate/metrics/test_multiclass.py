@@ -14,6 +14,7 @@ from sklearn import metrics as reference
 from glmkit.errors import BadInput
 from glmkit.evaluate import METRICS, Fold, Task, bootstrap, compare
 from glmkit.statistics import draw_groups, group_index
+from tests.methods import FitScore
 
 CLASSES = ("B", "T", "NK", "mono")
 
@@ -85,7 +86,7 @@ def many_task(**changes: object) -> Task:
     return Task(**(settings | {"kind": "multiclass", "classes": CLASSES} | changes))
 
 
-def noisy(task: Task, noise: float):
+def noisy(task: Task, noise: float, name: str) -> FitScore:
     def fit_score(train, labels, test, seed):
         """Knows the truth up to noise."""
         truth = dict(zip(task.sequences, task.labels, strict=True))
@@ -93,12 +94,12 @@ def noisy(task: Task, noise: float):
         scores = np.eye(4)[[truth[item] for item in test]] + noise * rng.random((len(test), 4))
         return scores / scores.sum(1, keepdims=True)
 
-    return fit_score
+    return FitScore(name, fit_score)
 
 
 def test_a_comparison_of_many_classes() -> None:
     task = many_task()
-    table = compare(task, {"good": noisy(task, 1.2), "poor": noisy(task, 5.0)}, [], seeds=(0, 1, 2), draws=200)
+    table = compare(task, [noisy(task, 1.2, "good"), noisy(task, 5.0, "poor")], [], seeds=(0, 1, 2), draws=200)
     assert table.metrics == ("macro_f1", "balanced_accuracy", "accuracy")
     row = table.row("good")
     assert row.scores.shape == (3, len(row.labels), 4)
@@ -113,7 +114,7 @@ def test_a_comparison_of_many_classes() -> None:
 
 def test_the_table_of_classes_marks_the_rare_ones() -> None:
     task = many_task()
-    table = compare(task, {"m": noisy(task, 1.5)}, [], seeds=(0, 1), draws=50)
+    table = compare(task, [noisy(task, 1.5, "m")], [], seeds=(0, 1), draws=50)
     row, frame = table.row("m"), table.per_class("m").set_index("class")
     fold = task.splits["donor"]
     for c, name in enumerate(CLASSES):
@@ -158,7 +159,7 @@ def test_a_comparison_of_many_outputs() -> None:
     def mean(train, known, test, seed):
         return np.tile(known.mean(0), (len(test), 1))
 
-    table = compare(task, {"m": look_up, "mean": mean}, [], seeds=(0,), draws=100)
+    table = compare(task, [FitScore("m", look_up), FitScore("mean", mean)], [], seeds=(0,), draws=100)
     frame = table.per_output("m").set_index("output")
     for k, name in enumerate(outputs[:4]):
         assert frame.loc[name, "spearman"] == pytest.approx(stats.spearmanr(labels[40:, k], scores[40:, k]).statistic)
@@ -189,7 +190,7 @@ def test_labels_that_do_not_fit_are_refused() -> None:
     with pytest.raises(
         BadInput, match=r"m, seed 0: expected one score for each of \d+ test items and class \(of 4\), got an array"
     ):
-        compare(task, {"m": lambda train, y, test, seed: np.zeros(len(test))}, [])
+        compare(task, [FitScore("m", lambda train, y, test, seed: np.zeros(len(test)))], [])
     with pytest.raises(BadInput, match="Expected a score for each item and class"):
         bootstrap("macro_f1", labels, scores[:, 0])
 

@@ -12,6 +12,7 @@ from glmkit.errors import BadInput
 from glmkit.evaluate import METRICS, Fold, Task, compare
 from glmkit.evaluate.baselines import Majority
 from glmkit.evaluate.baselines.dna import PositionWeights
+from tests.methods import FitScore
 
 
 def windows(n: int = 240, groups: int = 12, seed: int = 0, length: int = 11) -> SimpleNamespace:
@@ -24,7 +25,7 @@ def windows(n: int = 240, groups: int = 12, seed: int = 0, length: int = 11) -> 
     )
 
 
-def oracle(quality: float, by_seed: float = 0.0):
+def oracle(name: str, quality: float, by_seed: float = 0.0) -> FitScore:
     """A model that knows the truth up to noise."""
 
     def fit_score(train, labels, test, seed):
@@ -33,12 +34,12 @@ def oracle(quality: float, by_seed: float = 0.0):
         known = np.array([s[5] == "G" for s in test])
         return np.clip(0.5 + (quality + by_seed * seed) * (known - 0.5) + 0.2 * rng.normal(size=len(test)), 0, 1)
 
-    return fit_score
+    return FitScore(name, fit_score)
 
 
 def test_table_holds_what_was_asked_for() -> None:
     task = Task.hold_out_groups("toy", windows(), 0.25, seeds=(0, 1))
-    table = compare(task, {"net": oracle(0.5)}, [Majority(), PositionWeights()], seeds=(0, 1, 2), draws=200)
+    table = compare(task, [oracle("net", 0.5)], [Majority(), PositionWeights()], seeds=(0, 1, 2), draws=200)
     frame = table.frame
     assert frame[["method", "split"]].values.tolist() == [
         [m, s] for s in ("groups 0", "groups 1") for m in ("net", "majority", "position weights")
@@ -71,7 +72,7 @@ def test_splits_with_the_same_training_are_fitted_once() -> None:
     train, near, far = windows(60, 5), windows(40, 4, seed=1), windows(31, 3, seed=2)
     near.groups, far.groups = [f"near {g}" for g in near.groups], [f"far {g}" for g in far.groups]
     task = Task.from_windows("toy", train, {"near": near, "far": far})
-    table = compare(task, {"m": model}, [Majority()], seeds=(0, 5), draws=20)
+    table = compare(task, [FitScore("m", model)], [Majority()], seeds=(0, 5), draws=20)
     assert calls == [(60, 71, 0), (60, 71, 5)]
     np.testing.assert_array_equal(table.row("m", "far").scores[0], np.linspace(0, 1, 71)[40:])
     assert table.row("m", "near").n_train == 60
@@ -90,9 +91,8 @@ def test_difference_is_paired_and_the_verdict_follows_it() -> None:
         truth = dict(zip(task.sequences, task.labels, strict=True))
         return np.array([0.8 * truth[s] for s in test]) + 0.01 * np.arange(len(test)) / len(test)
 
-    table = compare(
-        task, {"same": same, "worse": worse, "better": better}, [Majority(), PositionWeights()], seeds=(0,), draws=300
-    )
+    models = [FitScore("same", same), FitScore("worse", worse), FitScore("better", better)]
+    table = compare(task, models, [Majority(), PositionWeights()], seeds=(0,), draws=300)
     assert table.difference("same", "position weights") == (0, 0, 0)
     gap = table.difference("better", "position weights")
     apart = table.row("better").estimates["auroc"], table.row("position weights").estimates["auroc"]
@@ -118,7 +118,8 @@ def test_a_sentence_says_only_what_the_interval_bears_out() -> None:
     def worse(train, labels, test, seed):
         return np.random.default_rng(seed).random(len(test))
 
-    table = compare(task, {"from scratch": worse, "again": worse}, [Majority(), PositionWeights()], seeds=(0,), draws=200)
+    models = [FitScore("from scratch", worse), FitScore("again", worse)]
+    table = compare(task, models, [Majority(), PositionWeights()], seeds=(0,), draws=200)
     gap = table.difference("position weights", "from scratch")
     words = f"the difference in AUROC is {gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]."
     assert table.sentence("position weights", "from scratch") == f"On groups 0, position weights is above from scratch: {words}"
@@ -134,8 +135,8 @@ def test_what_fits_classes_does_not_fit_measured_values() -> None:
     halves = Fold(np.arange(0, 60, 2), np.arange(1, 60, 2))
     task = Task(**parts, labels=np.arange(60) / 7, splits={"s": halves})
     with pytest.raises(BadInput, match="expected one of spearman, pearson, r2, ndcg for regression, got 'auroc'"):
-        compare(task, {}, [Majority()], metrics=["auroc"])
-    table = compare(task, {}, [Majority()], draws=20)
+        compare(task, [], [Majority()], metrics=["auroc"])
+    table = compare(task, [], [Majority()], draws=20)
     assert table.row("majority").estimates["spearman"] == (0, 0, 0)
     with pytest.raises(BadInput, match="toy is a regression: there is no receiver operating curve"):
         table.roc()
@@ -151,7 +152,8 @@ def test_what_fits_classes_does_not_fit_measured_values() -> None:
 
 def test_seed_spread_widens_the_interval() -> None:
     task = Task.hold_out_groups("toy", windows(600, 40), 0.5)
-    table = compare(task, {"steady": oracle(0.9), "moody": oracle(0.1, by_seed=0.4)}, [Majority()], seeds=(0, 1, 2), draws=300)
+    models = [oracle("steady", 0.9), oracle("moody", 0.1, by_seed=0.4)]
+    table = compare(task, models, [Majority()], seeds=(0, 1, 2), draws=300)
     steady, moody = table.row("steady"), table.row("moody")
     assert moody.spread["auroc"] > 3 * steady.spread["auroc"]
     width = [r.estimates["auroc"].high - r.estimates["auroc"].low for r in (steady, moody)]
@@ -163,7 +165,7 @@ def test_copies_of_training_windows_are_counted() -> None:
     w.sequences[7] = w.sequences[0]
     fold = Fold(np.flatnonzero(np.arange(60) % 6 < 1), np.flatnonzero(np.arange(60) % 6 >= 1))
     task = Task(name="toy", sequences=w.sequences, labels=w.labels, groups=w.groups, splits={"s": fold})
-    assert compare(task, {}, [Majority()], draws=20).frame.seen_in_train.tolist() == [1]
+    assert compare(task, [], [Majority()], draws=20).frame.seen_in_train.tolist() == [1]
 
 
 def test_bad_input_says_what_is_wrong() -> None:
@@ -177,12 +179,20 @@ def test_bad_input_says_what_is_wrong() -> None:
         Task(**everything, splits={"s": Fold(np.arange(30), np.arange(59, 60))})
     task = Task.hold_out_groups("toy", w)
     with pytest.raises(BadInput, match="has no split 'far'; it has groups 0"):
-        compare(task, {}, [Majority()], splits=["far"])
-    with pytest.raises(BadInput, match="names of their own, got majority, majority"):
-        compare(task, {}, [Majority(), Majority()])
+        compare(task, [], [Majority()], splits=["far"])
+    with pytest.raises(BadInput, match="a different name for each method, got majority, majority"):
+        compare(task, [], [Majority(), Majority()])
     with pytest.raises(BadInput, match=r"short, seed 0: expected one score for each of \d+ test items, got an array \(1,\)"):
+        compare(task, [FitScore("short", lambda *a: np.ones(1))], [])
+    table = compare(task, [], [Majority()], draws=20)
+    with pytest.raises(BadInput, match=r"models: expected a sequence of methods, .* got a mapping\. Write models=\[Trained\("):
         compare(task, {"short": lambda *a: np.ones(1)}, [])
-    table = compare(task, {}, [Majority()], draws=20)
+    with pytest.raises(BadInput, match=r"baselines: expected a sequence of methods, got a Majority\. Write baselines=\["):
+        compare(task, [], Majority())
+    with pytest.raises(
+        BadInput, match=r"models: expected methods with name, .* got a function without name, description, random"
+    ):
+        compare(task, [lambda *a: np.ones(1)], [])
     with pytest.raises(BadInput, match="A verdict needs a model and a baseline; the table has majority"):
         table.verdict()
     with pytest.raises(BadInput, match="No method 'net' in this table; it has majority"):

@@ -29,7 +29,7 @@ def cells(n: int = 90, genes: int = 41, types: int = 3, seed: int = 0) -> anndat
 def test_baselines_tell_planted_types_apart_and_the_majority_does_not() -> None:
     adata = cells()
     task = cell_task(adata, "kind", split_cells(adata.obs, by="donor", label="kind", shares=(0.7, 0, 0.3)))
-    table = compare(task, {}, cell_baselines(adata, task.classes, genes=30, size=5), draws=50, seeds=(0, 1))
+    table = compare(task, [], cell_baselines(adata, task.classes, genes=30, size=5), draws=50, seeds=(0, 1))
     values = {row.method: row.estimates["macro_f1"].value for row in table.rows}
     assert list(values) == ["majority", "PCA + logistic regression", "HVG + random forest", "k-NN label transfer"]
     assert values["majority"] < 0.3

@@ -93,7 +93,7 @@ def test_each_baseline_finds_what_it_can_see() -> None:
     assert [baseline.name for baseline in baselines] == ["mean", "own RNA", "ridge on PCA", "k-NN"]
     assert baselines[1].table["genes"].tolist() == [("ENSG20",), (), ()]
     assert "(1 of 3 matched by name)" in baselines[1].description
-    table = compare(task, {}, baselines, draws=50)
+    table = compare(task, [], baselines, draws=50)
     per = {row.method: table.per_output(row.method).set_index("output")["spearman"] for row in table.rows}
     assert (per["mean"] == 0).all()
     assert per["own RNA"]["CD14"] > 0.8
@@ -136,6 +136,6 @@ def test_proteins_of_real_cells(shared_data) -> None:
     baselines = modality_baselines(rna, task.outputs)
     how = baselines[1].table["how"].value_counts()
     assert (how["control"], how["not measured"], how.get("unknown", 0)) == (2, 4, 0)
-    table = compare(task, {}, baselines, draws=50)
+    table = compare(task, [], baselines, draws=50)
     assert table.difference("ridge on PCA", "own RNA").low > 0
     assert table.row("own RNA").estimates["mean_spearman"].value > 0.1

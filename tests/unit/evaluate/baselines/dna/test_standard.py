@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from glmkit.errors import BadInput
-from glmkit.evaluate.baselines import Baseline, Majority, standard_baselines
+from glmkit.evaluate import Method
+from glmkit.evaluate.baselines import Majority, standard_baselines
 from glmkit.evaluate.baselines.dna import CodonUsage, KmerSVM, PositionWeights
 from glmkit.evaluate.baselines.dna.features import codon_grid, kmer_counts, letter_grid, one_hot
 
@@ -43,7 +44,7 @@ def test_one_hot_and_codons_by_hand() -> None:
 
 
 @pytest.mark.parametrize("baseline", standard_baselines(starts=True), ids=lambda b: b.name)
-def test_every_baseline_learns_a_planted_signal_but_the_majority(baseline: Baseline) -> None:
+def test_every_baseline_learns_a_planted_signal_but_the_majority(baseline: Method) -> None:
     windows, labels = planted(600, 0)
     test, truth = planted(211, 1)
     first = baseline.fit(windows, labels, 3).score(test)

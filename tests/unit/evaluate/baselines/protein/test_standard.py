@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 
 from glmkit.errors import BadInput
-from glmkit.evaluate import METRICS, Fold, Task, compare
-from glmkit.evaluate.baselines import Baseline, Majority, protein_baselines
+from glmkit.evaluate import METRICS, Fold, Method, Task, compare
+from glmkit.evaluate.baselines import Majority, protein_baselines
 from glmkit.evaluate.baselines.protein import CompositionBoosting, CompositionForest, NearestRelative, SiteLinear
 from glmkit.evaluate.baselines.protein.features import composition, dipeptides, physical, protein_features
+from tests.methods import FitScore
 
 LETTERS = np.array(list("ACDEFGHIKLMNPQRSTVWY"))
 
@@ -52,7 +53,7 @@ def test_features_by_hand() -> None:
 @pytest.mark.parametrize("kind", ["classification", "regression"])
 @pytest.mark.parametrize("number", range(6))
 def test_every_baseline_learns_a_planted_signal_but_the_mean(kind: str, number: int) -> None:
-    baseline: Baseline = protein_baselines(kind, field=True)[number]
+    baseline: Method = protein_baselines(kind, field=True)[number]
     proteins, values = planted(260, 0)
     test, truth = planted(83, 1)
     labels = values if kind == "regression" else (values > 0.5).astype(int)
@@ -122,7 +123,7 @@ def test_a_regression_is_compared_over_its_groups() -> None:
         """Counts lysines."""
         return np.array([protein.count("K") / len(protein) for protein in test])
 
-    table = compare(task, {"count": lysine}, protein_baselines("regression"), seeds=(0,), draws=200)
+    table = compare(task, [FitScore("count", lysine)], protein_baselines("regression"), seeds=(0,), draws=200)
     assert table.frame.groups.unique().tolist() == [15]
     best = table.row("count").estimates["spearman"]
     assert 0.7 < best.low < best.value < best.high < 1
