@@ -6,7 +6,6 @@ from . import metrics as metrics
 from . import protocols as protocols
 from . import results as results
 from . import tasks as tasks
-from .card.card import ResultsCard as ResultsCard
 from .card.card import read_card as read_card
 from .card.card import results_card as results_card
 from .diagnostics._calibration import calibration as calibration
@@ -15,6 +14,7 @@ from .diagnostics._memorisation import memorisation as memorisation
 from .estimators.fine_tuned import FineTuned as FineTuned
 from .estimators.fine_tuned import FineTuning as FineTuning
 from .estimators.linear_probe import Probe as Probe
+from .estimators.linear_probe import probe_pair as probe_pair
 from .estimators.random_weights import untrained as untrained
 from .estimators.trained import Trained as Trained
 from .method import Method as Method

@@ -12,9 +12,9 @@ import numpy as np
 
 from glmkit.data import EncodedWindows
 from glmkit.errors import BadInput
-from glmkit.evaluate.baselines.protein.nearest_blast import Letters
+from glmkit.evaluate.baselines.protein.nearest_blast import AlphabetName
 from glmkit.evaluate.method import check_fitted
-from glmkit.evaluate.metrics.multiclass import check_many_classes
+from glmkit.evaluate.metrics.multiclass import check_multiclass
 from glmkit.evaluate.metrics.registry import Kind, check_values
 from glmkit.tokens import BaseTokenizer, LetterTokenizer
 
@@ -77,7 +77,7 @@ class RecurrentNetwork:
         device: str = "auto",
         *,
         kind: Kind = "classification",
-        alphabet: Letters = "dna",
+        alphabet: AlphabetName = "dna",
         reach: int | None = None,
         trim: bool = False,
         flank: int = 8,
@@ -123,7 +123,7 @@ class RecurrentNetwork:
 
         regression = self.kind == "regression"
         width = 2 if self.kind == "classification" else self.classes or int(np.max(labels)) + 1
-        labels = check_values(labels) if regression else check_many_classes(np.asarray(labels).astype(np.int64), width)
+        labels = check_values(labels) if regression else check_multiclass(np.asarray(labels).astype(np.int64), width)
         self._part = varying(sequences, self.flank) if self.trim else slice(0, self.reach)
         tokenizer = BaseTokenizer() if self.alphabet == "dna" else LetterTokenizer()
         order = np.random.default_rng(seed).permutation(len(sequences))

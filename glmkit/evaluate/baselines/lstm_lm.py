@@ -12,7 +12,7 @@ import numpy as np
 
 from glmkit.data import EncodedWindows
 from glmkit.errors import BadInput
-from glmkit.evaluate.baselines.protein.nearest_blast import Letters
+from glmkit.evaluate.baselines.protein.nearest_blast import AlphabetName
 from glmkit.evaluate.estimators.linear_probe import Probe
 from glmkit.evaluate.method import check_fitted
 from glmkit.evaluate.metrics.registry import Kind
@@ -61,7 +61,7 @@ class RecurrentLanguage:
     def __init__(
         self,
         kind: Kind = "classification",
-        alphabet: Letters = "protein",
+        alphabet: AlphabetName = "protein",
         *,
         cell: Cell = "lstm",
         width: int = 64,

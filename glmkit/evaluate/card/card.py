@@ -129,6 +129,7 @@ def results_card(
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "verdicts": [table.verdict(split) for split in table.splits] if kinds == {"model", "baseline"} else [],
         "metrics": list(table.metrics),
+        "headline": table.headline,
         "rows": rows,
         "table_sha256": table_hash(rows),
         "seeds": {row.method: list(row.seeds) for row in table.rows},
@@ -184,6 +185,7 @@ def read_card(path: str | Path) -> ResultsCard:
             f"{path}: its rows hash to {got[:12]}, but it says {content['table_sha256'][:12]}: they were changed after it was written. "
             "Run the comparison again."
         )
+    content.setdefault("headline", content["metrics"][0])  # cards written before it was recorded
     return ResultsCard(folder=path.parent, content=content)
 
 

@@ -45,7 +45,7 @@ def card_page(content: Mapping[str, Any], figures: Mapping[str, str]) -> str:
         card=content,
         splits=[_split(content, name) for name in dict.fromkeys(row["split"] for row in rows)],
         metrics=[METRICS[name].title for name in content["metrics"]],
-        arrow="lower is better" if METRICS[content["metrics"][0]].lower else "higher is better",
+        direction=METRICS[content["headline"]].direction,
         audits=[
             {"split": split, "verdict": audit["verdict"], "leaks": audit["leaks"], "table": _table(audit["table"])}
             for split, audit in content["audits"].items()
@@ -61,7 +61,7 @@ def card_page(content: Mapping[str, Any], figures: Mapping[str, str]) -> str:
 
 def _split(content: Mapping[str, Any], split: str) -> dict[str, Any]:
     """The rows of a split, best first, with bars on one common scale."""
-    head = content["metrics"][0]
+    head = content["headline"]
     rows = [row for row in content["rows"] if row["split"] == split]
     rows.sort(key=lambda row: -METRICS[head].sign * row[head] if row[head] is not None else np.inf)
     ends = [row[name] for row in rows for name in (head, f"{head}_low", f"{head}_high") if row[name] is not None] or [0.0, 1.0]

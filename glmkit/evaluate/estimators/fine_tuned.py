@@ -21,7 +21,7 @@ from glmkit.data import EncodedWindows
 from glmkit.errors import BadInput
 from glmkit.evaluate.estimators.random_weights import untrained
 from glmkit.evaluate.method import check_fitted
-from glmkit.evaluate.metrics.multiclass import check_many_classes
+from glmkit.evaluate.metrics.multiclass import check_multiclass
 from glmkit.evaluate.metrics.registry import Kind
 
 _HEADS = ("classification", "multiclass", "regression")
@@ -228,7 +228,7 @@ class FineTuned:
             head: Any = new_regressor(base, targets=labels, pool=how.pool, dropout=how.dropout, seed=seed)
         else:
             count = 2 if self.kind == "classification" else self.classes or int(labels.max()) + 1
-            check_many_classes(labels, count)
+            check_multiclass(labels, count)
             head = new_classifier(base, [str(k) for k in range(count)], pool=how.pool, dropout=how.dropout, seed=seed)
         if how.trainable == "lora":
             lora(head, seed=seed)

@@ -10,6 +10,7 @@ arXiv:1610.01644; for fitness Hsu et al. 2022, doi:10.1038/s41587-021-01146-5).
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,9 @@ from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 from threadpoolctl import threadpool_limits
 
 from glmkit.errors import BadInput
+from glmkit.evaluate.estimators.random_weights import untrained
 from glmkit.evaluate.method import check_fitted
-from glmkit.evaluate.metrics.multiclass import check_many_classes
+from glmkit.evaluate.metrics.multiclass import check_multiclass
 from glmkit.evaluate.metrics.registry import METRICS, Kind
 
 Embed = Callable[[Sequence[Any]], np.ndarray]
@@ -108,7 +110,7 @@ class Probe:
             raise BadInput(f"{self.name}: expected {len(x)} labels of at least two values, got {len(y)} of shape {y.shape}.")
         if self.kind == "multiclass":
             self._width = self.classes or int(y.max()) + 1
-            y = check_many_classes(np.asarray(labels), self._width)
+            y = check_multiclass(np.asarray(labels), self._width)
         mean, scale = x.mean(0), x.std(0)
         scale = np.where(scale > 1e-12 * np.abs(x).max(), scale, 1.0)
         x = (x - mean) / scale
@@ -184,6 +186,51 @@ class Probe:
         out = np.zeros((len(known), self._width))
         out[:, classes] = known
         return out
+
+
+def probe_pair(
+    embed: Callable[[Any, Sequence[Any]], np.ndarray],
+    model: Any,
+    kind: Kind = "regression",
+    groups: Mapping[Any, object] | None = None,
+    *,
+    classes: int | None = None,
+    seed: int = 1,
+) -> list[Probe]:
+    """Two probes: on a pretrained model, and on the same network with random weights as the control.
+
+    Parameters
+    ----------
+    embed
+        Function (model, sequences) -> array (n, d), such as :func:`glmkit.score.embed`.
+    model
+        Pretrained model that :func:`untrained` can copy.
+    kind, groups, classes
+        As for :class:`Probe`.
+    seed
+        Seed of the random weights, 0 or more, other than the one that the model was made with.
+
+    Returns
+    -------
+    list of Probe
+        ``"linear probe, pretrained"`` and ``"linear probe, random weights"``.
+
+    Examples
+    --------
+    >>> from glmkit.evaluate import probe_pair
+    >>> from glmkit.models import TransformerConfig, new_model
+    >>> from glmkit.score import embed
+    >>> from glmkit.tokens import make_tokenizer
+    >>> tokenizer = make_tokenizer("base")
+    >>> config = TransformerConfig(vocabulary_size=len(tokenizer.vocabulary), width=8, layers=1, heads=2, feedforward=16)
+    >>> probes = probe_pair(embed, new_model(config, tokenizer), "classification")
+    >>> [probe.name for probe in probes]
+    ['linear probe, pretrained', 'linear probe, random weights']
+    >>> probes[0].fit(["ACGT", "TTTT", "ACGA", "TTTA"], [1, 0, 1, 0]).score(["ACGG"]).shape
+    (1,)
+    """
+    models = {"linear probe, pretrained": model, "linear probe, random weights": untrained(model, seed)}
+    return [Probe(partial(embed, one), kind, groups, name=name, classes=classes) for name, one in models.items()]
 
 
 def ridge_path(x: np.ndarray, y: np.ndarray, alphas: Sequence[float]) -> list[tuple[np.ndarray, Any]]:

@@ -54,7 +54,7 @@ def bootstrap(
     """
     if isinstance(metric, str):
         chosen = find_metric(metric)
-        y, s = check_scores(np.asarray(labels), np.asarray(scores), chosen.of(np.asarray(scores)))
+        y, s = check_scores(np.asarray(labels), np.asarray(scores), chosen.kind_of(np.asarray(scores)))
         parts = [chosen.drawn(y, s, weights) for weights in item_weights(group_index(groups, len(y)), draws, seed)]
         return interval(chosen.value(y, s), np.concatenate(parts))
     y, s = np.asarray(labels), np.asarray(scores)

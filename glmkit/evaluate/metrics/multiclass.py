@@ -98,7 +98,7 @@ def mean_spearman_drawn(labels: np.ndarray, scores: np.ndarray, weights: np.ndar
     return divide(total, known, np.nan)
 
 
-def check_many_classes(labels: np.ndarray, classes: int) -> np.ndarray:
+def check_multiclass(labels: np.ndarray, classes: int) -> np.ndarray:
     """`labels` as int64 (n,) below `classes`, or an error."""
     labels = np.asarray(labels)
     if labels.ndim != 1 or labels.dtype.kind not in "iu":

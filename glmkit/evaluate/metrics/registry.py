@@ -9,7 +9,7 @@ top in :mod:`glmkit.evaluate.metrics.ranking`, those of probabilities in :mod:`g
 they are asked for by name.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,40 +32,54 @@ class Metric:  # numpydoc ignore=PR02
     Parameters
     ----------
     title
-        For axes and table heads.
+        Title for axes and table heads.
     value
-        (labels (n,), scores (n,)) -> float. Of many classes, scores are (n, classes); of many outputs, both are (n, outputs).
+        Function (labels (n,), scores (n,)) -> float. For multiclass tasks, scores are (n, classes); for multioutput tasks, both are (n,
+        outputs).
     drawn
-        (labels, scores, weights (draws, n)) -> float64 (draws,); NaN where the draw does not define it.
+        Function (labels, scores, weights (draws, n)) -> float64 (draws,); NaN where a draw does not define the metric.
     kind
-        Of the task it judges: two classes, a measured value, many classes, or many measured outputs.
-    also
-        Another kind that it judges too.
-    lower
-        Whether lower is better.
-    order
-        Whether it looks at the order of the scores only, so that scores of any scale may be given.
-    asked
-        Whether it is computed only when it is asked for by name.
+        Kind of task: two classes, a measured value, multiclass, or several measured outputs.
+    second_kind
+        Further kind of task, or None.
+    bounds
+        Smallest and largest possible value.
+    lower_is_better
+        Direction.
+    rank_based
+        Whether only the order of the scores counts, so that they may be on any scale.
+    on_request
+        Whether the metric is computed only if it is named.
     """
 
     title: str
     value: Callable[[np.ndarray, np.ndarray], float]
     drawn: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
     kind: Kind = "classification"
-    also: Kind | None = None
-    lower: bool = False
-    order: bool = False
-    asked: bool = False
+    second_kind: Kind | None = None
+    bounds: tuple[float, float] = (0.0, 1.0)
+    lower_is_better: bool = False
+    rank_based: bool = False
+    on_request: bool = False
 
     @property
     def sign(self) -> int:
         """1 if higher is better, -1 if lower is."""
-        return -1 if self.lower else 1
+        return -1 if self.lower_is_better else 1
 
-    def of(self, scores: np.ndarray) -> Kind:
+    @property
+    def direction(self) -> str:
+        """Direction and range in words."""
+        ends = ", ".join(f"{end:g}".replace("-", "−").replace("inf", "∞") for end in self.bounds)
+        return f"{'lower' if self.lower_is_better else 'higher'} is better, range [{ends}]"
+
+    def kind_of(self, scores: np.ndarray) -> Kind:
         """The kind of task that scores of this shape belong to."""
-        return self.also if self.also is not None and np.ndim(scores) == 2 else self.kind
+        return self.second_kind if self.second_kind is not None and np.ndim(scores) == 2 else self.kind
+
+    def fits(self, kind: str) -> bool:
+        """Whether the metric is defined for tasks of this kind."""
+        return kind in (self.kind, self.second_kind)
 
 
 def _confusion(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -129,16 +143,17 @@ def _unless_constant(function: Callable) -> Callable[[np.ndarray, np.ndarray], f
     return lambda labels, scores: float(function(labels, scores)[0]) if np.ptp(scores) > 0 else 0.0
 
 
+_SIGNED = (-1.0, 1.0)
 METRICS: dict[str, Metric] = {
-    "auroc": Metric(title="AUROC", value=sklearn_metrics.roc_auc_score, drawn=_auroc, order=True),
-    "auprc": Metric(title="AUPRC", value=sklearn_metrics.average_precision_score, drawn=_auprc, order=True),
+    "auroc": Metric(title="AUROC", value=sklearn_metrics.roc_auc_score, drawn=_auroc, rank_based=True),
+    "auprc": Metric(title="AUPRC", value=sklearn_metrics.average_precision_score, drawn=_auprc, rank_based=True),
     "accuracy": Metric(
         title="accuracy",
         value=lambda labels, scores: sklearn_metrics.accuracy_score(
             labels, multiclass.called(scores) if scores.ndim == 2 else scores >= THRESHOLD
         ),
         drawn=_accuracy,
-        also="multiclass",
+        second_kind="multiclass",
     ),
     "f1": Metric(
         title="macro F1",
@@ -146,11 +161,23 @@ METRICS: dict[str, Metric] = {
         drawn=_macro_f1,
     ),
     "mcc": Metric(
-        title="MCC", value=lambda labels, scores: sklearn_metrics.matthews_corrcoef(labels, scores >= THRESHOLD), drawn=_mcc
+        title="MCC",
+        value=lambda labels, scores: sklearn_metrics.matthews_corrcoef(labels, scores >= THRESHOLD),
+        drawn=_mcc,
+        bounds=_SIGNED,
     ),
-    "spearman": Metric(title="Spearman", value=_unless_constant(stats.spearmanr), drawn=spearman, kind="regression", order=True),
-    "pearson": Metric(title="Pearson", value=_unless_constant(stats.pearsonr), drawn=weighted_correlation, kind="regression"),
-    "r2": Metric(title="R²", value=sklearn_metrics.r2_score, drawn=_r2, kind="regression"),
+    "spearman": Metric(
+        title="Spearman",
+        value=_unless_constant(stats.spearmanr),
+        drawn=spearman,
+        kind="regression",
+        bounds=_SIGNED,
+        rank_based=True,
+    ),
+    "pearson": Metric(
+        title="Pearson", value=_unless_constant(stats.pearsonr), drawn=weighted_correlation, kind="regression", bounds=_SIGNED
+    ),
+    "r2": Metric(title="R²", value=sklearn_metrics.r2_score, drawn=_r2, kind="regression", bounds=(-np.inf, 1.0)),
     "macro_f1": Metric(title="macro F1", value=multiclass.macro_f1, drawn=multiclass.macro_f1_drawn, kind="multiclass"),
     "balanced_accuracy": Metric(
         title="balanced accuracy", value=multiclass.balanced_accuracy, drawn=multiclass.balanced_accuracy_drawn, kind="multiclass"
@@ -160,37 +187,79 @@ METRICS: dict[str, Metric] = {
         value=multiclass.mean_spearman,
         drawn=multiclass.mean_spearman_drawn,
         kind="multioutput",
-        order=True,
+        bounds=_SIGNED,
+        rank_based=True,
     ),
     "ndcg": Metric(
-        title="NDCG, top 10%", value=ranking.ndcg, drawn=ranking.ndcg_drawn, kind="regression", order=True, asked=True
+        title="NDCG, top 10%", value=ranking.ndcg, drawn=ranking.ndcg_drawn, kind="regression", rank_based=True, on_request=True
     ),
-    "recall_at_fdr": Metric(title="recall at 10% FDR", value=ranking.recall_at_fdr, drawn=_recall_at_fdr, order=True, asked=True),
+    "recall_at_fdr": Metric(
+        title="recall at 10% FDR", value=ranking.recall_at_fdr, drawn=_recall_at_fdr, rank_based=True, on_request=True
+    ),
     "brier": Metric(
-        title="Brier score", value=probabilistic.brier, drawn=probabilistic.brier_drawn, also="multiclass", lower=True, asked=True
+        title="Brier score",
+        value=probabilistic.brier,
+        drawn=probabilistic.brier_drawn,
+        second_kind="multiclass",
+        bounds=(0.0, 2.0),
+        lower_is_better=True,
+        on_request=True,
     ),
     "ece": Metric(
         title="calibration error",
         value=probabilistic.ece,
         drawn=probabilistic.ece_drawn,
-        also="multiclass",
-        lower=True,
-        asked=True,
+        second_kind="multiclass",
+        lower_is_better=True,
+        on_request=True,
     ),
 }
 KINDS: tuple[Kind, ...] = ("classification", "regression", "multiclass", "multioutput")
 DEFAULTS: dict[Kind, tuple[str, ...]] = {
-    kind: tuple(name for name, metric in METRICS.items() if metric.kind == kind and not metric.asked) for kind in KINDS
-}  # the first of each is the headline
+    kind: tuple(name for name, metric in METRICS.items() if metric.kind == kind and not metric.on_request) for kind in KINDS
+}
 DEFAULTS["multiclass"] += ("accuracy",)
+HEADLINES: dict[Kind, str] = {
+    "classification": "auroc", "regression": "spearman", "multiclass": "macro_f1", "multioutput": "mean_spearman",
+}  # fmt: skip
 
 
 def find_metric(name: str, kind: Kind | None = None) -> Metric:
     """The metric called `name`, or an error that lists those there are (for a task of that kind)."""
-    fit = [known for known, metric in METRICS.items() if kind in (None, metric.kind, metric.also)]
+    fit = [known for known, metric in METRICS.items() if kind is None or metric.fits(kind)]
     if name not in fit:
         raise BadInput(f"metric: expected one of {', '.join(fit)}{f' for {kind}' if kind else ''}, got {name!r}.")
     return METRICS[name]
+
+
+def choose_headline(metrics: Sequence[str], kind: str, named: str | None = None) -> str:
+    """The headline metric of a table, by which methods are ranked and verdicts are made.
+
+    Parameters
+    ----------
+    metrics
+        Names of the metrics of the table.
+    kind
+        Kind of the task.
+    named
+        Name of the metric to take; None for the default of the kind, or for the first metric if the default is not among them.
+
+    Returns
+    -------
+    str
+        One of `metrics`.
+
+    Raises
+    ------
+    BadInput
+        The metric named is not among `metrics`, or there is no metric.
+    """
+    if not metrics:
+        raise BadInput("metrics: expected at least one, got none. Leave it out for the defaults of the task's kind.")
+    if named is not None and named not in metrics:
+        raise BadInput(f"headline: expected one of the metrics {', '.join(metrics)}, got {named!r}. Add it to metrics=.")
+    default = HEADLINES.get(kind)  # type: ignore[call-overload]
+    return named or (default if default in metrics else metrics[0])
 
 
 def check_scores(labels: np.ndarray, scores: np.ndarray, kind: Kind = "classification") -> tuple[np.ndarray, np.ndarray]:
@@ -222,7 +291,7 @@ def check_scores(labels: np.ndarray, scores: np.ndarray, kind: Kind = "classific
     if kind == "multiclass":
         if scores.ndim != 2 or len(scores) != len(labels):
             raise BadInput(f"Expected a score for each item and class, got labels {labels.shape} and scores {scores.shape}.")
-        labels = multiclass.check_many_classes(labels, scores.shape[1])
+        labels = multiclass.check_multiclass(labels, scores.shape[1])
     elif labels.shape != scores.shape or labels.ndim != (2 if kind == "multioutput" else 1):
         raise BadInput(f"Expected one score for each label, got labels {labels.shape} and scores {scores.shape}.")
     else:

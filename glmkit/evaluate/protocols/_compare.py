@@ -22,9 +22,9 @@ import numpy as np
 from glmkit.errors import BadInput
 from glmkit.evaluate.card.card import results_card
 from glmkit.evaluate.method import Method, check_methods, check_names
-from glmkit.evaluate.metrics.registry import DEFAULTS, METRICS, find_metric
+from glmkit.evaluate.metrics.registry import DEFAULTS, METRICS, choose_headline, find_metric
 from glmkit.evaluate.protocols.jobs import Entry, Job, run_jobs
-from glmkit.evaluate.protocols.scoring import judge
+from glmkit.evaluate.protocols.scoring import score_method
 from glmkit.evaluate.results.row import Row
 from glmkit.evaluate.results.split_audits import AuditLike, Auditor, audit_splits
 from glmkit.evaluate.results.table import Table
@@ -41,6 +41,7 @@ def compare(
     draws: int = 1000,
     log: Callable[[str], None] | None = None,
     *,
+    headline: str | None = None,
     workers: int = 1,
     audit: AuditLike | Auditor | Mapping[str, AuditLike] | None = None,
     card: str | Path | None = None,
@@ -62,11 +63,14 @@ def compare(
     seeds
         Of the methods.
     metrics
-        Names in :data:`glmkit.evaluate.METRICS`, the headline first; None for all that fit the task's kind.
+        Names in :data:`glmkit.evaluate.METRICS`; None for the defaults of the task's kind.
     draws
         Of the bootstrap.
     log
         Called with one line a fitted method.
+    headline
+        Name of the metric by which methods are ranked and verdicts are made, one of `metrics`; None for the default of the task's kind:
+        AUROC, Spearman, macro F1, or mean Spearman (the first of `metrics` if it is not among them).
     workers
         Processes to fit in, one training each; -1 is one for each core. No number depends on it, as long as a method's own do not
         depend on how many threads it is given: joblib gives each process its share of the cores, unless ``OMP_NUM_THREADS`` and
@@ -97,6 +101,7 @@ def compare(
     metrics = DEFAULTS[task.kind] if metrics is None else tuple(metrics)
     for metric in metrics:
         find_metric(metric, task.kind)
+    headline = choose_headline(metrics, task.kind, headline)
     models, baselines = check_methods("models", models), check_methods("baselines", baselines)
     check_names([*models, *baselines])
     chosen = list(task.splits) if splits is None else list(splits)
@@ -108,8 +113,8 @@ def compare(
         for method in some
     ]
     audits = audit_splits(task, chosen, audit)
-    rows = _rows(task, entries, _same_training(task, chosen), metrics, draws, workers, log)
-    table = Table(task=task.name, rows=rows, metrics=metrics, audits=audits)
+    rows = _rows(task, entries, _same_training(task, chosen), metrics, headline, draws, workers, log)
+    table = Table(task=task.name, rows=rows, metrics=metrics, headline=headline, audits=audits)
     if card is not None:
         cards = {method.name: found for method in (*models, *baselines) if (found := getattr(method, "card", None)) is not None}
         results_card(table, card, task=task, parameters=parameters or {}, models=cards)
@@ -121,6 +126,7 @@ def _rows(
     entries: Sequence[Entry],
     gathered: Sequence[Sequence[str]],
     metrics: tuple[str, ...],
+    headline: str,
     draws: int,
     workers: int,
     log: Callable[[str], None] | None,
@@ -144,13 +150,12 @@ def _rows(
             for j, split in enumerate(together):
                 scores = np.stack([np.concatenate([parts[j] for parts, _ in by_fold]) for by_fold in done])
                 items = np.concatenate([fold.test for fold in folds[split]])
-                row = judge(task, items, folds[split], scores, metrics, draws, number)
+                row = score_method(task, items, folds[split], scores, metrics, draws, number)
                 row = row._replace(split=split, method=method.name, kind=kind, description=method.description)
                 rows.append(row._replace(seeds=list(own_seeds), seconds=seconds))
             if log is not None:
-                head = metrics[0]
-                says = (f"{row.split} {METRICS[head].title} {row.estimates[head]}" for row in rows[-len(together) :])
-                log(f"{method.name}: {', '.join(says)}")
+                parts = (f"{row.split} {METRICS[headline].title} {row.estimates[headline]}" for row in rows[-len(together) :])
+                log(f"{method.name}: {', '.join(parts)}")
     return rows
 
 

@@ -29,13 +29,14 @@ def few_shot(
     draws: int = 1000,
     log: Callable[[str], None] | None = None,
     *,
+    headline: str | None = None,
     workers: int = 1,
 ) -> Table:
     """Compare methods that are given only a few of the training labels.
 
     Parameters
     ----------
-    task, models, baselines, splits, metrics, draws, log, workers
+    task, models, baselines, splits, metrics, draws, log, headline, workers
         As for :func:`glmkit.evaluate.compare`.
     sizes
         Labels given (to each fold of a cross-validated split).
@@ -60,13 +61,13 @@ def few_shot(
     tables = []
     for size in sizes:
         few = [[_Few(method, size, task.kind) for method in methods] for methods in (models, baselines)]
-        tables.append(compare(task, *few, chosen, seeds, metrics, draws, log, workers=workers))
+        tables.append(compare(task, *few, chosen, seeds, metrics, draws, log, headline=headline, workers=workers))
     rows = [
         row._replace(split=f"{row.split}, {size} labels", n_train=size)
         for size, table in zip(sizes, tables, strict=True)
         for row in table.rows
     ]
-    return Table(task=task.name, rows=rows, metrics=tables[0].metrics)
+    return Table(task=task.name, rows=rows, metrics=tables[0].metrics, headline=tables[0].headline)
 
 
 class _Few:

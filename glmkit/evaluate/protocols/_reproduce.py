@@ -20,7 +20,7 @@ from glmkit.evaluate.tasks.task import Task
 _COLUMNS = ["method", "split", "column", "first", "second"]
 
 
-def same_table(first: Table | ResultsCard | pd.DataFrame, second: Table | ResultsCard | pd.DataFrame) -> pd.DataFrame:
+def table_differences(first: Table | ResultsCard | pd.DataFrame, second: Table | ResultsCard | pd.DataFrame) -> pd.DataFrame:
     """Where two tables differ.
 
     Parameters
@@ -60,7 +60,7 @@ class Reproduction:  # numpydoc ignore=PR02
     identical
         Whether every number of the table is the same.
     differences
-        As :func:`same_table` gives them, the card first.
+        As :func:`table_differences` gives them, the card first.
     changed
         Columns what, then, now: versions, data and splits that are not those of the card, which may be why.
     """
@@ -114,7 +114,7 @@ def reproduce(
         for split in dict.fromkeys([*then["splits"], *now["splits"]]):
             hashes = [one["splits"].get(split, {}).get("sha256", "missing")[:12] for one in (then, now)]
             changed.append((f"split {split}", *hashes))
-    differences = same_table(card, run(card.parameters))
+    differences = table_differences(card, run(card.parameters))
     return Reproduction(
         identical=differences.empty,
         differences=differences,

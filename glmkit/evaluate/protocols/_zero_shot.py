@@ -10,9 +10,9 @@ import numpy as np
 
 from glmkit.errors import BadInput
 from glmkit.evaluate.method import Method, check_methods, check_names
-from glmkit.evaluate.metrics.registry import DEFAULTS, METRICS, find_metric
+from glmkit.evaluate.metrics.registry import DEFAULTS, METRICS, choose_headline, find_metric
 from glmkit.evaluate.protocols.jobs import checked_scores, cpu_seconds
-from glmkit.evaluate.protocols.scoring import judge
+from glmkit.evaluate.protocols.scoring import score_method
 from glmkit.evaluate.results.row import Row
 from glmkit.evaluate.results.table import Table
 from glmkit.evaluate.tasks.task import Task
@@ -29,6 +29,7 @@ def zero_shot(
     metrics: Sequence[str] | None = None,
     draws: int = 1000,
     log: Callable[[str], None] | None = None,
+    headline: str | None = None,
 ) -> Table:
     """Judge scores that need no training.
 
@@ -41,7 +42,7 @@ def zero_shot(
         Scores are (n,), higher for class 1 or for larger values, or (n, columns).
     baselines
         Methods whose rows are of kind "baseline", such as a substitution matrix or the number of mutations.
-    splits, metrics, draws, log
+    splits, metrics, draws, log, headline
         As for :func:`glmkit.evaluate.compare`; None for the metrics that look at the order only.
 
     Returns
@@ -55,10 +56,11 @@ def zero_shot(
         An unknown split or metric, a name used twice, or scores of the wrong shape.
     """
     if metrics is None:
-        fit = [name for name, metric in METRICS.items() if metric.order and task.kind in (metric.kind, metric.also)]
+        fit = [name for name, metric in METRICS.items() if metric.rank_based and metric.fits(task.kind)]
         metrics = fit or DEFAULTS[task.kind]
     for metric in metrics:
         find_metric(metric, task.kind)
+    headline = choose_headline(tuple(metrics), task.kind, headline)
     needed = ("name", "description", "score")
     models, baselines = check_methods("models", models, needed), check_methods("baselines", baselines, needed)
     check_names([*models, *baselines])
@@ -74,9 +76,9 @@ def zero_shot(
         for number, (method, kind) in enumerate(methods):
             began = cpu_seconds()
             got = checked_scores(task, method.name, method.score([task.sequences[i] for i in items]), len(items))
-            row = judge(task, items, [], got[None], metrics, draws, number)
+            row = score_method(task, items, [], got[None], metrics, draws, number)
             row = row._replace(split=split, method=method.name, kind=kind, description=method.description)
             rows.append(row._replace(seconds=cpu_seconds() - began))
             if log is not None:
-                log(f"{method.name}: {split} {METRICS[metrics[0]].title} {row.estimates[metrics[0]]}")
-    return Table(task=task.name, rows=rows, metrics=tuple(metrics))
+                log(f"{method.name}: {split} {METRICS[headline].title} {row.estimates[headline]}")
+    return Table(task=task.name, rows=rows, metrics=tuple(metrics), headline=headline)

@@ -11,7 +11,7 @@ from glmkit.evaluate.tasks.task import Fold, Task
 from glmkit.statistics import group_index, interval
 
 
-def judge(
+def score_method(
     task: Task, items: np.ndarray, folds: Sequence[Fold], scores: np.ndarray, metrics: Sequence[str], draws: int, number: int = 0
 ) -> Row:
     """The metrics of one method on some items, with their draws.

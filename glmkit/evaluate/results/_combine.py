@@ -3,6 +3,7 @@
 import numpy as np
 
 from glmkit.errors import BadInput
+from glmkit.evaluate.metrics.registry import choose_headline
 from glmkit.evaluate.results.row import Row
 from glmkit.evaluate.results.table import Table
 
@@ -18,8 +19,8 @@ def combine(*tables: Table) -> Table:
     Returns
     -------
     Table
-        All rows, with the metrics that all tables have, in the order of the first; differences between any two of its methods are
-        paired, as all drew the same groups.
+        All rows, with the metrics that all tables have, in the order of the first, and the headline of the first if all have it.
+        Differences between any two of its methods are paired, as all drew the same groups.
 
     Raises
     ------
@@ -54,4 +55,6 @@ def combine(*tables: Table) -> Table:
         )
         for row in rows
     ]
-    return Table(task=tables[0].task, rows=kept, metrics=metrics, audits=audits)
+    kind = rows[0].task_kind if rows else ""
+    headline = choose_headline(metrics, kind, tables[0].headline if tables[0].headline in metrics else None)
+    return Table(task=tables[0].task, rows=kept, metrics=metrics, headline=headline, audits=audits)

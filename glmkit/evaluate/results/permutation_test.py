@@ -71,7 +71,7 @@ def paired_test(
     """
     names = [[one] if isinstance(one, str) else list(one) for one in (a, b)]
     splits = table.splits if split is None else [split] if isinstance(split, str) else list(split)
-    metric = metric or table.metrics[0]
+    metric = metric or table.headline
     pairs = [(one, two, where) for where in splits for one in names[0] for two in names[1]]
     if same := [one for one, two, _ in pairs if one == two]:
         raise BadInput(f"paired_test: {same[0]} cannot be tested against itself. Leave it out of a or of b.")
@@ -148,7 +148,7 @@ def _p_value(ours: Row, theirs: Row, metric: str, permutations: int, seed: int) 
 
 
 def _on_one_scale(scores: np.ndarray, metric: str) -> np.ndarray:
-    if METRICS[metric].order:
+    if METRICS[metric].rank_based:
         return stats.rankdata(scores, axis=0)
     if metric == "pearson" and np.ptp(scores) > 0:
         return (scores - scores.mean()) / scores.std()

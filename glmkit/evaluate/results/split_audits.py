@@ -1,7 +1,7 @@
 """The audit of each split of a task, by whatever audits splits: a function, or audits made before."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,21 @@ class AuditLike(Protocol):
 
 
 Auditor = Callable[..., AuditLike]
+
+
+class AuditSummary(NamedTuple):  # numpydoc ignore=PR02
+    """Audits of several splits.
+
+    Parameters
+    ----------
+    table
+        One row a split and check; the first column is ``split``.
+    verdicts
+        One sentence a split, beginning with its name.
+    """
+
+    table: pd.DataFrame
+    verdicts: list[str]
 
 
 def audit_splits(
@@ -66,6 +81,28 @@ def audit_splits(
     if missing := [split for split in splits if split not in audit]:
         raise BadInput(f"audit: no audit of split {missing[0]!r}; there are those of {', '.join(audit)}.")
     return {split: _is_audit(split, audit[split]) for split in splits}
+
+
+def summarise_audits(audits: Mapping[str, AuditLike]) -> AuditSummary:
+    """The audits of several splits as one table and one sentence a split.
+
+    Parameters
+    ----------
+    audits
+        Split to audit.
+
+    Returns
+    -------
+    AuditSummary
+        Table and sentences, in the order of the splits; an empty table for no audits.
+    """
+    tables = []
+    for split, audit in audits.items():
+        table = audit.table.copy()
+        table.insert(0, "split", split)
+        tables.append(table)
+    verdicts = [f"{split}: {audit.verdict}" for split, audit in audits.items()]
+    return AuditSummary(pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"split": []}), verdicts)
 
 
 def _audited(task: Task, split: str, audit: Auditor) -> AuditLike:

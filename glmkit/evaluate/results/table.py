@@ -9,7 +9,7 @@ from glmkit.errors import BadInput
 from glmkit.evaluate.diagnostics import per_class as per_column
 from glmkit.evaluate.metrics.registry import METRICS
 from glmkit.evaluate.results.row import Row
-from glmkit.evaluate.results.split_audits import AuditLike
+from glmkit.evaluate.results.split_audits import AuditLike, AuditSummary, summarise_audits
 from glmkit.statistics import Estimate, interval
 
 
@@ -23,20 +23,34 @@ class Table:
     rows
         One a method and split.
     metrics
-        Names of the metrics, the first being the headline.
+        Names of the metrics, in the order of the columns.
+    headline
+        Name of the metric by which methods are ranked and verdicts are made.
     audits
-        Of splits, by their names.
+        Split to audit.
     """
 
     def __init__(
-        self, task: str, rows: list[Row], metrics: tuple[str, ...], audits: Mapping[str, AuditLike] | None = None
+        self,
+        task: str,
+        rows: list[Row],
+        metrics: tuple[str, ...],
+        headline: str,
+        audits: Mapping[str, AuditLike] | None = None,
     ) -> None:
-        self.task, self.rows, self.metrics, self.audits = task, rows, metrics, dict(audits or {})
+        if headline not in metrics:
+            raise BadInput(f"headline: expected one of the metrics {', '.join(metrics)}, got {headline!r}.")
+        self.task, self.rows, self.metrics, self.headline, self.audits = task, rows, metrics, headline, dict(audits or {})
 
     @property
     def splits(self) -> list[str]:
         """Names of the splits, in order."""
         return list(dict.fromkeys(row.split for row in self.rows))
+
+    @property
+    def methods(self) -> list[str]:
+        """Names of the methods, models first, in order."""
+        return list(dict.fromkeys(row.method for row in self.rows))
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -76,13 +90,53 @@ class Table:
         pandas.DataFrame
             Columns method, one a metric, description.
         """
-        rows = self._ranked(split, self.metrics[0])
+        rows = self._ranked(split, self.headline)
         return pd.DataFrame(
             [
                 {"method": r.method, **{METRICS[m].title: str(r.estimates[m]) for m in self.metrics}, "how": r.description}
                 for r in rows
             ]
         )
+
+    def headline_table(
+        self, metrics: Sequence[str] | None = None, split: str | None = None, columns: Sequence[str] = ()
+    ) -> pd.DataFrame:
+        """The headline metric as numbers and further metrics as text, best method first.
+
+        Parameters
+        ----------
+        metrics
+            Names of the further metrics, each a column "value [low, high]" under its title; None for all of the table.
+        split
+            Name of a split; None for all, one after another.
+        columns
+            Names of further columns of :attr:`frame`, such as ``"kind"`` or ``"n_test"``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns split (if several are shown), method, ``<headline>``, ``<headline>_low``, ``<headline>_high``, one for each of
+            `metrics`, and `columns`.
+
+        Raises
+        ------
+        BadInput
+            A split, metric or column that the table does not have.
+        """
+        head, shown = self.headline, self.splits if split is None else [split]
+        further = [name for name in self.metrics if name != head] if metrics is None else list(metrics)
+        if unknown := [name for name in further if name not in self.metrics]:
+            raise BadInput(f"metrics: expected some of {', '.join(self.metrics)}, got {unknown[0]!r}.")
+        place = {(row.method, row.split): number for number, row in enumerate(self.rows)}
+        frame = self.frame
+        if unknown := [name for name in columns if name not in frame.columns]:
+            raise BadInput(f"columns: expected some of {', '.join(frame.columns)}, got {unknown[0]!r}.")
+        ranked = [row for name in shown for row in self._ranked(name, head)]
+        table = frame.iloc[[place[row.method, row.split] for row in ranked]].reset_index(drop=True)
+        table = table[[*(["split"] if len(shown) > 1 else []), "method", head, f"{head}_low", f"{head}_high", *columns]]
+        for at, name in enumerate(further, start=table.columns.get_loc(f"{head}_high") + 1):
+            table.insert(at, METRICS[name].title, [str(row.estimates[name]) for row in ranked])
+        return table
 
     def difference(self, a: str, b: str, split: str | None = None, metric: str | None = None) -> Estimate:
         """`a` minus `b` on the same test windows, with a paired interval.
@@ -101,7 +155,7 @@ class Table:
         Estimate
             The difference of the means over seeds.
         """
-        metric = metric or self.metrics[0]
+        metric = metric or self.headline
         one, two = self.row(a, split), self.row(b, split)
         return interval(one.estimates[metric].value - two.estimates[metric].value, one.draws[metric] - two.draws[metric])
 
@@ -145,9 +199,89 @@ class Table:
         gap = self.difference(a, b, split, metric)
         apart = f"{a} is {'above' if gap.low > 0 else 'below'} {b}"
         says = apart if gap.low > 0 or gap.high < 0 else f"{a} and {b} cannot be told apart"
-        title = METRICS[metric or self.metrics[0]].title
+        title = METRICS[metric or self.headline].title
         where = self.row(a, split).split
         return f"On {where}, {says}: the difference in {title} is {gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]."
+
+    def sentences(
+        self, model: str, others: Sequence[str] | None = None, split: str | None = None, metric: str | None = None
+    ) -> list[str]:
+        """A :meth:`sentence` on `model` against each of several methods.
+
+        Parameters
+        ----------
+        model
+            Name of a method.
+        others
+            Names of the methods to compare it with. Those that the table lacks are left out, so that one list serves studies with
+            fewer methods; None for all other methods.
+        split
+            Name of a split; None for all, one after another.
+        metric
+            None for the headline metric.
+
+        Returns
+        -------
+        list of str
+            One sentence a split and method.
+
+        Raises
+        ------
+        BadInput
+            None of `others` is in the table, or `model` is not.
+        """
+        found = [name for name in self.methods if name != model] if others is None else [n for n in others if n in self.methods]
+        if not found:
+            raise BadInput(f"others: none of {', '.join(others or ())} is in the table; it has {', '.join(self.methods)}.")
+        shown = self.splits if split is None else [split]
+        return [self.sentence(model, other, name, metric) for name in shown for other in found]
+
+    def split_differences(
+        self, split: str, reference: str, table: "Table | None" = None, metric: str | None = None
+    ) -> pd.DataFrame:
+        """Each method on one split minus the same method on another, such as a random split against a homology split.
+
+        The two test sets differ, so the draws are not paired: the interval is that of two independent values.
+
+        Parameters
+        ----------
+        split
+            Name of a split of this table.
+        reference
+            Name of the split that is subtracted.
+        table
+            Table that has `reference`; None for this table.
+        metric
+            None for the headline metric.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each method that both have: method, value on `reference`, value on `split` (under titles of the metric and
+            split), difference, difference_low, difference_high.
+
+        Raises
+        ------
+        BadInput
+            A split that its table does not have.
+        """
+        metric, other = metric or self.headline, self if table is None else table
+        twins = {row.method: row for row in other._of(reference)}
+        records = []
+        for row in self._of(split):
+            if (twin := twins.get(row.method)) is None:
+                continue
+            gap = row.draws[metric] - twin.draws[metric][::-1]  # reversed: the same seed drew both, which must not pair them
+            low, high = np.quantile(gap[~np.isnan(gap)], [0.025, 0.975])
+            values = twin.estimates[metric].value, row.estimates[metric].value
+            records.append((row.method, *values, values[1] - values[0], low, high))
+        title = METRICS[metric].title
+        columns = ["method", f"{title}, {reference}", f"{title}, {split}", "difference", "difference_low", "difference_high"]
+        return pd.DataFrame(records, columns=columns)
+
+    def audit_summary(self) -> AuditSummary:
+        """The audits of all splits as one table and one sentence a split."""
+        return summarise_audits(self.audits)
 
     def row(self, method: str, split: str | None = None) -> Row:
         """The row of `method` on `split`.
@@ -191,7 +325,7 @@ class Table:
         """
         if split is None and len(self.splits) > 1:
             return " ".join(self.verdict(name, metric, model) for name in self.splits)
-        metric = metric or self.metrics[0]
+        metric = metric or self.headline
         rows = self._ranked(split, metric)
         models = [row for row in rows if row.kind == "model" and model in (None, row.method)]
         baselines = [row for row in rows if row.kind == "baseline"]
@@ -203,7 +337,7 @@ class Table:
         gap = self.difference(ours.method, best.method, ours.split, metric)
         among = f" (best of {len(models)} models)" if len(models) > 1 else ""
         verb = "is above" if gap.low > 0 else "is below" if gap.high < 0 else "does not beat"
-        if METRICS[metric].lower and verb != "does not beat":
+        if METRICS[metric].lower_is_better and verb != "does not beat":
             verb += f" ({'worse than' if gap.low > 0 else 'better than'})"
         return (
             f"On {ours.split}, {ours.method}{among} with {METRICS[metric].title} {ours.estimates[metric]} {verb} "

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from glmkit.errors import BadInput
-from glmkit.evaluate.metrics.multiclass import check_many_classes, check_outputs
+from glmkit.evaluate.metrics.multiclass import check_multiclass, check_outputs
 from glmkit.evaluate.metrics.registry import KINDS, Kind, check_values
 
 
@@ -101,7 +101,7 @@ class Task:  # numpydoc ignore=PR02
         if self.kind == "regression":
             check_values(labels)
         elif self.kind == "multiclass":
-            check_many_classes(labels, len(columns))
+            check_multiclass(labels, len(columns))
         elif self.kind == "multioutput":
             if check_outputs(labels).shape[1] != len(columns):
                 raise BadInput(f"{where}: labels have {labels.shape[1]} columns, but there are {len(columns)} outputs.")

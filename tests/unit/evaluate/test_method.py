@@ -10,7 +10,7 @@ from glmkit.evaluate import Fold, Task, Trained, compare
 from glmkit.evaluate.baselines import Majority, MarkovModel, RecurrentLanguage, RecurrentNetwork
 from glmkit.evaluate.baselines.cells import ClassShares, MeanOutputs
 from glmkit.evaluate.baselines.dna import KmerLinear, PositionWeights
-from glmkit.evaluate.baselines.protein import AlignmentSites, BlastNeighbour, NearestRelative
+from glmkit.evaluate.baselines.protein import AlignmentColumns, BlastNeighbour, NearestRelative
 from glmkit.evaluate.method import check_fitted
 
 
@@ -28,7 +28,7 @@ def truth(items: list[str]) -> np.ndarray:
     "method",
     [
         Majority(), KmerLinear(), PositionWeights(), RecurrentNetwork(), RecurrentLanguage(), ClassShares(), MeanOutputs(),
-        AlignmentSites(), BlastNeighbour(), NearestRelative(),
+        AlignmentColumns(), BlastNeighbour(), NearestRelative(),
     ],
     ids=lambda method: type(method).__name__,
 )  # fmt: skip

@@ -18,7 +18,7 @@ for _i, _letter in enumerate(LETTERS):
     _CODE_OF_BYTE[[ord(_letter), ord(_letter.lower())]] = _i
 
 
-def letter_codes(sequence: str | np.ndarray, letter_ids: Sequence[int] | np.ndarray = (0, 1, 2, 3)) -> np.ndarray:
+def base_codes(sequence: str | np.ndarray, letter_ids: Sequence[int] | np.ndarray = (0, 1, 2, 3)) -> np.ndarray:
     """Codes of one sequence.
 
     Parameters
@@ -53,7 +53,7 @@ def join_codes(
     sequences
         Strings or id arrays.
     letter_ids
-        As in :func:`letter_codes`.
+        As in :func:`base_codes`.
 
     Returns
     -------
@@ -67,10 +67,10 @@ def join_codes(
     starts = np.zeros(len(sequences) + 1, dtype=np.int64)
     np.cumsum([len(sequence) + 1 for sequence in sequences], out=starts[1:])
     if all(isinstance(sequence, str) for sequence in sequences):
-        return letter_codes(" ".join([*sequences, ""])), starts  # type: ignore[list-item]
+        return base_codes(" ".join([*sequences, ""])), starts  # type: ignore[list-item]
     codes = np.full(starts[-1], UNKNOWN, dtype=np.uint8)
     for sequence, start in zip(sequences, starts, strict=False):
-        codes[start : start + len(sequence)] = letter_codes(sequence, letter_ids)
+        codes[start : start + len(sequence)] = base_codes(sequence, letter_ids)
     return codes, starts
 
 
@@ -140,7 +140,7 @@ def kmer_counts(sequences: Sequence[str], k: int) -> np.ndarray:
     return np.bincount(flat, minlength=len(sequences) * 4**k).reshape(len(sequences), 4**k).astype(np.float32)
 
 
-def letter_grid(sequences: Sequence[str]) -> np.ndarray:
+def base_grid(sequences: Sequence[str]) -> np.ndarray:
     """Codes of sequences of one length.
 
     Parameters
@@ -181,7 +181,7 @@ def one_hot(sequences: Sequence[str]) -> np.ndarray:
     float32 array (n, 4 * length)
         Position by position; an unknown letter is four zeros.
     """
-    grid = letter_grid(sequences)
+    grid = base_grid(sequences)
     return np.eye(5, 4, dtype=np.float32)[grid].reshape(len(grid), -1)
 
 
@@ -200,7 +200,7 @@ def codon_grid(sequences: Sequence[str], first: int) -> np.ndarray:
     int64 array (n, codons)
         0..63 in alphabetical order, 64 where a letter is unknown.
     """
-    grid = letter_grid(sequences)
+    grid = base_grid(sequences)
     if not 0 <= first <= grid.shape[1] - 3:
         raise BadInput(f"first: expected a position with a whole codon after it (0 to {grid.shape[1] - 3}), got {first}.")
     whole = (grid.shape[1] - first) // 3

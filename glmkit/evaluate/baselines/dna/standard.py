@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from glmkit.evaluate.baselines.base import Fitted
-from glmkit.evaluate.baselines.dna.features import codon_grid, kmer_counts, letter_grid, one_hot
+from glmkit.evaluate.baselines.dna.features import base_grid, codon_grid, kmer_counts, one_hot
 from glmkit.evaluate.method import Method, check_fitted
 
 
@@ -182,7 +182,7 @@ class BoostedTrees(Fitted):
 
     def features(self, sequences: Sequence[str]) -> np.ndarray:
         """What the estimator sees of each sequence, one row a sequence."""
-        return letter_grid(sequences)
+        return base_grid(sequences)
 
     def estimator(self, seed: int) -> Any:
         """The scikit-learn estimator, not yet fitted."""
@@ -192,7 +192,7 @@ class BoostedTrees(Fitted):
 
     def prepare(self, sequences: Sequence[str], labels: np.ndarray) -> None:
         """Learn what the features need before the estimator is fitted."""
-        self._length = letter_grid(sequences).shape[1]
+        self._length = base_grid(sequences).shape[1]
 
 
 class CodonUsage(Fitted):

@@ -1,10 +1,10 @@
 from ._antibody_genes import antibody_genes as antibody_genes
 from .msa import add_to_alignment as add_to_alignment
 from .msa import align as align
-from .msa_log_odds import AlignmentSites as AlignmentSites
+from .msa_log_odds import AlignmentColumns as AlignmentColumns
 from .msa_log_odds import pwm_baselines as pwm_baselines
-from .mutants import SiteForest as SiteForest
-from .mutants import SiteLinear as SiteLinear
+from .mutants import MutantForest as MutantForest
+from .mutants import MutantLinear as MutantLinear
 from .nearest_blast import BlastNeighbour as BlastNeighbour
 from .nearest_blast import blast_hits as blast_hits
 from .standard import CompositionBoosting as CompositionBoosting

@@ -25,7 +25,7 @@ import numpy as np
 from glmkit.bio import alphabet as find_alphabet
 from glmkit.data.search import write_numbered
 from glmkit.errors import BadInput
-from glmkit.evaluate.baselines.protein.nearest_blast import Letters, check_letters
+from glmkit.evaluate.baselines.protein.nearest_blast import AlphabetName, check_alphabet
 from glmkit.programs import SECONDS, run_program
 
 Aligner = Literal["clustalo", "mafft"]
@@ -42,7 +42,7 @@ def align(
     sequences: Sequence[str],
     program: Aligner = "clustalo",
     *,
-    alphabet: Letters = "protein",
+    alphabet: AlphabetName = "protein",
     threads: int = 1,
     seconds: float = SECONDS,
 ) -> list[str]:
@@ -74,7 +74,7 @@ def align(
         The program failed or took too long.
     """
     _check_program(program)
-    check_letters("sequences", sequences, alphabet)
+    check_alphabet("sequences", sequences, alphabet)
     plain = _plain(sequences, alphabet)
     if len(plain) == 1:
         return plain
@@ -93,7 +93,7 @@ def add_to_alignment(
     sequences: Sequence[str],
     program: Aligner = "clustalo",
     *,
-    alphabet: Letters = "protein",
+    alphabet: AlphabetName = "protein",
     threads: int = 1,
     seconds: float = SECONDS,
 ) -> list[str]:
@@ -122,7 +122,7 @@ def add_to_alignment(
     """
     _check_program(program)
     length = check_alignment(rows, alphabet)
-    check_letters("sequences", sequences, alphabet)
+    check_alphabet("sequences", sequences, alphabet)
     kept, once = _plain(rows, alphabet), dict.fromkeys(_plain(sequences, alphabet))
     known = {row.replace(GAP, ""): row for row in reversed(kept)}
     new = [sequence for sequence in once if sequence not in known]
@@ -154,7 +154,7 @@ def is_aligned(sequences: Sequence[str]) -> bool:
     return len({len(sequence) for sequence in sequences}) == 1
 
 
-def check_alignment(rows: Sequence[str], alphabet: Letters = "protein") -> int:
+def check_alignment(rows: Sequence[str], alphabet: AlphabetName = "protein") -> int:
     """Raise BadInput unless all rows have one length and only letters of the alphabet and gaps.
 
     Parameters
@@ -169,7 +169,7 @@ def check_alignment(rows: Sequence[str], alphabet: Letters = "protein") -> int:
     int
         Columns.
     """
-    check_letters("alignment", rows, alphabet, also=GAP)
+    check_alphabet("alignment", rows, alphabet, also=GAP)
     if odd := next((i for i, row in enumerate(rows) if len(row) != len(rows[0])), 0):
         raise BadInput(
             f"alignment: expected rows of one length, but row 0 has {len(rows[0])} columns and row {odd} has {len(rows[odd])}. "
@@ -180,7 +180,7 @@ def check_alignment(rows: Sequence[str], alphabet: Letters = "protein") -> int:
     return len(rows[0])
 
 
-def column_codes(rows: Sequence[str], alphabet: Letters = "protein") -> np.ndarray:
+def column_codes(rows: Sequence[str], alphabet: AlphabetName = "protein") -> np.ndarray:
     """The letters of an alignment as numbers.
 
     Parameters

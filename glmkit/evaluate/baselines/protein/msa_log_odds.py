@@ -20,9 +20,9 @@ from glmkit.errors import BadInput
 from glmkit.evaluate.baselines.dna.pwm import composition_of, log_profile, score_rows
 from glmkit.evaluate.baselines.dna.standard import PositionWeights
 from glmkit.evaluate.baselines.protein.msa import GAP, Aligner, add_to_alignment, align, check_alignment, column_codes, is_aligned
-from glmkit.evaluate.baselines.protein.nearest_blast import Letters
+from glmkit.evaluate.baselines.protein.nearest_blast import AlphabetName
 from glmkit.evaluate.method import Method, check_fitted
-from glmkit.evaluate.metrics.multiclass import check_many_classes
+from glmkit.evaluate.metrics.multiclass import check_multiclass
 from glmkit.evaluate.metrics.registry import Kind, check_values
 from glmkit.programs import SECONDS
 
@@ -30,7 +30,7 @@ _KINDS = ("classification", "regression", "multiclass")
 _ALPHAS = tuple(float(alpha) for alpha in np.logspace(-2, 5, 15))
 
 
-class AlignmentSites:
+class AlignmentColumns:
     """Log-odds of position-weight profiles on an alignment of the training sequences; ridge regression for measured values.
 
     Sequences of one length (mutants, windows, rows of an alignment) are taken as aligned. Others are aligned by a program; those
@@ -61,7 +61,7 @@ class AlignmentSites:
     def __init__(
         self,
         kind: Kind = "classification",
-        alphabet: Letters = "protein",
+        alphabet: AlphabetName = "protein",
         *,
         program: Aligner = "clustalo",
         pseudo_count: float | None = None,
@@ -74,14 +74,14 @@ class AlignmentSites:
             raise BadInput(f"kind: expected one of {', '.join(_KINDS)}, got {kind!r}.")
         self.kind, self.alphabet, self.program, self.classes = kind, alphabet, program, classes
         self.pseudo_count, self.weighted, self.threads, self.seconds = pseudo_count, weighted, threads, seconds
-        self.name = "alignment sites"
+        self.name = "alignment columns"
         what = (
             "ridge regression on the letters" if kind == "regression" else "log-odds of position-weight profiles of the classes"
         )
         self.description = f"{what} in the columns of an alignment ({program} where lengths differ)"
         self._rows: list[str] = []
 
-    def fit(self, sequences: Sequence[str], labels: np.ndarray, seed: int = 0) -> "AlignmentSites":
+    def fit(self, sequences: Sequence[str], labels: np.ndarray, seed: int = 0) -> "AlignmentColumns":
         """Align the sequences and count their letters.
 
         Parameters
@@ -95,7 +95,7 @@ class AlignmentSites:
 
         Returns
         -------
-        AlignmentSites
+        AlignmentColumns
             Itself.
 
         Raises
@@ -121,7 +121,7 @@ class AlignmentSites:
                 self._ridge = RidgeCV(_ALPHAS).fit(self._one_hot(codes), check_values(labels))
             return self
         width = 2 if self.kind == "classification" else self.classes or int(labels.max()) + 1
-        labels = check_many_classes(labels, width)
+        labels = check_multiclass(labels, width)
         background = composition_of(codes, self._letters)
         self._here = np.unique(labels)
         self._prior = np.log(np.bincount(labels, minlength=width)[self._here] / len(labels))
@@ -171,7 +171,7 @@ class AlignmentSites:
         return np.eye(self._letters + 1, self._letters, dtype=np.float32)[codes].reshape(len(codes), -1)
 
 
-def pwm_baselines(alphabet: Letters = "dna", kind: Kind = "classification", program: Aligner = "clustalo") -> list[Method]:
+def pwm_baselines(alphabet: AlphabetName = "dna", kind: Kind = "classification", program: Aligner = "clustalo") -> list[Method]:
     """Position-weight models: log-odds counted from an alignment, and for windows of DNA the logistic regression on letters.
 
     Parameters
@@ -188,5 +188,5 @@ def pwm_baselines(alphabet: Letters = "dna", kind: Kind = "classification", prog
     list of Method
         Unfitted. The logistic regression needs windows of one length.
     """
-    counted: list[Method] = [AlignmentSites(kind, alphabet, program=program)]
+    counted: list[Method] = [AlignmentColumns(kind, alphabet, program=program)]
     return [*counted, PositionWeights()] if alphabet == "dna" and kind == "classification" else counted

@@ -19,7 +19,7 @@ from glmkit.evaluate.metrics.registry import Kind
 _ALPHAS = np.logspace(-2, 5, 15)
 
 
-class SiteLinear(Fitted):
+class MutantLinear(Fitted):
     """Ridge or logistic regression on which residue stands where, for mutants of one protein.
 
     Parameters
@@ -59,7 +59,7 @@ class SiteLinear(Fitted):
         return RidgeCV(_ALPHAS) if self.kind == "regression" else LogisticRegression(C=self.cost, max_iter=1000)
 
 
-class SiteForest(SiteLinear):
+class MutantForest(MutantLinear):
     """Random forest on which residue stands where, for mutants of one protein.
 
     Parameters

@@ -25,11 +25,11 @@ from glmkit.data.search import run_blast
 from glmkit.data.search.blast import MOST
 from glmkit.errors import BadInput
 from glmkit.evaluate.method import check_fitted
-from glmkit.evaluate.metrics.multiclass import check_many_classes
+from glmkit.evaluate.metrics.multiclass import check_multiclass
 from glmkit.evaluate.metrics.registry import Kind, check_values
 from glmkit.programs import SECONDS
 
-Letters = Literal["protein", "dna"]
+AlphabetName = Literal["protein", "dna"]
 Strand = Literal["both", "plus"]
 _KINDS = ("classification", "regression", "multiclass")
 _FIELDS = {"qseqid": int, "sseqid": int, "pident": float, "evalue": float, "bitscore": float, "qcovs": float, "sstrand": str}
@@ -75,7 +75,7 @@ class BlastNeighbour:
     def __init__(
         self,
         kind: Kind = "classification",
-        alphabet: Letters = "protein",
+        alphabet: AlphabetName = "protein",
         *,
         neighbours: int = 1,
         evalue: float = 1e-3,
@@ -121,13 +121,13 @@ class BlastNeighbour:
         BadInput
             No sequences, an unknown letter, or labels that do not fit.
         """
-        check_letters("training", sequences, self.alphabet)
+        check_alphabet("training", sequences, self.alphabet)
         labels = np.asarray(labels)
         if len(labels) != len(sequences):
             raise BadInput(f"{self.name}: expected a label for each of {len(sequences)} sequences, got {len(labels)}.")
         if self.kind == "multiclass":
             width = self.classes or int(labels.max()) + 1
-            self._labels = np.eye(width)[check_many_classes(labels, width)]
+            self._labels = np.eye(width)[check_multiclass(labels, width)]
         else:
             self._labels = check_values(labels)[:, None]
         self._train = list(sequences)
@@ -155,7 +155,7 @@ class BlastNeighbour:
 def blast_hits(
     queries: Sequence[str],
     targets: Sequence[str],
-    alphabet: Letters = "protein",
+    alphabet: AlphabetName = "protein",
     *,
     evalue: float = 1e-3,
     word: int | None = None,
@@ -196,8 +196,8 @@ def blast_hits(
     ResourceError
         A program failed or took too long.
     """
-    check_letters("queries", queries, alphabet)
-    check_letters("targets", targets, alphabet)
+    check_alphabet("queries", queries, alphabet)
+    check_alphabet("targets", targets, alphabet)
     if not evalue > 0 or (word is not None and word < 2) or threads < 1:
         raise BadInput(f"Expected evalue > 0, word >= 2 and threads >= 1, got evalue={evalue}, word={word}, threads={threads}.")
     options = ["-word_size", str(word)] if word is not None else []
@@ -218,7 +218,7 @@ def _in_order(table: pd.DataFrame) -> pd.DataFrame:
     return table.iloc[order].reset_index(drop=True)
 
 
-def check_letters(what: str, sequences: Sequence[str] | Mapping[str, str], alphabet: str, also: str = "") -> None:
+def check_alphabet(what: str, sequences: Sequence[str] | Mapping[str, str], alphabet: str, also: str = "") -> None:
     """Raise BadInput unless there are sequences, none is empty, and all letters are of the alphabet.
 
     Parameters

@@ -27,7 +27,7 @@ from glmkit.evaluate.baselines.base import Fitted
 from glmkit.evaluate.baselines.dna.kmer_linear import KmerLinear
 from glmkit.evaluate.baselines.dna.standard import Majority
 from glmkit.evaluate.baselines.protein.features import protein_features
-from glmkit.evaluate.baselines.protein.mutants import SiteForest, SiteLinear
+from glmkit.evaluate.baselines.protein.mutants import MutantForest, MutantLinear
 from glmkit.evaluate.baselines.protein.nearest_blast import BlastNeighbour
 from glmkit.evaluate.baselines.protein.substitution_scores import Blosum62
 from glmkit.evaluate.method import Method, check_fitted
@@ -234,8 +234,8 @@ def protein_baselines(
         Unfitted.
     """
     if mutants:
-        sites: list[Method] = [Majority(), SiteLinear(kind)]
-        return [*sites, SiteForest(kind), Blosum62(kind=kind)] if field else sites
+        sites: list[Method] = [Majority(), MutantLinear(kind)]
+        return [*sites, MutantForest(kind), Blosum62(kind=kind)] if field else sites
     whole: list[Method] = [Majority(), CompositionForest(kind), CompositionSVM(kind), DipeptideLinear(kind)]
     whole += [CompositionBoosting(kind), KmerLinear(kind), BlastNeighbour(kind)] if field else []
     return [*whole, NearestRelative(kind)] if relatives or field else whole

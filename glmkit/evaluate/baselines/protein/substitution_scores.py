@@ -19,7 +19,7 @@ from glmkit.bio import PROTEIN, Mutation, check_mutations, parse_mutations
 from glmkit.errors import BadInput
 from glmkit.evaluate.baselines.dna.pwm import composition_of, log_profile
 from glmkit.evaluate.baselines.protein.msa import GAP, Aligner, align, check_alignment, column_codes, is_aligned
-from glmkit.evaluate.baselines.protein.nearest_blast import check_letters
+from glmkit.evaluate.baselines.protein.nearest_blast import check_alphabet
 from glmkit.evaluate.metrics.registry import Kind
 from glmkit.programs import SECONDS
 
@@ -69,7 +69,7 @@ def site_independent(
     BadInput, ResourceError
         A mutation that cannot be read, is no substitution, or whose wild type differs; or as for :func:`glmkit.evaluate.baselines.protein.align`.
     """
-    check_letters("wild_type", [wild_type], "protein")
+    check_alphabet("wild_type", [wild_type], "protein")
     wild_type = wild_type.upper()
     mutants = _read_mutants(wild_type, mutations)
     own, rows = _aligned(homologues, wild_type, program, threads, seconds)
@@ -105,7 +105,7 @@ class Blosum62:
 
     def __init__(self, wild_type: str | None = None, kind: Kind = "regression") -> None:
         if wild_type is not None:
-            check_letters("wild_type", [wild_type], "protein")
+            check_alphabet("wild_type", [wild_type], "protein")
         self.wild_type, self.kind = wild_type and wild_type.upper(), kind
         self._own, self._centre = self.wild_type, 0.0
 
@@ -161,7 +161,7 @@ class Blosum62:
 
     def _sums(self, sequences: Sequence[str]) -> np.ndarray:
         own, matrix = self._wild(), _matrix()
-        check_letters("mutants", sequences, "protein")
+        check_alphabet("mutants", sequences, "protein")
         if odd := next((i for i, s in enumerate(sequences) if len(s) != len(own)), None):
             raise BadInput(
                 f"{self.name}: expected mutants as long as the wild type ({len(own)} residues), but mutant {odd} has "
@@ -200,7 +200,7 @@ def _read_mutants(wild_type: str, mutations: Sequence[Mutant]) -> list[list[Muta
 def _aligned(homologues: Sequence[str], wild_type: str, program: Aligner, threads: int, seconds: float) -> tuple[str, list[str]]:
     """The wild type's row, and all rows with it among them."""
     if not is_aligned(homologues):
-        check_letters("homologues", homologues, "protein")
+        check_alphabet("homologues", homologues, "protein")
         whole = list(dict.fromkeys([wild_type, *(sequence.upper() for sequence in homologues)]))
         rows = align(whole, program, threads=threads, seconds=seconds)
         return rows[0], rows

@@ -18,7 +18,7 @@ from glmkit.errors import BadInput, ResourceError
 from glmkit.evaluate import FineTuned, Fold, Task, compare, k_fold, read_card, reproduce, results_card
 from glmkit.evaluate.baselines import Majority
 from glmkit.evaluate.baselines.dna import PositionWeights
-from glmkit.evaluate.protocols import same_table
+from glmkit.evaluate.protocols import table_differences
 from tests.methods import FitScore
 
 MARKUP = "<script>alert(1)</script>"
@@ -106,12 +106,12 @@ def test_what_came_out_differently_is_named(tmp_path) -> None:
     assert re.search(
         r"\d+ values in 1 rows, the first auroc of net .* on held out, 0\.\d+ then, 0\.\d+ now\. Changed", str(other)
     )
-    fewer = same_table(read_card(tmp_path), read_card(tmp_path).frame.iloc[1:])
+    fewer = table_differences(read_card(tmp_path), read_card(tmp_path).frame.iloc[1:])
     assert fewer.values.tolist() == [[f"net {MARKUP}", "held out", "row", "there", "missing"]]
     frame = read_card(tmp_path).frame.assign(cpu_seconds=99.0)
-    assert same_table(frame, read_card(tmp_path)).empty
+    assert table_differences(frame, read_card(tmp_path)).empty
     with pytest.raises(BadInput, match="two rows of the same method and split"):
-        same_table(frame, pd.concat([frame, frame]))
+        table_differences(frame, pd.concat([frame, frame]))
 
 
 def test_no_string_of_the_data_becomes_markup_and_nothing_is_fetched(tmp_path) -> None:
@@ -195,7 +195,7 @@ def test_a_card_that_was_changed_or_is_none_is_refused(tmp_path) -> None:
 def test_workers_change_no_number() -> None:
     crossed = k_fold(task(), 3)
     serial, parallel = run(PARAMETERS, toy=crossed), run(PARAMETERS, workers=2, toy=crossed)
-    assert same_table(serial, parallel).empty
+    assert table_differences(serial, parallel).empty
     for one, two in zip(serial.rows, parallel.rows, strict=True):
         np.testing.assert_array_equal(one.scores, two.scores)
         assert {m: draws.tolist() for m, draws in one.draws.items()} == {m: draws.tolist() for m, draws in two.draws.items()}

@@ -135,7 +135,7 @@ def test_where_lower_is_better_the_table_and_its_verdict_know() -> None:
         splits={"s": Fold(np.flatnonzero(groups < 10), np.flatnonzero(groups >= 10))},
     )  # fmt: skip
     models = [FitScore("knows", lambda train, y, test, seed: np.array([place[name] for name in test]))]
-    table = compare(task, models, [Majority()], seeds=(0,), metrics=["brier", "auroc"], draws=200)
+    table = compare(task, models, [Majority()], seeds=(0,), metrics=["brier", "auroc"], headline="brier", draws=200)
     assert table.summary()["method"].tolist() == ["knows", "majority"]
     assert "is below (better than) the best of 1 baselines, majority" in table.verdict()
     assert "ece" not in compare(task, models, [], seeds=(0,), draws=20).frame

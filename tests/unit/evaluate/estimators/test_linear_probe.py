@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from glmkit.errors import BadInput
-from glmkit.evaluate import METRICS, Fold, Probe, Task, compare, few_shot
+from glmkit.evaluate import METRICS, Fold, Probe, Task, compare, few_shot, probe_pair, untrained
 from glmkit.evaluate.baselines import Majority
 from glmkit.evaluate.baselines.cells import ClassShares
 from glmkit.evaluate.estimators import joined, ridge_path, stored
@@ -220,3 +220,15 @@ def test_few_labels_of_many_classes_hold_one_of_each() -> None:
     assert len(table.per_class("probe", "random, 60 labels")) == 4
     with pytest.raises(BadInput, match="sizes: expected at least 4, a label of each class in training, got 3"):
         few_shot(task, [FitScore("probe", model)], [], sizes=(3,))
+
+
+def test_a_pair_of_probes_has_random_weights_as_its_control() -> None:
+    model = new_model(
+        TransformerConfig(vocabulary_size=33, width=24, layers=1, heads=3, feedforward=40), LetterTokenizer(), seed=4
+    )
+    trained, control = probe_pair(embed, model, "multiclass", {"AKL": 1}, classes=3)
+    assert [trained.name, control.name] == ["linear probe, pretrained", "linear probe, random weights"]
+    assert (trained.kind, trained.classes, control.groups) == ("multiclass", 3, {"AKL": 1})
+    np.testing.assert_array_equal(trained.embed(["AKL"]), embed(model, ["AKL"]))
+    np.testing.assert_array_equal(control.embed(["AKL"]), embed(untrained(model, 1), ["AKL"]))
+    assert not np.allclose(trained.embed(["AKL"]), control.embed(["AKL"]))

@@ -7,7 +7,7 @@ from glmkit.errors import BadInput
 from glmkit.evaluate import Method
 from glmkit.evaluate.baselines import Majority, standard_baselines
 from glmkit.evaluate.baselines.dna import CodonUsage, KmerSVM, PositionWeights
-from glmkit.evaluate.baselines.dna.features import codon_grid, kmer_counts, letter_grid, one_hot
+from glmkit.evaluate.baselines.dna.features import base_grid, codon_grid, kmer_counts, one_hot
 
 
 def planted(n: int, seed: int, length: int = 47) -> tuple[list[str], np.ndarray]:
@@ -40,7 +40,7 @@ def test_one_hot_and_codons_by_hand() -> None:
     assert grid[0].argmax(1)[:4].tolist() == [0, 1, 2, 3]
     assert grid[0, 4].sum() == 0
     assert codon_grid(["GATGAAANTTC"], 1).tolist() == [[14, 0, 64]]
-    assert letter_grid(["acgtn"]).tolist() == [[0, 1, 2, 3, 4]]
+    assert base_grid(["acgtn"]).tolist() == [[0, 1, 2, 3, 4]]
 
 
 @pytest.mark.parametrize("baseline", standard_baselines(starts=True), ids=lambda b: b.name)

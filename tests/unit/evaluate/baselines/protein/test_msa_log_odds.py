@@ -9,7 +9,7 @@ from Bio import motifs
 from glmkit.errors import BadInput
 from glmkit.evaluate.baselines import pwm_baselines
 from glmkit.evaluate.baselines.dna.pwm import composition_of, henikoff_weights, log_profile, score_rows
-from glmkit.evaluate.baselines.protein import AlignmentSites, add_to_alignment, align
+from glmkit.evaluate.baselines.protein import AlignmentColumns, add_to_alignment, align
 from glmkit.evaluate.baselines.protein.msa import column_codes
 
 PROGRAMS = [
@@ -77,7 +77,7 @@ def test_new_sequences_are_placed_one_by_one_into_columns_that_stay(program: str
 def test_classes_of_homologues_are_told_apart(program: str) -> None:
     family, labels = relatives(24, 1)
     test, truth = relatives(7, 2)
-    sites = AlignmentSites(program=program).fit(family, labels)
+    sites = AlignmentColumns(program=program).fit(family, labels)
     scores = sites.score(test)
     assert (scores.shape, scores.dtype) == ((7,), np.float64)
     assert ((scores > 0.5) == truth).all()
@@ -91,13 +91,13 @@ def test_sequences_of_one_length_need_no_program(monkeypatch: pytest.MonkeyPatch
     windows[labels == 1, 4] = "G"
     windows[labels == 2, 4] = "C"
     train, other = ["".join(row) for row in windows[:150]], ["".join(row) for row in windows[150:]]
-    many = AlignmentSites("multiclass", "dna", classes=4).fit(train, labels[:150]).score(other)
+    many = AlignmentColumns("multiclass", "dna", classes=4).fit(train, labels[:150]).score(other)
     assert many.shape == (50, 4)
     np.testing.assert_allclose(many.sum(1), 1)
     assert many[:, 3].max() == 0
     assert np.mean(many.argmax(1) == labels[150:]) > 0.7
     values = np.where(labels == 1, 2.5, -1.0)
-    assert np.corrcoef(AlignmentSites("regression", "dna").fit(train, values[:150]).score(other), values[150:])[0, 1] > 0.7
+    assert np.corrcoef(AlignmentColumns("regression", "dna").fit(train, values[:150]).score(other), values[150:])[0, 1] > 0.7
     two = (labels == 1).astype(int)
     for baseline in pwm_baselines():
         found = baseline.fit(train, two[:150]).score(other)
@@ -118,7 +118,7 @@ def test_bad_input_says_what_is_wrong() -> None:
     with pytest.raises(BadInput, match="sequences: sequence 1 has '-' at position 2"):
         align(["MK", "M-L"])
     with pytest.raises(BadInput, match="of two values at least, got 2 labels with values"):
-        AlignmentSites().fit(["MK", "ML"], np.array([1, 1]))
-    with pytest.raises(BadInput, match="alignment sites has not been fitted"):
-        AlignmentSites().score(["MK"])
+        AlignmentColumns().fit(["MK", "ML"], np.array([1, 1]))
+    with pytest.raises(BadInput, match="alignment columns has not been fitted"):
+        AlignmentColumns().score(["MK"])
     assert align(["mkx"]) == ["MKX"]

@@ -9,7 +9,7 @@ import pytest
 from glmkit.errors import BadInput
 from glmkit.evaluate import METRICS, Fold, Method, Task, compare
 from glmkit.evaluate.baselines import Majority, protein_baselines
-from glmkit.evaluate.baselines.protein import CompositionBoosting, CompositionForest, NearestRelative, SiteLinear
+from glmkit.evaluate.baselines.protein import CompositionBoosting, CompositionForest, MutantLinear, NearestRelative
 from glmkit.evaluate.baselines.protein.features import composition, dipeptides, physical, protein_features
 from tests.methods import FitScore
 
@@ -85,13 +85,13 @@ def test_which_residue_stands_where(kind: str) -> None:
         mutants.append("".join(letters))
         values.append(value)
     labels = np.array(values) if kind == "regression" else (np.array(values) > 0).astype(int)
-    sites = SiteLinear(kind).fit(mutants[:300], labels[:300])
+    sites = MutantLinear(kind).fit(mutants[:300], labels[:300])
     assert sites.features(mutants[:2]).shape[0] == 2
     assert np.corrcoef(sites.score(mutants[300:]), values[300:])[0, 1] > 0.7
     with pytest.raises(BadInput, match=r"was fitted on 21 residues, got 5\. Give mutants of one protein"):
         sites.score(["MKTAY"])
     with pytest.raises(BadInput, match="protein 0 has 21 residues and protein 3 has 20"):
-        SiteLinear(kind).fit([*mutants[:3], mutants[3][:-1], *mutants[4:]], labels)
+        MutantLinear(kind).fit([*mutants[:3], mutants[3][:-1], *mutants[4:]], labels)
     assert [b.name for b in protein_baselines(kind, mutants=True)] == ["majority", sites.name]
     field = protein_baselines(kind, mutants=True, field=True)
     assert [b.name for b in field] == ["majority", sites.name, "one-hot forest", "BLOSUM62"]

@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 
 from glmkit.bio import Mutation
 from glmkit.errors import BadInput
-from glmkit.evaluate.baselines.protein import Blosum62, SiteForest, SiteLinear, site_independent
+from glmkit.evaluate.baselines.protein import Blosum62, MutantForest, MutantLinear, site_independent
 
 WILD = "MKTAY"
 
@@ -75,7 +75,7 @@ def test_real_fitness_is_ranked_by_trees_and_ridge_and_hardly_by_blosum62(shared
     train, test = table[table["set"] == "train"], table[table["set"] == "test"]
     assert (len(train), len(test)) == (424, 8309)
     found = {}
-    for baseline in (SiteLinear(), SiteForest(), Blosum62()):
+    for baseline in (MutantLinear(), MutantForest(), Blosum62()):
         scores = baseline.fit(train["sequence"].tolist(), train["target"].to_numpy(), 0).score(test["sequence"].tolist())
         found[baseline.name] = spearmanr(scores, test["target"]).statistic
     print(found)
