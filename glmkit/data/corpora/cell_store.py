@@ -19,20 +19,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glmkit.errors import BadInput
-from glmkit.files import atomic_folder, read_json, recover_folder
+from glmkit.files import atomic_folder, read_json
 from glmkit.tokens.cells import Cells, Read, count_blocks, each_part, noted
 from glmkit.tokens.cells.csr_blocks import CHUNK
 from glmkit.tokens.names import NamesFile
-from glmkit.tokens.store import HashedFile, changed, check_files, entry_of, load_array, map_array, read_manifest, write_manifest
+from glmkit.tokens.store import HashedFile, StoreFormat, load_array, map_array, save_offsets
 from glmkit.tokens.tokenizer import smallest_dtype
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-FORMAT = "glmkit cell store"
-VERSION = 1
-_FILES = {"counts.bin", "columns.bin", "offsets.npy", "cells.json", "features.json"}
-_DTYPES = {"uint16", "uint32"}
+FORMAT = StoreFormat(
+    kind="cell store",
+    version=1,
+    files=frozenset({"counts.bin", "columns.bin", "offsets.npy", "cells.json", "features.json"}),
+    dtypes={"counts": frozenset({"uint16", "uint32"}), "columns": frozenset({"uint16", "uint32"})},
+)
 
 
 class CellStore:
@@ -57,11 +59,11 @@ class CellStore:
         self.hash: str = manifest["hash"]
         self.shape: tuple[int, int] = (manifest["cells"], manifest["features"])
         self.offsets = load_array(folder / "offsets.npy")
-        self._counts = map_array(folder / "counts.bin", np.dtype(manifest["counts"]).newbyteorder("<"))
-        self._columns = map_array(folder / "columns.bin", np.dtype(manifest["columns"]).newbyteorder("<"))
+        self._counts = map_array(folder / "counts.bin", manifest["counts"])
+        self._columns = map_array(folder / "columns.bin", manifest["columns"])
         expected = (self.shape[0] + 1, len(self._counts), len(self._columns))
         if expected != (len(self.offsets), int(self.offsets[-1]), int(self.offsets[-1])) or (np.diff(self.offsets) < 0).any():
-            raise BadInput(f"{folder} contradicts itself: offsets and counts do not fit together. Write the store again.")
+            raise FORMAT.contradiction(folder, "offsets and counts")
 
     @cached_property
     def names(self) -> list[str]:
@@ -106,7 +108,7 @@ class CellStore:
                             writer.add(block, part.obs_names[start : start + block.shape[0]])
                             for name in part.obs_names[start : start + block.shape[0]]:
                                 names.add(name)
-            write_manifest(temporary, writer.finish())
+            writer.finish()
         return cls.open(folder)
 
     @classmethod
@@ -126,12 +128,7 @@ class CellStore:
             Not a store, a future format version, or a file that is missing, cut, grown or (with `verify`) changed.
         """
         folder = Path(folder)
-        recover_folder(folder)
-        manifest = read_manifest(folder, FORMAT, VERSION, "cell store")
-        if {manifest.get("counts"), manifest.get("columns")} - _DTYPES or set(manifest["files"]) != _FILES:
-            raise changed(folder)
-        check_files(folder, manifest["files"], verify)
-        return cls(folder, manifest)
+        return cls(folder, FORMAT.open(folder, verify))
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -305,27 +302,23 @@ class _Writer:
         narrow = self.counts.path.rename(self.counts.path.with_suffix(".narrow"))
         self.count_dtype = np.dtype("<u4")
         self.counts = HashedFile(self.folder / "counts.bin").__enter__()
-        before = map_array(narrow, np.dtype("<u2"))
+        before = map_array(narrow, "uint16")
         for start in range(0, len(before), 1 << 22):
             self.counts.write(before[start : start + (1 << 22)].astype(self.count_dtype))
         narrow.unlink()
 
-    def finish(self) -> dict[str, Any]:
-        """Write what remains; the body of the manifest."""
+    def finish(self) -> None:
+        """Write what remains, the manifest last."""
         if len(self.offsets) == 1:
             raise BadInput("No cells to store: expected at least one, got none. Were all of them filtered out?")
         with NamesFile(self.folder / "features.json") as names:
             for name in self.features:
                 names.add(name)
-        np.save(self.folder / "offsets.npy", np.frombuffer(self.offsets, np.int64), allow_pickle=False)
-        files = {file.path.name: file.entry() for file in (self.counts, self.columns)}
-        files |= {name: entry_of(self.folder / name) for name in ("offsets.npy", "cells.json", "features.json")}
-        return {
-            "format": FORMAT,
-            "version": VERSION,
+        save_offsets(self.folder / "offsets.npy", self.offsets)
+        content = {
             "cells": len(self.offsets) - 1,
             "features": len(self.features),
             "counts": self.count_dtype.name,
             "columns": self.column_dtype.name,
-            "files": dict(sorted(files.items())),
         }
+        FORMAT.close(self.folder, (self.counts, self.columns), content)

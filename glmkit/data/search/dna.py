@@ -21,15 +21,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from glmkit.bio import DNA, reverse_complement
+from glmkit.bio import reverse_complement
 from glmkit.data.search.blast import run_blast
-from glmkit.errors import BadInput
+from glmkit.data.search.inputs import check_ranges, check_sequences
 from glmkit.programs import SECONDS, find_program
 
 EVALUE = 1e-3
 HALF = 0.4  # of windows cut from two copies of a stretch, whatever their phase, some share half; less a margin
 SHORT = 250  # bases up to which words of 7 are looked for
-_LETTERS = frozenset(DNA.letters + DNA.codes + DNA.unknown)
 _FIELDS = {
     "qseqid": "query", "sseqid": "target", "nident": "identical", "length": "length", "qstart": "qstart", "qend": "qend",
     "sstart": "tstart", "send": "tend", "qlen": "qlen", "slen": "tlen",
@@ -71,9 +70,9 @@ def closest_dna(
     ResourceError
         A program failed or took too long.
     """
-    _check("queries", queries)
-    _check("targets", targets)
-    _check_ranges(1.0, coverage)
+    check_sequences("queries", queries, "dna")
+    check_sequences("targets", targets, "dna")
+    check_ranges(1.0, coverage)
     names = list(targets)
     hits = _hits(list(queries.values()), list(targets.values()), 0.0, coverage, threads, seconds)
     hits = hits.sort_values(["query", "identity", "coverage", "target"], ascending=[True, True, True, False])
@@ -130,8 +129,8 @@ def cluster_dna(
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    _check("sequences", sequences)
-    _check_ranges(identity, coverage)
+    check_sequences("sequences", sequences, "dna")
+    check_ranges(identity, coverage)
     one_strand = {name: min(s.upper(), reverse_complement(s.upper())) for name, s in sequences.items()}
     first: dict[str, str] = {}
     for name in sorted(sequences):
@@ -164,20 +163,3 @@ def _hits(
     hits["strand"] = np.where(hits["tstart"] <= hits["tend"], "+", "-")
     good = (hits["identity"] >= identity) & (hits["coverage"] >= coverage)
     return hits.loc[good, ["query", "target", "identity", "coverage", "strand"]]
-
-
-def _check(what: str, sequences: Mapping[str, str]) -> None:
-    if not sequences:
-        raise BadInput(f"{what}: expected at least one DNA sequence, got none.")
-    for name, sequence in sequences.items():
-        if not sequence:
-            raise BadInput(f"{what}: sequence {name!r} is empty. Remove it.")
-        if unknown := set(sequence.upper()) - _LETTERS:
-            place = next(i for i, letter in enumerate(sequence.upper()) if letter in unknown)
-            hint = " Write T for U." if sequence[place] in "Uu" else ""
-            raise BadInput(f"{what}: sequence {name!r} has {sequence[place]!r} at base {place + 1}; expected DNA.{hint}")
-
-
-def _check_ranges(identity: float, coverage: float) -> None:
-    if not 0 < identity <= 1 or not 0 <= coverage <= 1:
-        raise BadInput(f"Expected 0 < identity <= 1 and 0 <= coverage <= 1, got identity={identity} and coverage={coverage}.")

@@ -19,13 +19,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from glmkit.bio import PROTEIN
+from glmkit.data.search.inputs import check_ranges, check_sequences
 from glmkit.data.search.numbered_fasta import result_file, write_numbered
-from glmkit.errors import BadInput
 from glmkit.programs import SECONDS, run_program
 
 _ONE_STEP = 20_000  # sequences up to which all pairs are searched in one pass; beyond, MMseqs2's cascade
-_LETTERS = frozenset(PROTEIN.letters + PROTEIN.codes + PROTEIN.unknown)
 SHORTEST = 14  # residues below which MMseqs2 has no words to look for
 _FIELDS = "query,target,fident,qcov,tcov"
 
@@ -72,8 +70,8 @@ def cluster(
     ResourceError
         The program failed or took too long.
     """
-    _check("sequences", sequences)
-    _check_ranges(identity, coverage, sensitivity)
+    check_sequences("sequences", sequences, "protein")
+    check_ranges(identity, coverage, sensitivity)
     first: dict[str, str] = {}
     for name in sorted(sequences):
         first.setdefault(sequences[name].upper(), name)
@@ -123,9 +121,9 @@ def closest(
     BadInput, ResourceError
         As for :func:`cluster`.
     """
-    _check("queries", queries)
-    _check("targets", targets)
-    _check_ranges(1.0, coverage, sensitivity)
+    check_sequences("queries", queries, "protein")
+    check_sequences("targets", targets, "protein")
+    check_ranges(1.0, coverage, sensitivity)
     ids, names = list(queries), list(targets)
     lines: list[list[str]] = []
     if min(max(map(len, side.values())) for side in (queries, targets)) >= SHORTEST:
@@ -164,24 +162,6 @@ def closest_train_neighbour(train: Mapping[str, str], test: Mapping[str, str], c
         0 if no test protein has a hit among the training proteins; below the identity of the clusters if the split held.
     """
     return float(closest(test, train, coverage, **search)["identity"].max())  # type: ignore[arg-type]
-
-
-def _check(what: str, sequences: Mapping[str, str]) -> None:
-    if not sequences:
-        raise BadInput(f"{what}: expected at least one protein, got none.")
-    for name, sequence in sequences.items():
-        if not sequence:
-            raise BadInput(f"{what}: protein {name!r} is empty. Remove it.")
-        if unknown := sorted(set(sequence.upper()) - _LETTERS):
-            place = next(i for i, letter in enumerate(sequence.upper()) if letter in unknown)
-            raise BadInput(f"{what}: protein {name!r} has {sequence[place]!r} at residue {place + 1}; expected amino acids.")
-
-
-def _check_ranges(identity: float, coverage: float, sensitivity: float) -> None:
-    if not 0 < identity <= 1 or not 0 <= coverage <= 1:
-        raise BadInput(f"Expected 0 < identity <= 1 and 0 <= coverage <= 1, got identity={identity} and coverage={coverage}.")
-    if not 1 <= sensitivity <= 7.5:
-        raise BadInput(f"sensitivity: expected 1 to 7.5, got {sensitivity}.")
 
 
 def _mmseqs(argv: Sequence[str], folder: str, threads: int, seconds: float) -> None:

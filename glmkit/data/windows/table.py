@@ -14,12 +14,12 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from glmkit.bio import PROTEIN, DataReport
+from glmkit.bio import DataReport
+from glmkit.data.search.inputs import unknown_letter
 from glmkit.data.splits.base import PARTS
 from glmkit.errors import BadInput
 
 _GZIP = b"\x1f\x8b"
-_LETTERS = frozenset(PROTEIN.letters + PROTEIN.codes + PROTEIN.unknown)
 _MEANING = {
     "train": "train",
     "training": "train",
@@ -110,8 +110,7 @@ def _check_sequences(table: pd.DataFrame) -> None:
     for name, letters in zip(table["id"], table["sequence"], strict=True):
         if not letters:
             raise BadInput(f"{name}: the sequence is empty. Remove the line.")
-        if unknown := set(letters.upper()) - _LETTERS:
-            place = next(i for i, letter in enumerate(letters.upper()) if letter in unknown)
+        if (place := unknown_letter(letters, "protein")) is not None:
             raise BadInput(f"{name}: {letters[place]!r} at residue {place + 1} is no amino acid. Is the column the right one?")
 
 

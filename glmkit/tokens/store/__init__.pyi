@@ -1,11 +1,8 @@
 from .mapped_arrays import HashedFile as HashedFile
-from .mapped_arrays import changed as changed
-from .mapped_arrays import check_files as check_files
-from .mapped_arrays import entry_of as entry_of
+from .mapped_arrays import StoreFormat as StoreFormat
 from .mapped_arrays import load_array as load_array
 from .mapped_arrays import map_array as map_array
-from .mapped_arrays import read_manifest as read_manifest
-from .mapped_arrays import write_manifest as write_manifest
+from .mapped_arrays import save_offsets as save_offsets
 from .records import encode_records as encode_records
 from .records import token_runs as token_runs
 from .token_store import SOFT_MASK_WEIGHT as SOFT_MASK_WEIGHT

@@ -7,13 +7,16 @@ opened, contents on request.
 
 import hashlib
 import json
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from glmkit.errors import BadInput
-from glmkit.files import read_json, sha256
+from glmkit.files import read_json, recover_folder, sha256
 from glmkit.tokens.tokenizer import canonical_hash
 
 MANIFEST = "manifest.json"
@@ -132,8 +135,97 @@ def load_array(path: Path) -> np.ndarray:
         raise BadInput(f"{path} is not an array that NumPy reads ({error}). Write the store again.") from error
 
 
-def map_array(path: Path, dtype: np.dtype) -> np.ndarray:
-    """A file of numbers as a read-only array that is mapped, not read; (numbers,)."""
+def map_array(path: Path, dtype: np.dtype | str) -> np.ndarray:
+    """A file of little-endian numbers as a read-only array that is mapped, not read; (numbers,)."""
+    stored = np.dtype(dtype).newbyteorder("<")
     if path.stat().st_size == 0:
-        return np.empty(0, dtype)
-    return np.asarray(np.memmap(path, dtype, mode="r"))
+        return np.empty(0, stored)
+    return np.asarray(np.memmap(path, stored, mode="r"))
+
+
+def save_offsets(path: Path, offsets: "array[int]") -> None:
+    """Write where each item starts, and where the last one ends, as ``.npy``: int64 (items + 1,)."""
+    np.save(path, np.frombuffer(offsets, np.int64), allow_pickle=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreFormat:  # numpydoc ignore=PR02
+    """The layout of one kind of store: how its folder is closed after writing, and what is checked when it is opened.
+
+    Parameters
+    ----------
+    kind
+        Name for messages, such as ``"token store"``; the manifest's format is ``"glmkit"`` and this name.
+    version
+        Version of the layout; other versions are refused.
+    files
+        Names of all files but the manifest.
+    dtypes
+        Keys of the manifest that name a type of numbers, each with the types allowed.
+    """
+
+    kind: str
+    version: int
+    files: frozenset[str]
+    dtypes: Mapping[str, frozenset[str]]
+
+    def close(self, folder: Path, hashed: Sequence[HashedFile], content: dict[str, Any]) -> None:
+        """Write the manifest of a folder whose files are complete.
+
+        Parameters
+        ----------
+        folder
+            The store.
+        hashed
+            Files whose hash was taken while they were written; all others are read once more.
+        content
+            Further entries of the manifest.
+        """
+        entries = {file.path.name: file.entry() for file in hashed}
+        entries |= {name: entry_of(folder / name) for name in self.files - set(entries)}
+        head = {"format": f"glmkit {self.kind}", "version": self.version}
+        write_manifest(folder, head | content | {"files": dict(sorted(entries.items()))})
+
+    def open(self, folder: Path, verify: bool) -> dict[str, Any]:
+        """The manifest of a store, after an interrupted replacement was undone and all files were compared with it.
+
+        Parameters
+        ----------
+        folder
+            The store.
+        verify
+            Whether the SHA-256 of every file is compared too; sizes always are.
+
+        Returns
+        -------
+        dict
+            The manifest.
+
+        Raises
+        ------
+        BadInput
+            Not such a store, another version, or a file that is missing, cut, grown or (with `verify`) changed.
+        """
+        recover_folder(folder)
+        manifest = read_manifest(folder, f"glmkit {self.kind}", self.version, self.kind)
+        if set(manifest["files"]) != self.files or any(manifest.get(key) not in known for key, known in self.dtypes.items()):
+            raise changed(folder)
+        check_files(folder, manifest["files"], verify)
+        return manifest
+
+    def contradiction(self, folder: Path, what: str) -> BadInput:
+        """The error of files that are whole but do not fit together.
+
+        Parameters
+        ----------
+        folder
+            The store.
+        what
+            The files concerned, such as ``"offsets and counts"``.
+
+        Returns
+        -------
+        BadInput
+            To be raised.
+        """
+        return BadInput(f"{folder} contradicts itself: {what} do not fit together. Write the store again.")

@@ -16,26 +16,19 @@ from typing import Any
 import numpy as np
 
 from glmkit.errors import BadInput
-from glmkit.files import atomic_folder, read_json, recover_folder
+from glmkit.files import atomic_folder, read_json
 from glmkit.tokens.names import NamesFile
 from glmkit.tokens.registry import load_tokenizer
-from glmkit.tokens.store.mapped_arrays import (
-    HashedFile,
-    changed,
-    check_files,
-    entry_of,
-    load_array,
-    map_array,
-    read_manifest,
-    write_manifest,
-)
+from glmkit.tokens.store.mapped_arrays import HashedFile, StoreFormat, load_array, map_array, save_offsets
 from glmkit.tokens.tokenizer import Tokenizer, as_ids
 
-FORMAT = "glmkit token store"
-VERSION = 1
 SOFT_MASK_WEIGHT = np.float32(0.1)  # repeats count less in the loss
-_FILES = {"tokens.bin", "soft_mask.bin", "names.json", "offsets.npy", "soft_mask_offsets.npy", "tokenizer.json"}
-_DTYPES = {"uint8", "uint16", "uint32"}
+FORMAT = StoreFormat(
+    kind="token store",
+    version=1,
+    files=frozenset({"tokens.bin", "soft_mask.bin", "names.json", "offsets.npy", "soft_mask_offsets.npy", "tokenizer.json"}),
+    dtypes={"dtype": frozenset({"uint8", "uint16", "uint32"})},
+)
 
 
 class TokenStore:
@@ -64,8 +57,8 @@ class TokenStore:
         self.hash: str = manifest["hash"]
         self.tokenizer_hash: str = manifest["tokenizer"]
         self.offsets = load_array(folder / "offsets.npy")
-        self.tokens = map_array(folder / "tokens.bin", np.dtype(manifest["dtype"]).newbyteorder("<"))
-        self._runs = map_array(folder / "soft_mask.bin", np.dtype("<i8")).reshape(-1, 2)
+        self.tokens = map_array(folder / "tokens.bin", manifest["dtype"])
+        self._runs = map_array(folder / "soft_mask.bin", "int64").reshape(-1, 2)
         self._run_offsets = load_array(folder / "soft_mask_offsets.npy")
         self.lengths = np.diff(self.offsets)
         expected = (manifest["sequences"] + 1, manifest["tokens"], len(self.tokens), len(self._run_offsets))
@@ -82,9 +75,7 @@ class TokenStore:
         return names
 
     def _contradiction(self) -> BadInput:
-        return BadInput(
-            f"{self.folder} contradicts itself: names, offsets and tokens do not fit together. Write the store again."
-        )
+        return FORMAT.contradiction(self.folder, "names, offsets and tokens")
 
     @classmethod
     def write(
@@ -119,21 +110,15 @@ class TokenStore:
                 NamesFile(temporary / "names.json") as names,
             ):
                 offsets, run_offsets = _append(items, names, tokens, masks, dtype, len(tokenizer.vocabulary))
-            files = {file.path.name: file.entry() for file in (tokens, masks)}
-            np.save(temporary / "offsets.npy", np.frombuffer(offsets, np.int64), allow_pickle=False)
-            np.save(temporary / "soft_mask_offsets.npy", np.frombuffer(run_offsets, np.int64), allow_pickle=False)
-            for name in ("names.json", "offsets.npy", "soft_mask_offsets.npy", "tokenizer.json"):
-                files[name] = entry_of(temporary / name)
-            body = {
-                "format": FORMAT,
-                "version": VERSION,
+            save_offsets(temporary / "offsets.npy", offsets)
+            save_offsets(temporary / "soft_mask_offsets.npy", run_offsets)
+            content = {
                 "dtype": tokenizer.dtype.name,
                 "tokens": offsets[-1],
                 "sequences": len(offsets) - 1,
                 "tokenizer": tokenizer.hash,
-                "files": dict(sorted(files.items())),
             }
-            write_manifest(temporary, body)
+            FORMAT.close(temporary, (tokens, masks), content)
         return cls.open(folder)
 
     @classmethod
@@ -153,12 +138,7 @@ class TokenStore:
             Not a store, a future format version, or a file that is missing, cut, grown or (with `verify`) changed.
         """
         folder = Path(folder)
-        recover_folder(folder)
-        manifest = read_manifest(folder, FORMAT, VERSION, "token store")
-        if manifest.get("dtype") not in _DTYPES or set(manifest["files"]) != _FILES:
-            raise changed(folder)
-        check_files(folder, manifest["files"], verify)
-        return cls(folder, manifest)
+        return cls(folder, FORMAT.open(folder, verify))
 
     def __len__(self) -> int:
         return len(self.lengths)

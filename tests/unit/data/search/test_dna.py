@@ -87,7 +87,7 @@ def test_clusters_join_both_strands_and_chains_whatever_the_order() -> None:
     [
         ({}, {}, "sequences: expected at least one DNA sequence, got none"),
         ({"a": "ACGT", "b": ""}, {}, "sequence 'b' is empty"),
-        ({"a": "ACGU"}, {}, "sequence 'a' has 'U' at base 4; expected DNA. Write T for U"),
+        ({"a": "ACGU"}, {}, "DNA sequence 'a' has 'U' at base 4; expected DNA. Write T for U"),
         ({"a": "ACGT"}, {"coverage": 80}, "got identity=0.8 and coverage=80"),
     ],
 )
