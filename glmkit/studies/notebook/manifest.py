@@ -219,6 +219,19 @@ def stage_files(folder: str | Path) -> StageFiles:
     ------
     BadInput
         The folder has no manifest, or one of a later format.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from unittest.mock import patch
+    >>> with tempfile.TemporaryDirectory() as home, patch.dict(os.environ, {"GLMKIT_WORKSPACE": home}):
+    ...     manifest = Manifest(Path(home) / "finetune", fingerprint="")
+    ...     for seed in (0, 1):
+    ...         _ = (Path(home) / f"finetune/model{seed}").write_text("weights")
+    ...         _ = manifest.add("model", f"model{seed}", {"network": "scratch", "seed": seed})
+    ...     files = stage_files("finetune")
+    ...     print(files.values("seed", role="model"), files.one("model", seed=1).name)
+    [0, 1] model1
     """
     place = inside(workspace(), folder)
     path = place / MANIFEST

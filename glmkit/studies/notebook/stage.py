@@ -67,6 +67,23 @@ def open_stage(
         `inputs` is not finished; the message names the notebook to run first.
     ResourceError
         The folder cannot be written.
+
+    Examples
+    --------
+    In a notebook the first line is ``run = open_stage(out)``. Here a temporary workspace takes the place of a job.
+
+    >>> import os, tempfile
+    >>> from unittest.mock import patch
+    >>> with tempfile.TemporaryDirectory() as home:
+    ...     job = {"GLMKIT_WORKSPACE": home, "GLMKIT_STAGE_FOLDER": f"{home}/runs/demo/preprocess"}
+    ...     with patch.dict(os.environ, job):
+    ...         run = open_stage("runs/demo/preprocess", {"seed": 0})
+    ...         _ = run.path("split.csv").write_text("item,part")
+    ...         split = run.made("split", "split.csv")
+    ...         run.note("One file was written.")
+    ...         run.finish()
+    ...         print(split.name, record.read(run.folder)["results"]["notes"])
+    split.csv ['One file was written.']
     """
     folder = inside(workspace(), out)
     if folder == workspace():
