@@ -1,6 +1,6 @@
 # glmkit: the verbs. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint bench bench-gpu lab lock
+.PHONY: help env demo test test-all lint bench bench-gpu lab lock
 
 PYTHON ?= python3
 VENV := .venv
@@ -28,7 +28,10 @@ env: $(VENV)/.locked ## make .venv from the locked versions
 demo: env ## run the main study on real genomes that ship with glmkit, and print its table and report
 	$(BIN)/glmkit run $(STUDY) --cores $(CORES)
 
-test: env ## run the tests
+test: env ## run the tests, all but those that train for long
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadfile -m "not long"
+
+test-all: env ## run all tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadfile
 
 lint: env ## ruff, mypy, numpydoc, codespell, and notebooks without outputs

@@ -10,8 +10,8 @@ from .attribution._shapley import shapley as shapley
 from .attribution._shapley import shapley_features as shapley_features
 from .attribution.dependency import dependency_map as dependency_map
 from .attribution.explanation import Explanation as Explanation
-from .attribution.randomisation_test import randomise_weights as randomise_weights
-from .attribution.randomisation_test import weight_groups as weight_groups
+from .attribution.weight_randomisation import randomise_weights as randomise_weights
+from .attribution.weight_randomisation import weight_groups as weight_groups
 from .genes import gene_importance as gene_importance
 from .motif_discovery._scan import enrichment as enrichment
 from .motif_discovery._scan import scan as scan

@@ -132,7 +132,9 @@ class _Tokens:
     """Cells as ranked tokens, read by a Classifier."""
 
     def __init__(self, model: Any, cells: Any, target: int, batch_tokens: int) -> None:
-        if not hasattr(model, "classes") or not hasattr(model, "pool"):
+        from glmkit.models.heads import SequenceClassifier
+
+        if not isinstance(model, SequenceClassifier):
             raise BadInput(f"model: expected a Classifier of cells or a function of a matrix, got a {type(model).__name__}.")
         if not 0 <= target < len(model.classes):
             raise BadInput(f"target: the classifier has {len(model.classes)} classes, from 0; got {target}.")

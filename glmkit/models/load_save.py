@@ -1,10 +1,11 @@
-"""Save a model as a folder that `transformers` opens, and load such a folder, ours or a published one, with every part checked.
+"""Saving of models as folders that `transformers` opens, and loading of such folders, glmkit's own and published ones.
 
-``config.json``, ``model.safetensors``, ``tokenizer.json``, ``card.json``, and ``manifest.json`` with the SHA-256 of each, which
-also seals which version of this format it is. The folder appears whole or not at all. A published folder has a vocabulary file
-for a tokenizer, and neither card nor manifest; its weights are checked against its ``config.json`` all the same.
+A saved folder has ``config.json``, ``model.safetensors``, ``tokenizer.json``, ``card.json``, and a ``manifest.json`` with the format
+version and the SHA-256 of each file. It appears complete or not at all. A published folder has a vocabulary file instead of a
+tokenizer, and neither card nor manifest; its weights are checked against its ``config.json`` too.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,17 @@ import torch
 from torch import nn
 
 from glmkit.errors import BadInput
-from glmkit.files import atomic_folder, read_json, sha256, write_json
+from glmkit.files import atomic_folder, sha256, write_json
 from glmkit.models.adapter.adapter import open_with_transformers
 from glmkit.models.adapter.network import TransformersModel
-from glmkit.models.families.registry import FAMILIES
 from glmkit.models.families.unirep import read_unirep
 from glmkit.models.formats._resolve import resolve
 from glmkit.models.formats.config_json import config_to_disk, weights_to_disk
 from glmkit.models.formats.devices import choose_device, choose_dtype
-from glmkit.models.formats.open_folder import FORMAT, PARTS, Opened, fill, open_ours, open_published
+from glmkit.models.formats.open_folder import PARTS, Opened, fill, open_published, open_saved
 from glmkit.models.formats.safetensors_file import write_weights
+from glmkit.models.formats.source import ARRAYS, Source, detect
+from glmkit.models.formats.version import FORMAT
 from glmkit.models.heads.classifier import Classifier
 from glmkit.models.heads.registry import HEADS, head_settings, make_head
 from glmkit.models.heads.regressor import Regressor
@@ -35,9 +37,9 @@ def save(model: LanguageModel, folder: str | Path) -> Path:
     Parameters
     ----------
     model
-        What to write; it stays as it is. Weights are written as float32.
+        Model to write; it is not changed. Weights are written as float32.
     folder
-        The folder to make. An older model there is replaced once the new one is complete.
+        Folder to create. An older model there is replaced once the new one is complete.
 
     Returns
     -------
@@ -47,7 +49,7 @@ def save(model: LanguageModel, folder: str | Path) -> Path:
     Raises
     ------
     BadInput
-        The folder holds files that are not a model's.
+        The folder contains files that do not belong to a model.
     ResourceError
         The disk is full or cannot be written; an older model there is untouched.
     """
@@ -55,14 +57,14 @@ def save(model: LanguageModel, folder: str | Path) -> Path:
 
 
 def save_head(model: nn.Module, folder: str | Path) -> Path:
-    """Write a network with a trained head; the network opens in `transformers`, the head only here.
+    """Write a network with a trained prediction head; `transformers` opens the network, only glmkit the head.
 
     Parameters
     ----------
     model
         A Classifier, TokenClassifier, Regressor or GeneHybrid.
     folder
-        The folder to make, as for `save`.
+        Folder to create, as for `save`.
 
     Returns
     -------
@@ -72,7 +74,7 @@ def save_head(model: nn.Module, folder: str | Path) -> Path:
     Raises
     ------
     BadInput
-        The folder holds files that are not a model's.
+        The folder contains files that do not belong to a model.
     """
     return _save(model, folder, head_settings(model))
 
@@ -101,23 +103,23 @@ def _prefixed(name: str) -> str:
 def load(
     source: str | Path, revision: str | None = None, device: str = "auto", dtype: str = "auto", *, tokenizer: Any = None
 ) -> LanguageModel | TransformersModel:
-    """Open a language model: one that `save` wrote, or a published one.
+    """Load a language model that `save` wrote, or a published one.
 
     Published models of the families of `glmkit.models.families` run in the packed network; those of other families run through
-    `transformers`, slower, with the same face (see `glmkit.models.adapter.adapter`).
+    `transformers`, slower, with the same methods (see `glmkit.models.adapter.adapter`).
 
     Parameters
     ----------
     source
-        The folder; the name of weights that a package ships, such as ``sapiens-vh``; or ``org/name`` of a model hub.
+        Folder of the model; name of weights that a package ships, such as ``sapiens-vh``; or ``org/name`` of a model hub.
     revision
-        For a hub: a commit, tag or branch. None takes the newest.
+        Commit, tag or branch of a hub's model. None takes the newest.
     device
         ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``.
     dtype
         ``auto`` or ``float32``, or ``bf16``.
     tokenizer
-        For a published model without a vocabulary file: what makes its ids. None reads it from the folder.
+        Tokenizer of a published model without a vocabulary file. None reads it from the folder.
 
     Returns
     -------
@@ -127,36 +129,43 @@ def load(
     Raises
     ------
     BadInput
-        Anything about the folder is not as it should be: a file is missing, cut, changed or a pickle; sizes or tokenizer do not
-        fit the weights; a weight is NaN; the format is of a later version; the model wants to run code of its own; or `device`
-        is not there.
+        A file is missing, truncated, changed or a pickle; sizes or tokenizer do not fit the weights; a weight is NaN; the format
+        version is later than this glmkit; the model requires code of its own; or `device` is not available.
     NetworkError
         The weights could not be fetched.
     """
-    place, kind = choose_device(device), choose_dtype(dtype)
-    folder = resolve(source, revision)
-    if (arrays := folder / "model_weights.npz").is_file():
-        return read_unirep(arrays).to(place, kind)
-    if is_published(folder) and not is_known(folder):
-        return open_with_transformers(folder, device, dtype, tokenizer=tokenizer)
-    opened = open_published(folder, tokenizer) if is_published(folder) else open_ours(folder, ("language model",))
-    return language_model(opened).to(place, kind).eval()
+    place, number = choose_device(device), choose_dtype(dtype)
+    found = detect(resolve(source, revision))
+    return _OPENERS[found.kind](found, tokenizer).to(place, number).eval()
 
 
-def is_published(folder: Path) -> bool:
-    """Whether a folder holds a model of the world's and not one that `save` wrote."""
-    config = folder / "config.json"
-    return config.is_file() and not (folder / "manifest.json").exists() and '"glmkit"' not in config.read_text("utf-8", "replace")
+def _open_saved(source: Source, tokenizer: Any) -> LanguageModel:
+    return language_model(open_saved(source, ("language model",)))
 
 
-def is_known(folder: Path) -> bool:
-    """Whether a published model's architecture is one of the packed network's, or its refusal is for the network to word."""
-    value = read_json(folder / "config.json")
-    return "auto_map" in value or value.get("model_type") in {family.model_type for family in FAMILIES.values()}
+def _open_published(source: Source, tokenizer: Any) -> LanguageModel:
+    return language_model(open_published(source, tokenizer))
+
+
+def _open_arrays(source: Source, tokenizer: Any) -> LanguageModel:
+    return read_unirep(source.folder / ARRAYS)
+
+
+def _open_with_transformers(source: Source, tokenizer: Any) -> TransformersModel:
+    return open_with_transformers(source, "cpu", tokenizer=tokenizer)
+
+
+# Every format that `load` opens: the kind that `detect` finds, and the function that opens it on the CPU.
+_OPENERS: dict[str, Callable[[Source, Any], LanguageModel | TransformersModel]] = {
+    "saved": _open_saved,
+    "published": _open_published,
+    "arrays": _open_arrays,
+    "transformers": _open_with_transformers,
+}
 
 
 def language_model(opened: Opened) -> LanguageModel:
-    """A language model with the weights of an opened folder."""
+    """Language model with the weights of an opened folder."""
     model = LanguageModel(new_network(opened.config), opened.tokenizer, opened.card)
     weights = opened.weights()
     if "contact_head.weight" in weights:
@@ -166,14 +175,14 @@ def language_model(opened: Opened) -> LanguageModel:
 
 
 def load_head(source: str | Path, kind: str | None = None, device: str = "auto", dtype: str = "auto") -> Any:
-    """Open a network with a trained head that `save_head` wrote.
+    """Load a network with a trained prediction head that `save_head` wrote.
 
     Parameters
     ----------
     source
         The folder.
     kind
-        ``classifier``, ``token classifier``, ``regressor`` or ``gene hybrid``: another is refused. None takes what is there.
+        Expected kind: ``classifier``, ``token classifier``, ``regressor`` or ``gene hybrid``. None accepts any.
     device
         ``auto``, ``cpu`` or ``cuda``.
     dtype
@@ -187,11 +196,11 @@ def load_head(source: str | Path, kind: str | None = None, device: str = "auto",
     Raises
     ------
     BadInput
-        As for `load`, or the folder holds another kind.
+        As for `load`, or the folder has a head of another kind.
     """
     place, number = choose_device(device), choose_dtype(dtype)
-    opened = open_ours(Path(source), tuple(HEADS) if kind is None else (kind,))
-    model = make_head(opened.settings, new_network(opened.config), opened.tokenizer, opened.card)
+    opened = open_saved(detect(source), tuple(HEADS) if kind is None else (kind,))
+    model = make_head(opened.source.settings, new_network(opened.config), opened.tokenizer, opened.card)
     fill(model, opened, opened.weights())
     return model.to(place, number).eval()
 

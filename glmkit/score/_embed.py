@@ -1,7 +1,7 @@
 """One vector a sequence or cell, from the hidden states of a model."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,16 +18,17 @@ from glmkit.score.windows.batches import (
     windows,
 )
 from glmkit.tokens.cells import are_cells
-from glmkit.tokens.sequences import centre_token, tokens_over_base
+from glmkit.tokens.sequences import tokens_over_base
 
-Pool = Literal["mean", "first", "last", "centre", "cls"]
+if TYPE_CHECKING:
+    from glmkit.models.networks import Pool
 
 
 def embed(
     model: Any,
     inputs: Sequence[str | np.ndarray] | Any,
     layer: int = -1,
-    pool: Pool = "mean",
+    pool: "Pool" = "mean",
     *,
     context: int | None = None,
     batch_tokens: int = BATCH_TOKENS,
@@ -64,10 +65,9 @@ def embed(
         No inputs, an empty one, a layer that the model lacks, or an unknown pool; for ``"cls"`` no special token, or an input
         that needs several windows.
     """
-    if pool not in get_args(Pool):
-        raise BadInput(f"pool: expected one of {', '.join(get_args(Pool))}, got {pool!r}.")
-    if pool == "cls" and not model.tokenizer.prefix:
-        raise BadInput("pool='cls': this model puts no special token before its inputs. Take pool='mean'.")
+    from glmkit.models.networks import check_pool, letter_place, pooled_width
+
+    check_pool(pool, model.tokenizer)
     depth = model.network.config.layers + 1
     if not -depth <= layer < depth:
         raise BadInput(f"layer: expected {-depth} to {depth - 1} (the model has {depth - 1} layers), got {layer}.")
@@ -78,7 +78,8 @@ def embed(
             f"pool='cls': an input has more than the {longest} tokens that are read at once, so it has several. Cut it first."
         )
     pieces = [(i, window) for i, item in enumerate(ids) for window in windows(len(item), longest, _past_only(model))]
-    result = np.zeros((len(ids), model.network.config.width), dtype=np.float64)
+    width = model.network.config.width
+    result = np.zeros((len(ids), pooled_width(pool, width)), dtype=np.float64)
     with evaluating(model):
         for batch in by_budget([window.stop - window.start for _, window in pieces], batch_tokens):
             chosen = [pieces[j] for j in batch]
@@ -88,16 +89,14 @@ def embed(
                 kept = hidden[start + w.first - w.start : start + w.last - w.start]
                 if pool == "cls":
                     result[i] = hidden[start - len(model.tokenizer.prefix)]
-                elif pool == "mean":
-                    result[i] += kept.sum(0, dtype=np.float64) / len(ids[i])
-                elif w.first <= (place := _place(pool, len(ids[i]), over)) < w.last:
-                    result[i] = kept[place - w.first]
+                if pool in {"mean", "centre+mean"}:  # each window adds its share of the mean
+                    result[i, -width:] += kept.sum(0, dtype=np.float64) / len(ids[i])
+                if pool in {"cls", "mean"}:
+                    continue
+                if w.first <= (place := letter_place(pool, len(ids[i]), over)) < w.last:
+                    result[i, :width] = kept[place - w.first]
     return result.astype(np.float32)
 
 
 def _past_only(model: Any) -> bool:
     return bool(model.network.config.causal)
-
-
-def _place(pool: str, length: int, over: int) -> int:
-    return {"first": 0, "last": length - 1, "centre": centre_token(length, over)}[pool]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from glmkit.errors import BadInput
-from glmkit.score._embed import Pool, embed
+from glmkit.score._embed import embed
 from glmkit.score.classify import class_probabilities
 from glmkit.score.windows.batches import BATCH_TOKENS, encode, special_tokens
 from glmkit.statistics import ratio
@@ -25,6 +25,8 @@ from glmkit.tokens.cells import cell_names
 if TYPE_CHECKING:
     import pandas as pd
 
+    from glmkit.models.networks import Pool
+
 Kind = Literal["delete", "overexpress"]
 
 
@@ -32,7 +34,7 @@ class _Reading(NamedTuple):  # numpydoc ignore=PR02
     """How cells become numbers: the same before and after."""
 
     model: Any
-    pool: Pool
+    pool: "Pool"
     layer: int
     towards: int | None
     batch_tokens: int
@@ -58,7 +60,7 @@ def perturb(
     combine: bool = False,
     *,
     towards: str | int | None = None,
-    pool: Pool = "mean",
+    pool: "Pool" = "mean",
     layer: int = -1,
     groups: Sequence[object] | None = None,
     per_cell: bool = False,

@@ -18,7 +18,8 @@ from torch import nn
 
 from glmkit.data.corpora import token_budget_batches
 from glmkit.errors import BadInput, ResourceError
-from glmkit.models.load_save import choose_device
+from glmkit.models.formats import choose_device
+from glmkit.models.heads import Head
 from glmkit.models.networks import pack
 from glmkit.train.freezing import trainable_count
 from glmkit.train.loop.config import TrainConfig
@@ -231,7 +232,7 @@ def _measure(model: Any, sample: np.ndarray, config: TrainConfig, device: torch.
 
 def _total(model: Any, tokens: torch.Tensor, boundaries: torch.Tensor) -> torch.Tensor:
     """A loss like that of training: a language model scores 15% of the tokens."""
-    if not hasattr(model, "logits"):
+    if isinstance(model, Head):
         return model(tokens, boundaries).float().square().sum()
     some = torch.arange(0, len(tokens), 7, device=tokens.device)
     logits = model.logits(tokens, boundaries, some)

@@ -47,7 +47,6 @@ PAST_THE_API = {
     "glmkit.data.search.blast.MOST",
     "glmkit.models.language_model.Config",
     "glmkit.models.language_model.new_network",
-    "glmkit.models.load_save.choose_device",
     "glmkit.score._perturb.gene_tokens",
     "glmkit.tokens._published.FILES",
     "glmkit.tokens._published.SPECIAL_OF",

@@ -146,9 +146,7 @@ def test_what_is_refused(folders: dict[str, Path], tmp_path: Path) -> None:
     canary = tmp_path / "canary"
     coded = copy(base, tmp_path / "coded", auto_map={"AutoModelForMaskedLM": "code.Model"})
     (coded / "code.py").write_text(f"open({str(canary)!r}, 'w')")
-    with pytest.raises(
-        BadInput, match=r"has 'auto_map': the model wants to run Python code that came with it, which glmkit never"
-    ):
+    with pytest.raises(BadInput, match=r"has 'auto_map': the model needs Python code that came with it, which glmkit never"):
         open_with_transformers(coded)
     assert not canary.exists()
     with pytest.raises(BadInput, match=r"model_type 'protmamba', which is no masked or causal language model that the installed"):

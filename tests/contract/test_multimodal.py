@@ -97,6 +97,7 @@ def test_it_has_learnt_each_modality_from_the_others(model: Any, cells: dict[str
             assert abs(found[kind == 0].mean() - found[kind == 1].mean()) > 0.3
 
 
+@pytest.mark.long
 def test_several_outputs_from_rna(model: Any, cells: dict[str, anndata.AnnData], tmp_path: Path) -> None:
     rna, panel = {"rna": cells["rna"]}, model.tokenizer.panel("protein")
     targets = panel.values(cells["protein"])

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from glmkit import cli
+from glmkit.studies.files import run_folder as layout
 from glmkit.studies.run import job, workflow
 from glmkit.studies.study.plan import Plan, PlannedStage
 from glmkit.studies.tracking import runs

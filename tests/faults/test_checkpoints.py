@@ -217,13 +217,13 @@ def test_tokenizer_of_the_same_size_but_another_rule(tmp_path: Path) -> None:
 def test_auto_map(folder: Path) -> None:
     edit_json(folder / "config.json", lambda config: config.update(auto_map={"AutoModel": "modeling.Trojan"}))
     seal(folder)
-    with pytest.raises(BadInput, match=r"'auto_map': the model wants to run Python code that came with it"):
+    with pytest.raises(BadInput, match=r"'auto_map': the model needs Python code that came with it"):
         load(folder)
 
 
 def test_a_future_format_version(folder: Path) -> None:
     edit_json(folder / "manifest.json", lambda manifest: manifest.update(format=2))
-    with pytest.raises(BadInput, match=r"is in format version 2; this glmkit reads version 1. Install a later glmkit"):
+    with pytest.raises(BadInput, match=r"is in format version 2; this glmkit reads versions up to 1. Install a later glmkit"):
         load(folder)
 
 

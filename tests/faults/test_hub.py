@@ -176,7 +176,7 @@ def test_F17_other_bytes_than_the_index_says(hub: Hub) -> None:
 def test_remote_code_is_refused_before_the_weights(hub: Hub) -> None:
     config = {"model_type": "tiny", "auto_map": {"AutoModel": "modeling_tiny.Tiny"}}
     hub.models[NAME].files["config.json"] = json.dumps(config).encode()
-    with pytest.raises(BadInput, match=r"of 'someone/tiny-protein' has 'auto_map': the model wants to run Python code") as caught:
+    with pytest.raises(BadInput, match=r"of 'someone/tiny-protein' has 'auto_map': the model needs Python code") as caught:
         fetch_published(NAME)
     assert "Its weights were not fetched." in caught.value.__notes__
     assert hub.asked("/cdn/") == hub.asked(".py") == hub.asked("model.safetensors") == 0

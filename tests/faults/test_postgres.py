@@ -56,6 +56,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.long
 def test_eight_runs_at_once_on_a_fresh_server(server: str, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import psycopg
 

@@ -86,5 +86,5 @@ def test_saved_again_it_opens_here_with_equal_logits(folder: Path, tmp_path: Pat
 def test_another_model_with_code_of_its_own_is_refused(folder: Path) -> None:
     disk = read_json(folder / "config.json")
     write_json(folder / "config.json", disk | {"add_bias_fnn": True})
-    with pytest.raises(BadInput, match="'auto_map': the model wants to run Python code that came with it"):
+    with pytest.raises(BadInput, match="'auto_map': the model needs Python code that came with it"):
         load(folder)

@@ -72,6 +72,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Any:
     torch.set_num_threads(threads)
 
 
+@pytest.mark.long
 def test_the_motif_is_found_and_lost_with_the_weights(trained: Any) -> None:
     windows, labels, places = planted(200, seed=1)
     logits = class_logits(trained, windows)

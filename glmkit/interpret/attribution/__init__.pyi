@@ -14,5 +14,5 @@ from .profiles import position_profile as position_profile
 from .profiles import rank_correlations as rank_correlations
 from .profiles import region_means as region_means
 from .profiles import stretch_sums as stretch_sums
-from .randomisation_test import randomise_weights as randomise_weights
-from .randomisation_test import weight_groups as weight_groups
+from .weight_randomisation import randomise_weights as randomise_weights
+from .weight_randomisation import weight_groups as weight_groups

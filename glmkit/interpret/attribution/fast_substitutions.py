@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from glmkit.interpret.attribution.target import followed
-from glmkit.models import Transformer
+from glmkit.models import Classifier, Regressor, Transformer
 from glmkit.models.networks import Attention, Block, Convolution, pack
 from glmkit.score.windows import BATCH_TOKENS, evaluating
 
@@ -35,7 +35,7 @@ def reach(model: Any) -> int | None:
         than the mean, or tokens of several letters.
     """
     network = getattr(model, "network", None)
-    if not isinstance(network, Transformer) or getattr(model, "pool", "") != "mean" or not hasattr(model, "dense"):
+    if not isinstance(network, Transformer) or not isinstance(model, Classifier | Regressor) or model.pool != "mean":
         return None
     config = network.config
     if config.positions == "learned" or config.token_dropout is not None or model.tokenizer.kind != "base":
@@ -88,7 +88,7 @@ def piecewise(
             part = [(row[item], place, int(encode(letter)[0])) for item, place, letter in jobs[first : first + step]]
             vector = _changed(model, ids, whole, part, far).to(model.out.weight.dtype)
             answers = model.out(torch.tanh(model.dense(vector))).float()
-            if hasattr(model, "scale"):
+            if isinstance(model, Regressor):
                 answers = answers * model.scale + model.shift
             found.append(read(answers).double().cpu().numpy())
     return np.concatenate(found)

@@ -32,8 +32,11 @@ def followed(model: Any, target: int | None = None) -> Callable[[Any], Any]:
     BadInput
         Neither a classifier nor a regressor, or a target that it lacks.
     """
-    classes, outputs = getattr(model, "classes", None), getattr(model, "outputs", None)
-    if not hasattr(model, "pool") or (classes is None and outputs is None):
+    from glmkit.models.heads import Regressor, SequenceClassifier
+
+    classes = model.classes if isinstance(model, SequenceClassifier) else None
+    outputs = model.outputs if isinstance(model, Regressor) else None
+    if classes is None and outputs is None:
         raise BadInput(
             f"Expected a Classifier or a Regressor, got a {type(model).__name__}. Fine-tune one: what is explained is the answer "
             "of a head."
@@ -81,20 +84,23 @@ def score_function(model: Any, target: int | None = None) -> Callable[[Sequence[
     """
     import torch
 
+    from glmkit.models.heads import Regressor
     from glmkit.score import class_logits, predicted_values
 
-    read, told = followed(model, target), class_logits if hasattr(model, "classes") else predicted_values
+    read, predictions = followed(model, target), predicted_values if isinstance(model, Regressor) else class_logits
 
     def score(inputs: Sequence[Any]) -> np.ndarray:
         """The number followed, float64 (n,)."""
-        return read(torch.from_numpy(told(model, inputs))).numpy()
+        return read(torch.from_numpy(predictions(model, inputs))).numpy()
 
     return score
 
 
 def is_function(model: Any) -> bool:
-    """Whether `model` is a scoring function; a module is callable too, but on packed ids, and is known by its outputs' names."""
-    return callable(model) and not hasattr(model, "classes") and not hasattr(model, "outputs")
+    """Whether `model` is a scoring function of inputs; a head is callable too, but on packed ids."""
+    from glmkit.models.heads import Head
+
+    return callable(model) and not isinstance(model, Head)
 
 
 def letters_of(tokenizer: Any) -> str:

@@ -1,12 +1,12 @@
-"""Any other masked or causal language model of `transformers`, behind the face of ours, slower.
+"""Masked and causal language models that run through `transformers`, with the methods of glmkit's own models.
 
-The families in `glmkit.models.families` run in glmkit's own packed network. What is in none of them (DistilBERT, ELECTRA,
-ModernBERT, GPT-2, ...) runs in `transformers` here: sequences of similar length are padded into a rectangle with an attention
-mask, and the padding is taken off again, so that verbs see packed tokens as ever. The price is work on padding, a head that
-runs at every position instead of the scored ones, and no compiled attention; the card says so.
+The families in `glmkit.models.families` run in glmkit's packed network. Others (DistilBERT, ELECTRA, ModernBERT, GPT-2, ...) run in
+`transformers`: sequences of similar length are padded to one length with an attention mask, and the padding is removed from the
+result, so that callers receive packed tokens. This costs computation on padding and a head that runs at every position; the card
+records it.
 
-Padding is trusted only after a look: some networks (FNet, convolutions) let it leak into the result. When the model is opened, a
-few tokens are run with and without padding; where that differs, only sequences of equal length share a rectangle.
+In some networks (FNet, convolutions) padding changes the result. When a model is opened, a few tokens are run with and without
+padding; if the results differ, only sequences of equal length share a batch.
 """
 
 from pathlib import Path
@@ -15,33 +15,33 @@ from typing import Any
 import torch
 
 from glmkit.errors import BadInput
-from glmkit.files import read_json, sha256
 from glmkit.models.adapter.network import AdapterConfig, TransformersModel, TransformersNetwork
 from glmkit.models.adapter.tokenizer import tokenizer_of
-from glmkit.models.formats._resolve import origin
+from glmkit.models.families.registry import refuse_code
 from glmkit.models.formats.devices import choose_device, choose_dtype
-from glmkit.models.formats.open_folder import weight_files
+from glmkit.models.formats.open_folder import published_card, weight_files
 from glmkit.models.formats.safetensors_file import check_layout
+from glmkit.models.formats.source import Source, detect
 
-LEAK = 1e-3  # largest difference of logits that padding may make, relative to their spread
+LEAK = 1e-3  # largest accepted difference of logits due to padding, relative to their standard deviation
 SHIFTED = {"camembert", "data2vec-text", "ibert", "longformer", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod"}
 
 
 def open_with_transformers(
-    folder: str | Path, device: str = "auto", dtype: str = "auto", *, tokenizer: Any = None
+    source: str | Path | Source, device: str = "auto", dtype: str = "auto", *, tokenizer: Any = None
 ) -> TransformersModel:
-    """Open a published masked or causal language model of a family that glmkit's own network does not have.
+    """Open a published masked or causal language model of a family that the packed network does not implement.
 
     Parameters
     ----------
-    folder
-        ``config.json``, safetensors and a vocabulary or ``tokenizer.json``.
+    source
+        Folder with ``config.json``, safetensors and a vocabulary or ``tokenizer.json``; or its source from `detect`.
     device
         ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``.
     dtype
         ``auto`` or ``float32``, or ``bf16``.
     tokenizer
-        What makes the ids; None reads it from the folder.
+        Tokenizer of the network's ids; None reads it from the folder.
 
     Returns
     -------
@@ -51,12 +51,13 @@ def open_with_transformers(
     Raises
     ------
     BadInput
-        The model wants to run code of its own (``auto_map``), is of a kind that `transformers` does not have or that is no language
-        model, its weights are missing, damaged, NaN or not those its configuration asks for, or its vocabulary does not fit.
+        The model requires code of its own (``auto_map``), is of a kind that `transformers` does not have or that is no language
+        model, its weights are missing, damaged, NaN or not those its configuration describes, or its vocabulary does not fit.
     """
-    folder, place, number = Path(folder), choose_device(device), choose_dtype(dtype)
-    disk = read_json(folder / "config.json")
-    kind, causal = _door(disk, str(folder / "config.json"))
+    place, number = choose_device(device), choose_dtype(dtype)
+    found = source if isinstance(source, Source) else detect(source)
+    folder = found.folder
+    kind, causal = _auto_class(found)
     files = weight_files(folder)
     for path in files:
         check_layout(path)
@@ -71,32 +72,23 @@ def open_with_transformers(
         )
     network = TransformersNetwork(model, config, tokenizer.pad_id).eval()
     network.padding = not _padding_leaks(network)
-    card = (
-        {"source": str(folder)}
-        | origin(folder)
-        | {
-            "architecture": type(model).__name__,
-            "family": config.family,
-            "objective": "causal" if causal else "masked",
-            "runs": "through transformers, slower" + ("" if network.padding else "; only equal lengths together, padding leaks"),
-            "tokenizer_hash": tokenizer.hash,
-            "weights_sha256": {path.name: sha256(path) for path in files},
-        }
-    )
+    card = published_card(folder, files, tokenizer) | {
+        "architecture": type(model).__name__,
+        "family": config.family,
+        "objective": "causal" if causal else "masked",
+        "runs": "through transformers, slower" + ("" if network.padding else "; only equal lengths together, padding leaks"),
+    }
     return TransformersModel(network, tokenizer, card).to(place, number).eval()
 
 
-def _door(disk: dict[str, Any], where: str) -> tuple[Any, bool]:
-    """The class of `transformers` that opens a configuration, and whether it is causal."""
+def _auto_class(source: Source) -> tuple[Any, bool]:
+    """The class of `transformers` that opens a configuration, and whether the model is causal."""
     from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CAUSAL
     from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES as MASKED
 
-    if "auto_map" in disk:
-        raise BadInput(
-            f"{where} has 'auto_map': the model wants to run Python code that came with it, which glmkit never does. "
-            "Use a model of a known architecture."
-        )
+    disk, where = source.config, source.where
+    refuse_code(disk, where)
     kind, named = str(disk.get("model_type")), (disk.get("architectures") or [""])[0]
     if disk.get("is_encoder_decoder") or (kind not in CAUSAL and kind not in MASKED):
         raise BadInput(
@@ -113,7 +105,7 @@ def _door(disk: dict[str, Any], where: str) -> tuple[Any, bool]:
 
 
 def _fill(kind: Any, folder: Path) -> Any:
-    """The model with its weights, all of them there and finite."""
+    """The model with its weights, all present and finite."""
     try:
         model, loading = kind.from_pretrained(
             folder,
@@ -137,7 +129,7 @@ def _fill(kind: Any, folder: Path) -> Any:
 
 
 def _shape(model: Any, causal: bool) -> AdapterConfig:
-    """The shape of a model, whatever its family calls the parts."""
+    """Shape of a model, from the names of its family."""
     config = model.config
     limit = getattr(config, "max_position_embeddings", None) or 0
     if limit and config.model_type in SHIFTED:
@@ -154,9 +146,9 @@ def _shape(model: Any, causal: bool) -> AdapterConfig:
 
 
 def _padding_leaks(network: TransformersNetwork) -> bool:
-    """Whether a short sequence's logits change when it shares a rectangle with a longer one."""
+    """Whether a short sequence's logits change when it is padded to a longer one."""
     short, long = torch.arange(5) % network.config.vocabulary_size, torch.arange(6) % network.config.vocabulary_size
     with torch.no_grad():
         alone = network.logits(short, torch.tensor([0, 5]))
-        beside = network.logits(torch.cat([short, long]), torch.tensor([0, 5, 11]))[:5]
-    return bool((alone - beside).abs().max() > LEAK * alone.std())
+        padded = network.logits(torch.cat([short, long]), torch.tensor([0, 5, 11]))[:5]
+    return bool((alone - padded).abs().max() > LEAK * alone.std())

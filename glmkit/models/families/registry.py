@@ -1,4 +1,4 @@
-"""Families of published models as tables; see `Family`. What no family holds is saved under names of our own."""
+"""Families of published models as tables; see `Family`. Other networks are saved under glmkit's own names."""
 
 from typing import Any
 
@@ -31,31 +31,43 @@ def family_of_config(value: dict[str, Any], where: str) -> Family | None:
     Raises
     ------
     BadInput
-        The model brings code of its own (``auto_map``) and is none whose arithmetic is known here.
+        The model requires code of its own (``auto_map``) and no table has its arithmetic.
     """
-    second = value.get("model_type") == "esm" and value.get("add_bias_fnn") is False
-    if "auto_map" in value and not second:
-        raise BadInput(
-            f"{where} has 'auto_map': the model wants to run Python code that came with it, which glmkit never does. "
-            "Use a model of a known architecture."
-        )
-    if second:
-        return NUCLEOTIDE_TRANSFORMER_2
+    if value.get("model_type") == "esm" and value.get("add_bias_fnn") is False:
+        return NUCLEOTIDE_TRANSFORMER_2  # its own code is not needed: this table has its arithmetic
+    refuse_code(value, where)
     return next((family for family in FAMILIES.values() if family.model_type == value.get("model_type")), None)
 
 
+def refuse_code(value: dict[str, Any], where: str) -> None:
+    """Raise BadInput if a configuration requires Python code that comes with the model.
+
+    Parameters
+    ----------
+    value
+        The parsed ``config.json``.
+    where
+        Its path, for messages.
+    """
+    if "auto_map" in value:
+        raise BadInput(
+            f"{where} has 'auto_map': the model needs Python code that came with it, which glmkit never runs. "
+            "Use a model of a known architecture."
+        )
+
+
 def family_to_save(config: TransformerConfig) -> Family | None:
-    """The family in whose format a network is saved: the one it came from if that still holds it, else the first that does.
+    """The family in whose format a network is saved: its own if that still describes it, else the first that does.
 
     Parameters
     ----------
     config
-        The network's shape.
+        Shape of the network.
 
     Returns
     -------
     Family or None
-        None if no family holds it.
+        None if no family describes it.
     """
     own = FAMILIES.get(config.family)
     return next((family for family in ([own] if own else []) + list(FAMILIES.values()) if family.holds(config)), None)

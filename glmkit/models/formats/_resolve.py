@@ -11,10 +11,10 @@ from glmkit.acquire.packages import fetch_packaged, packaged
 from glmkit.errors import BadInput
 from glmkit.files import atomic_folder, read_json, sha256, write_json
 from glmkit.models.formats.hub import MODEL_NAME, fetch_published, hub_card
+from glmkit.models.formats.source import ARRAYS
 from glmkit.models.formats.unpickle import convert_bert, convert_fairseq_roberta
 
 KINDS = ("roberta", "bert", "arrays")  # kinds of packaged weights that a network of ours reads
-ARRAYS = "model_weights.npz"
 CONVERSION = 1  # changes when the converted folder would
 
 
@@ -44,6 +44,8 @@ def resolve(source: str | Path, revision: str | None = None) -> Path:
     """
     text = str(source)
     folder = Path(source).expanduser()
+    if folder.is_dir() and revision is None:
+        return folder
     names = [entry["name"] for entry in packaged() if entry["kind"] in KINDS]
     if not folder.exists() and text not in names and MODEL_NAME.fullmatch(text):
         if folder.parent.is_dir():
@@ -51,8 +53,6 @@ def resolve(source: str | Path, revision: str | None = None) -> Path:
         return fetch_published(text, revision)
     if revision is not None:
         raise BadInput(f"revision={revision!r} is for models of a hub, named 'org/name'; {text!r} has no revisions.")
-    if folder.is_dir():
-        return folder
     if text in names:
         return convert_packaged(text)
     if text in [entry["name"] for entry in packaged()]:

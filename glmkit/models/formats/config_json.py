@@ -1,4 +1,4 @@
-"""How a network is written on disk: in the format of a published family if one holds it, else under our own names."""
+"""Network configurations on disk: in the format of a published family where one describes the network, else in glmkit's own."""
 
 from dataclasses import asdict, fields
 from typing import Any
@@ -6,13 +6,14 @@ from typing import Any
 import torch
 
 from glmkit.errors import BadInput
-from glmkit.models.families.registry import family_of_config, family_to_save
+from glmkit.models.families.family import Family
+from glmkit.models.families.registry import FAMILIES, family_to_save
 from glmkit.models.language_model import Config
 from glmkit.models.networks.mlstm import MLSTMConfig
 from glmkit.models.networks.recurrent import LSTMConfig
 from glmkit.models.networks.transformer_config import TransformerConfig
 
-ADDED = {"segment_starts": ()}  # fields younger than the format, and what they are in older files
+ADDED = {"segment_starts": ()}  # fields added after version 1 of the format, with their value in older files
 OWN: dict[str, Any] = {"glmkit_transformer": TransformerConfig, "glmkit_lstm": LSTMConfig, "glmkit_mlstm": MLSTMConfig}
 
 
@@ -22,11 +23,11 @@ def config_to_disk(config: Config, tokenizer: Any, classifier: bool = False) -> 
     Parameters
     ----------
     config
-        The network's shape.
+        Shape of the network.
     tokenizer
-        Gives the special ids.
+        Tokenizer with the special ids.
     classifier
-        Whether another head stands on the network than a language model's.
+        Whether the head is a prediction head instead of the language model's.
 
     Returns
     -------
@@ -40,8 +41,8 @@ def config_to_disk(config: Config, tokenizer: Any, classifier: bool = False) -> 
     return {"model_type": kind, **asdict(config)}
 
 
-def config_from_disk(value: dict[str, Any], where: str) -> Config:
-    """Read what `config_to_disk` wrote, or what was published in the format of a known family.
+def read_config(value: dict[str, Any], where: str, family: Family | None) -> Config:
+    """Read what `config_to_disk` wrote, or a configuration published in the format of a known family.
 
     Parameters
     ----------
@@ -49,23 +50,24 @@ def config_from_disk(value: dict[str, Any], where: str) -> Config:
         The parsed ``config.json``.
     where
         Its path, for messages.
+    family
+        Family of the architecture, from `glmkit.models.formats.source.Source.family`.
 
     Returns
     -------
-    TransformerConfig or another network's
-        The network's shape.
+    TransformerConfig, LSTMConfig or MLSTMConfig
+        Shape of the network.
 
     Raises
     ------
     BadInput
-        The file asks for code of its own (``auto_map``), is of an unknown kind, lacks a value, or has one that changes the network.
+        The file is of an unknown kind, lacks a value, or has one that changes the network.
     """
-    family = family_of_config(value, where)
     if family is not None:
         return family.config_from_disk(value, where)
     kind = value.get("model_type")
     if kind not in OWN:
-        known = "esm, bert, roberta, gpt_neox"
+        known = ", ".join(dict.fromkeys(family.model_type for family in FAMILIES.values()))
         raise BadInput(
             f"{where} has model_type {kind!r}; expected {known}, or one that glmkit.models.save writes ({', '.join(OWN)})."
         )
@@ -78,16 +80,16 @@ def config_from_disk(value: dict[str, Any], where: str) -> Config:
 
 
 def weights_to_disk(state: dict[str, torch.Tensor], config: Config, disk: dict[str, Any]) -> dict[str, torch.Tensor]:
-    """Our weights under the names, and in the layout, of the format.
+    """Weights under the names, and in the layout, of the format.
 
     Parameters
     ----------
     state
-        Tensors by our names (``network.…``, ``head.…``, ``classifier.…``).
+        Tensors by glmkit's names (``network.…``, ``head.…``, ``classifier.…``).
     config
-        The network's shape.
+        Shape of the network.
     disk
-        The ``config.json`` beside which they are written.
+        The content of the ``config.json`` of the same folder.
 
     Returns
     -------
@@ -97,26 +99,3 @@ def weights_to_disk(state: dict[str, torch.Tensor], config: Config, disk: dict[s
     family = family_to_save(config) if isinstance(config, TransformerConfig) else None
     out = state if family is None or not isinstance(config, TransformerConfig) else family.weights_to_disk(state, config, disk)
     return {name: tensor.detach().cpu().contiguous() for name, tensor in out.items()}
-
-
-def weights_from_disk(state: dict[str, torch.Tensor], config: Config, disk: dict[str, Any]) -> dict[str, torch.Tensor]:
-    """The inverse of `weights_to_disk`.
-
-    Parameters
-    ----------
-    state
-        Tensors by the format's names.
-    config
-        The network's shape.
-    disk
-        The ``config.json`` beside them.
-
-    Returns
-    -------
-    dict
-        Tensors by our names; those with unknown names keep theirs.
-    """
-    family = family_of_config(disk, "config.json")
-    if family is None or not isinstance(config, TransformerConfig):
-        return dict(state)
-    return family.weights_from_disk(state, config, disk)

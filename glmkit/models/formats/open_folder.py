@@ -1,5 +1,7 @@
-"""Open a model's folder with suspicion: each part is checked against the others before a weight reaches a network."""
+"""Opening of model folders: each part is checked against the others before a weight reaches a network."""
 
+import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,15 +12,16 @@ from torch import nn
 from glmkit.errors import BadInput
 from glmkit.files import read_json, recover_folder, sha256
 from glmkit.models.formats._resolve import origin
-from glmkit.models.formats.config_json import config_from_disk, weights_from_disk
+from glmkit.models.formats.config_json import read_config
 from glmkit.models.formats.safetensors_file import check_layout, read_weights
+from glmkit.models.formats.source import Source
+from glmkit.models.formats.version import check_version, convert
 from glmkit.models.language_model import Config
 from glmkit.tokens import load_tokenizer
 
-FORMAT = 1
 PARTS = ("config.json", "model.safetensors", "tokenizer.json", "card.json")
 INDEX = "model.safetensors.index.json"
-DOORS = {
+LOADERS = {
     "language model": "load",
     "classifier": "load_classifier",
     "token classifier": "load_token_classifier",
@@ -29,55 +32,50 @@ DOORS = {
 
 @dataclass(frozen=True)
 class Opened:
-    """The checked parts of a model's folder.
+    """The checked parts of a model folder.
 
     Attributes
     ----------
-    folder
-        Where.
+    source
+        The folder with its parsed ``config.json``.
     config
-        The network's shape.
-    disk
-        The parsed ``config.json``.
-    settings
-        What glmkit wrote into it about the head.
+        Shape of the network.
     tokenizer
-        What makes the ids.
+        Tokenizer of the network's ids.
     card
-        Where the model comes from.
+        Provenance of the model.
     """
 
-    folder: Path
+    source: Source
     config: Config
-    disk: dict[str, Any]
-    settings: dict[str, Any]
     tokenizer: Any
     card: dict[str, Any]
 
     def weights(self) -> dict[str, torch.Tensor]:
-        """The folder's tensors, all finite, under our names.
+        """The folder's tensors, all finite, under glmkit's names.
 
         Returns
         -------
         dict
-            On the CPU, as they are on disk.
+            On the CPU, in the type that they have on disk.
         """
         state: dict[str, torch.Tensor] = {}
-        for path in weight_files(self.folder):
+        for path in weight_files(self.source.folder):
             state |= read_weights(path)
-        found = weights_from_disk(state, self.config, self.disk)
-        return {name.removeprefix("classifier."): tensor for name, tensor in found.items()}
+        if self.source.family is not None:
+            state = self.source.family.weights_from_disk(state, self.config, self.source.config)  # type: ignore[arg-type]
+        return {name.removeprefix("classifier."): tensor for name, tensor in state.items()}
 
 
-def open_ours(folder: Path, kinds: tuple[str, ...]) -> Opened:
+def open_saved(source: Source, kinds: Collection[str]) -> Opened:
     """Check the parts of a folder that `glmkit.models.save` wrote, weights excepted.
 
     Parameters
     ----------
-    folder
-        Where.
+    source
+        The folder.
     kinds
-        What it may hold: ``language model`` or kinds of heads.
+        Accepted content: ``language model`` or kinds of heads.
 
     Returns
     -------
@@ -89,19 +87,18 @@ def open_ours(folder: Path, kinds: tuple[str, ...]) -> Opened:
     BadInput
         As for `glmkit.models.load`.
     """
+    folder = source.folder
     recover_folder(folder)
     if not folder.is_dir():
         raise BadInput(f"{folder} is not a folder. Give the folder that glmkit.models.save wrote.")
     check_layout(folder / "model.safetensors")
-    _check_manifest(folder)
-    disk = read_json(folder / "config.json")
-    config = config_from_disk(disk, str(folder / "config.json"))
-    settings = disk.get("glmkit", {})
-    if settings.get("kind") not in kinds:
-        held = settings.get("kind")
-        door = f"glmkit.models.{DOORS[held]}" if held in DOORS else "a folder that glmkit.models.save wrote"
-        raise BadInput(f"{folder} holds a {held}, expected a {' or '.join(kinds)}. Use {door}.")
-    trained_with, found = str(settings.get("tokenizer_hash")), str(read_json(folder / "tokenizer.json").get("hash"))
+    version = _check_manifest(source)
+    config = read_config(convert(source.config, version), source.where, source.family)
+    held = source.settings.get("kind")
+    if held not in kinds:
+        loader = f"glmkit.models.{LOADERS[held]}" if held in LOADERS else "a folder that glmkit.models.save wrote"
+        raise BadInput(f"{folder} holds a {held}, expected a {' or '.join(kinds)}. Use {loader}.")
+    trained_with, found = str(source.settings.get("tokenizer_hash")), str(read_json(folder / "tokenizer.json").get("hash"))
     if found != trained_with:
         raise BadInput(
             f"{folder}: tokenizer.json is not the one that the model was trained with (hash {found[:12]}, expected "
@@ -109,31 +106,31 @@ def open_ours(folder: Path, kinds: tuple[str, ...]) -> Opened:
         )
     tokenizer = load_tokenizer(folder)
     _check_vocabulary(folder, config, tokenizer, "tokenizer.json")
-    return Opened(folder, config, disk, settings, tokenizer, read_json(folder / "card.json"))
+    return Opened(source, config, tokenizer, read_json(folder / "card.json"))
 
 
-def open_published(folder: Path, tokenizer: Any = None) -> Opened:
+def open_published(source: Source, tokenizer: Any = None) -> Opened:
     """Check the parts of a folder in the format of a published family, weights excepted.
 
     Parameters
     ----------
-    folder
-        ``config.json``, ``model.safetensors`` (or its pieces and their index) and a vocabulary file.
+    source
+        The folder: ``config.json``, ``model.safetensors`` (or its shards and their index) and a vocabulary file.
     tokenizer
-        What makes the ids; None reads the vocabulary file.
+        Tokenizer of the network's ids; None reads the vocabulary file.
 
     Returns
     -------
     Opened
-        Its parts; the card says where they lie and hashes the weights.
+        Its parts; the card has the provenance and the hashes of the weights.
 
     Raises
     ------
     BadInput
         As for `glmkit.models.load`.
     """
-    disk = read_json(folder / "config.json")
-    config = config_from_disk(disk, str(folder / "config.json"))
+    folder, disk = source.folder, source.config
+    config = read_config(disk, source.where, source.family)
     files = weight_files(folder)
     for path in files:
         check_layout(path)
@@ -142,34 +139,49 @@ def open_published(folder: Path, tokenizer: Any = None) -> Opened:
 
         tokenizer = published(folder, disk["model_type"])
     _check_vocabulary(folder, config, tokenizer, "the vocabulary file")
-    card = (
-        {"source": str(folder)}
-        | origin(folder)
-        | {
-            "architecture": "Transformer",
-            "family": getattr(config, "family", disk["model_type"]),
-            "objective": "causal" if config.causal else "masked",
-            "tokenizer_hash": tokenizer.hash,
-            "weights_sha256": {path.name: sha256(path) for path in files},
-        }
-    )
+    card = published_card(folder, files, tokenizer) | {
+        "architecture": "Transformer",
+        "family": getattr(config, "family", disk["model_type"]),
+        "objective": "causal" if config.causal else "masked",
+    }
     if disk.get("position_embedding_type") == "rotary" and disk.get("max_position_embeddings"):
         card["context"] = int(disk["max_position_embeddings"]) - 2  # ESM counts two rows that it does not use
-    return Opened(folder, config, disk, {}, tokenizer, card)
+    return Opened(source, config, tokenizer, card)
 
 
-def weight_files(folder: Path) -> list[Path]:
-    """The files that hold a folder's weights.
+def published_card(folder: Path, files: list[Path], tokenizer: Any) -> dict[str, Any]:
+    """Provenance of a published model: its source and the hashes of tokenizer and weights.
 
     Parameters
     ----------
     folder
-        Where.
+        The folder.
+    files
+        Its files of weights.
+    tokenizer
+        Its tokenizer.
+
+    Returns
+    -------
+    dict
+        Plain JSON values.
+    """
+    hashes = {"tokenizer_hash": tokenizer.hash, "weights_sha256": {path.name: sha256(path) for path in files}}
+    return {"source": str(folder)} | origin(folder) | hashes
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """Files with the weights of a folder.
+
+    Parameters
+    ----------
+    folder
+        The folder.
 
     Returns
     -------
     list of pathlib.Path
-        ``model.safetensors``, or the pieces that the index beside it names, in order.
+        ``model.safetensors``, or the shards that the index names, in order.
 
     Raises
     ------
@@ -186,23 +198,23 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def fill(model: nn.Module, opened: Opened, given: dict[str, torch.Tensor]) -> None:
-    """Put weights into a model, if they are exactly what it needs.
+    """Load weights into a model, if names and shapes are exactly those it needs.
 
     Parameters
     ----------
     model
         With fresh weights.
     opened
-        The folder they come from.
+        The folder of the weights.
     given
-        Its weights.
+        Tensors by name.
 
     Raises
     ------
     BadInput
         The vocabulary, the number of layers, a name or a shape differs.
     """
-    config, path = opened.config, weight_files(opened.folder)[0]
+    config, path = opened.config, weight_files(opened.source.folder)[0]
     wanted = model.state_dict()
     vocabulary = given["network.embedding.weight"].shape[0] if "network.embedding.weight" in given else config.vocabulary_size
     if vocabulary != config.vocabulary_size:
@@ -230,14 +242,16 @@ def _check_vocabulary(folder: Path, config: Config, tokenizer: Any, what: str) -
         )
 
 
-def _check_manifest(folder: Path) -> None:
+def _check_manifest(source: Source) -> int:
+    """The folder's format version, after its parts were compared with their hashes."""
+    folder = source.folder
     manifest = read_json(folder / "manifest.json")
-    version = manifest.get("format")
-    if version != FORMAT:
-        raise BadInput(f"{folder} is in format version {version!r}; this glmkit reads version {FORMAT}. Install a later glmkit.")
+    version = check_version(manifest.get("format"), str(folder))
     for name in PARTS:
         path = folder / name
         if not path.is_file():
             raise BadInput(f"{path} is missing. Copy the whole folder again.")
-        if sha256(path) != manifest.get("sha256", {}).get(name):
+        found = hashlib.sha256(source.text).hexdigest() if name == "config.json" else sha256(path)
+        if found != manifest.get("sha256", {}).get(name):
             raise BadInput(f"{path} is not the file that was saved (its SHA-256 differs from manifest.json). Copy it again.")
+    return version

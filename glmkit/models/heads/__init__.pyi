@@ -1,3 +1,5 @@
+from .base import Head as Head
+from .base import SequenceClassifier as SequenceClassifier
 from .classifier import Classifier as Classifier
 from .classifier import new_classifier as new_classifier
 from .gene_hybrid import GeneHybrid as GeneHybrid

@@ -1,16 +1,16 @@
-"""A classifier of cells in which genes that go together hear each other: a language model's states on a graph over genes.
+"""Classification of cells on a gene graph: hidden states of a language model, message passing between genes, class logits.
 
-The Transformer reads a cell as a list of ranked genes; the graph, made from the training cells
-(`glmkit.data.coexpression_graph`), joins those of a cell's genes that rise and fall together. Message passing is that of
-`glmkit.models.heads.hybrid`; the mean over the cell's tokens becomes class logits. Whether graph or language model is worth having is
-a question for ablation: ``graph=None`` leaves every gene alone with itself, ``features="letters"`` replaces the states by an
-embedding of the genes that is learnt with the head. Report both beside the whole; all three have the same head.
+The Transformer processes a cell as a list of ranked genes. The graph, estimated from the training cells
+(`glmkit.data.coexpression_graph`), connects genes with correlated expression. Message passing is that of
+`glmkit.models.heads.hybrid`; the mean over the cell's tokens gives class logits. Two ablations measure the contribution of each part:
+``graph=None`` leaves only self-loops, and ``features="letters"`` replaces the hidden states by an embedding of the genes that is
+trained with the head. Report both with the full model; all three have the same head.
 
-It has a Classifier's face, so `glmkit.train.Classification` trains it and `glmkit.score.class_probabilities` asks it.
+`glmkit.train.Classification` trains it, and `glmkit.score.class_probabilities` gives its predictions.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,50 +19,53 @@ from torch import nn
 from glmkit.axes import BoundariesT, HiddenT, TokensT
 from glmkit.data.gene_graph import GeneGraph
 from glmkit.errors import BadInput
-from glmkit.models.heads.classifier import check_classes, pool_hidden
+from glmkit.models.heads.base import SequenceClassifier, attach
 from glmkit.models.heads.hybrid import Features, GraphHead, HybridConfig, Layer
 from glmkit.models.language_model import Network
 from glmkit.models.networks.graph import Graph
+from glmkit.models.networks.pooling import pool_hidden
 
 
-class GeneHybrid(nn.Module):
-    """Token ids of cells to class logits, packed; genes that are joined hear each other.
+class GeneHybrid(SequenceClassifier):
+    """Token ids of cells to class logits, packed, with message passing between connected genes.
 
     Parameters
     ----------
     network
         Token ids to hidden states; shared, not copied.
-    classes
+    names
         Names of the classes, two or more.
     tokenizer
-        What makes the ids: a RankTokenizer or a CellTokenizer.
+        Tokenizer of the network's ids: a RankTokenizer or a CellTokenizer.
     card
-        Where the model comes from: plain JSON values.
+        Provenance of the model: plain JSON values.
     width, layers, heads, features, train_network, dropout
         As for `glmkit.models.HybridConfig`.
     messages
-        Its ``kind``: ``gatv2`` or ``sage``.
+        Kind of message passing, ``gatv2`` or ``sage``.
     most
-        Neighbours of a gene that there is room for; 0 for no graph.
+        Largest number of neighbours of a gene; 0 for no graph.
 
     Attributes
     ----------
     neighbours
-        int64 (vocab, most): for each id those that it hears, -1 where there are fewer.
+        Neighbours of each id, int64 (vocab, most), padded with -1.
 
     Raises
     ------
     BadInput
-        Fewer than two classes, a name twice, or a shape that cannot be.
+        Fewer than two classes, a repeated name, or an impossible shape.
     """
 
+    kind = "gene hybrid"
+    options = ("width", "layers", "messages", "heads", "features", "train_network", "dropout", "most")
+    pool = "mean"
     neighbours: torch.Tensor
-    pool: Literal["mean"] = "mean"
 
     def __init__(
         self,
         network: Network,
-        classes: Sequence[str],
+        names: Sequence[str],
         tokenizer: Any,
         card: dict[str, Any] | None = None,
         *,
@@ -75,8 +78,7 @@ class GeneHybrid(nn.Module):
         dropout: float = 0.1,
         most: int = 0,
     ) -> None:
-        super().__init__()
-        check_classes(classes)
+        super().__init__(network, names, tokenizer, card)
         shape: dict[str, Any] = {
             "width": width,
             "layers": layers,
@@ -85,8 +87,7 @@ class GeneHybrid(nn.Module):
             "features": features,
             "dropout": dropout,
         }
-        config = HybridConfig(outputs=len(classes), pool="mean", train_network=train_network, **shape)
-        self.network, self.tokenizer, self.card, self.classes = network, tokenizer, card or {}, tuple(classes)
+        config = HybridConfig(outputs=len(names), pool="mean", train_network=train_network, **shape)
         self.width, self.layers, self.messages, self.heads, self.features = width, layers, messages, heads, features
         self.train_network, self.dropout, self.most = train_network, dropout, most
         vocabulary = network.config.vocabulary_size
@@ -96,7 +97,7 @@ class GeneHybrid(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return self.passing.out.weight.device
 
     def edges(self, tokens: TokensT, boundaries: BoundariesT) -> Graph:
@@ -112,7 +113,7 @@ class GeneHybrid(nn.Module):
         Returns
         -------
         torch.Tensor
-            int64 (2, n): from each neighbour that is in the same cell to the token that hears it.
+            Edge list, int64 (2, n_edges): from each neighbour in the same cell to the token that receives its message.
         """
         if not self.most:
             return tokens.new_zeros(2, 0)
@@ -120,13 +121,13 @@ class GeneHybrid(nn.Module):
         owner = torch.repeat_interleave(torch.arange(len(ends) - 1, device=tokens.device), ends.diff())
         keys, order = torch.sort(owner * len(self.neighbours) + tokens)
         wanted = self.neighbours[tokens]
-        asked = owner[:, None] * len(self.neighbours) + wanted
-        place = torch.searchsorted(keys, asked).clamp(max=len(keys) - 1)
-        hears, which = torch.nonzero((keys[place] == asked) & (wanted >= 0), as_tuple=True)
-        return torch.stack([order[place[hears, which]], hears])
+        queries = owner[:, None] * len(self.neighbours) + wanted
+        place = torch.searchsorted(keys, queries).clamp(max=len(keys) - 1)
+        receiver, which = torch.nonzero((keys[place] == queries) & (wanted >= 0), as_tuple=True)
+        return torch.stack([order[place[receiver, which]], receiver])
 
     def nodes(self, tokens: TokensT, boundaries: BoundariesT) -> HiddenT:
-        """What every token begins with.
+        """Initial features of the nodes.
 
         Parameters
         ----------
@@ -161,11 +162,10 @@ class GeneHybrid(nn.Module):
             (cells, classes).
         """
         hidden = self.passing(self.nodes(tokens, boundaries), self.edges(tokens, boundaries))
-        around = len(self.tokenizer.prefix), len(self.tokenizer.suffix)
-        return self.passing.out(pool_hidden(hidden, boundaries, "mean", around=around))
+        return self.passing.out(pool_hidden(hidden, boundaries, self.pool, around=self.around))
 
     def train(self, mode: bool = True) -> "GeneHybrid":
-        """Training mode; a language model that is only measured stays in evaluation mode.
+        """Training mode; a language model that is not trained stays in evaluation mode.
 
         Parameters
         ----------
@@ -206,13 +206,13 @@ def new_gene_hybrid(
     classes
         Names of the classes.
     graph
-        Of the training cells; None for no graph (the ablation).
+        Gene graph of the training cells; None for no graph (the ablation).
     messages
-        Its ``kind``: ``gatv2`` or ``sage``.
+        Kind of message passing, ``gatv2`` or ``sage``.
     width, layers, heads, features, train_network, dropout
         As for `glmkit.models.HybridConfig`; ``features="letters"`` is the ablation without language model.
     seed
-        Of the head's first weights; torch's global random state is left as it was.
+        Seed of the head's initial weights; the global random state is restored afterwards.
 
     Returns
     -------
@@ -225,13 +225,13 @@ def new_gene_hybrid(
         The tokenizer has no genes, or none of the graph's is among them.
     """
     table = None if graph is None else _by_id(graph, model.tokenizer)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        hybrid = GeneHybrid(
+    hybrid = attach(
+        model,
+        lambda card: GeneHybrid(
             model.network,
             classes,
             model.tokenizer,
-            {**model.card, "classes": list(classes), "graph": graph is not None, "features": features},
+            card,
             width=width,
             layers=layers,
             messages=messages,
@@ -240,10 +240,15 @@ def new_gene_hybrid(
             train_network=train_network,
             dropout=dropout,
             most=0 if table is None else table.shape[1],
-        )
+        ),
+        seed,
+        classes=list(classes),
+        graph=graph is not None,
+        features=features,
+    )
     if table is not None:
         hybrid.neighbours.copy_(torch.from_numpy(table))
-    return hybrid.to(model.device).eval()
+    return hybrid
 
 
 def _by_id(graph: GeneGraph, tokenizer: Any) -> np.ndarray:
@@ -256,6 +261,6 @@ def _by_id(graph: GeneGraph, tokenizer: Any) -> np.ndarray:
             f"{len(known)}. Make the graph from cells with the same gene names."
         )
     table = np.full((len(tokenizer.vocabulary), graph.neighbours.shape[1]), -1, np.int64)
-    heard = np.where(graph.neighbours >= 0, ids[graph.neighbours], -1)
-    table[ids[ids >= 0]] = heard[ids >= 0]
+    connected = np.where(graph.neighbours >= 0, ids[graph.neighbours], -1)
+    table[ids[ids >= 0]] = connected[ids >= 0]
     return table

@@ -1,12 +1,12 @@
-"""A language model's hidden states on a graph, message passing over it, and a prediction for each token or sequence.
+"""Graph network on a language model: hidden states as node features, message passing, and a prediction for each token or sequence.
 
-The language model knows the sequence; the graph knows what is close without being a neighbour in it: residues in contact, the
-nearest Cα atoms, genes on one pathway. Whether either is worth having is a question for ablation, so both are parameters:
-``edges=None`` leaves every node alone with itself, and ``features="letters"`` replaces the hidden states by an embedding of the
-letters that is learnt with the head. Report both beside the whole (the head's size stays the same).
+The language model reads the sequence; the graph connects positions that are close without being neighbours in it: residues in contact,
+the nearest Cα atoms, genes of one pathway. Two ablations measure the contribution of each part: ``edges=None`` leaves only
+self-loops, and ``features="letters"`` replaces the hidden states by an embedding of the letters that is trained with the head. Report
+both with the full model; the head's size stays the same.
 
-Layers are GATv2 (attention over neighbours, Brody et al. 2022) or GraphSAGE (their mean, Hamilton et al. 2017), from
-`torch_geometric`, each on a residual branch behind a layer norm.
+Layers are GATv2 (attention over neighbours, Brody et al. 2022) or GraphSAGE (mean of neighbours, Hamilton et al. 2017) from
+`torch_geometric`, each on a residual branch after a layer norm.
 
 References
 ----------
@@ -23,12 +23,12 @@ from torch import nn
 
 from glmkit.axes import BoundariesT, HiddenT, TokensT
 from glmkit.errors import BadInput
-from glmkit.models.heads.classifier import pool_hidden
 from glmkit.models.networks.graph import Graph, check
+from glmkit.models.networks.pooling import POOLS, Pool, pool_hidden, pooled_width
+from glmkit.tokens.sequences import tokens_over_base
 
 Layer = Literal["gatv2", "sage"]
 Features = Literal["model", "letters"]
-GraphPool = Literal["none", "mean"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,19 +42,19 @@ class HybridConfig:  # numpydoc ignore=PR02
     width
         Features of a node.
     layers
-        Rounds of message passing: how many edges away a node can hear from.
+        Rounds of message passing: the distance, in edges, over which a node receives messages.
     kind
         ``gatv2`` weighs the neighbours, ``sage`` takes their mean.
     heads
         Attention heads of ``gatv2``; `width` is a multiple.
     pool
-        ``none`` predicts for each token, ``mean`` for each sequence, over its letters.
+        ``none`` predicts for each token; a pooling mode of `glmkit.models.networks.pooling` for each sequence.
     features
         Nodes begin with the language ``model``'s hidden states, or with an embedding of the ``letters`` (the ablation).
     layer
         Which hidden states: 0 the embedding, -1 the last.
     train_network
-        Whether the language model learns too; otherwise it is a fixed measurement, and needs no memory for gradients.
+        Whether the language model is trained too; otherwise its hidden states are fixed, and need no memory for gradients.
     dropout
         Probability on each residual branch while training, in [0, 1).
 
@@ -69,7 +69,7 @@ class HybridConfig:  # numpydoc ignore=PR02
     layers: int = 2
     kind: Layer = "gatv2"
     heads: int = 4
-    pool: GraphPool = "none"
+    pool: Pool | Literal["none"] = "none"
     features: Features = "model"
     layer: int = -1
     train_network: bool = False
@@ -79,7 +79,9 @@ class HybridConfig:  # numpydoc ignore=PR02
         for name in ("outputs", "width", "layers", "heads"):
             if getattr(self, name) < 1:
                 raise BadInput(f"HybridConfig.{name} must be 1 or more, got {getattr(self, name)}.")
-        for name, known in (("kind", Layer), ("pool", GraphPool), ("features", Features)):
+        if self.pool not in ("none", *POOLS):
+            raise BadInput(f"HybridConfig.pool must be one of none, {', '.join(POOLS)}, got {self.pool!r}.")
+        for name, known in (("kind", Layer), ("features", Features)):
             if getattr(self, name) not in get_args(known):
                 raise BadInput(f"HybridConfig.{name} must be one of {', '.join(get_args(known))}, got {getattr(self, name)!r}.")
         if self.width % self.heads:
@@ -89,12 +91,12 @@ class HybridConfig:  # numpydoc ignore=PR02
 
 
 class GraphHead(nn.Module):
-    """Message passing, and the layer `out` that makes predictions of what comes of it.
+    """Message passing, and the output layer `out`.
 
     Parameters
     ----------
     into
-        Features of a node that come in.
+        Number of input features of a node.
     config
         The head's shape.
     """
@@ -107,7 +109,7 @@ class GraphHead(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(config.width) for _ in range(config.layers))
         self.layers = nn.ModuleList(_message_layer(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
-        self.out = nn.Linear(config.width, config.outputs)
+        self.out = nn.Linear(pooled_width(config.pool, config.width), config.outputs)
 
     def forward(self, nodes: HiddenT, edges: Graph) -> torch.Tensor:
         """Hidden states of the nodes after message passing.
@@ -126,13 +128,13 @@ class GraphHead(nn.Module):
         """
         hidden = self.enter(self.enter_norm(nodes))
         for norm, layer in zip(self.norms, self.layers, strict=True):
-            heard = F.gelu(layer(norm(hidden), edges))
-            hidden = hidden + F.dropout(heard, self.config.dropout, self.training)
+            messages = F.gelu(layer(norm(hidden), edges))
+            hidden = hidden + F.dropout(messages, self.config.dropout, self.training)
         return self.norm(hidden)
 
 
 class Hybrid(nn.Module):
-    """A packed network under a graph head, with the face of the other models.
+    """A packed network with a graph head, called like the other models.
 
     Parameters
     ----------
@@ -141,7 +143,7 @@ class Hybrid(nn.Module):
     config
         The head's shape.
     tokenizer
-        What makes the ids; it says which special tokens stand around a sequence. None where there are none.
+        Tokenizer of the network's ids, which defines the special tokens around a sequence. None for no special tokens.
 
     Raises
     ------
@@ -159,14 +161,15 @@ class Hybrid(nn.Module):
         self.letters = None if self.network is not None else nn.Embedding(network.config.vocabulary_size, config.width)
         self.head = GraphHead(network.config.width if self.letters is None else config.width, config)
         self.around = (0, 0) if tokenizer is None else (len(tokenizer.prefix), len(tokenizer.suffix))
+        self.over = 1 if tokenizer is None else tokens_over_base(tokenizer)
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return self.head.out.weight.device
 
     def nodes(self, tokens: TokensT, boundaries: BoundariesT) -> HiddenT:
-        """What every node begins with.
+        """Initial features of the nodes.
 
         Parameters
         ----------
@@ -214,12 +217,12 @@ class Hybrid(nn.Module):
             edges = tokens.new_zeros(2, 0)
         check(edges, boundaries)
         hidden = self.head(self.nodes(tokens, boundaries), edges.to(tokens.device))
-        if self.config.pool == "mean":
-            hidden = pool_hidden(hidden, boundaries, "mean", around=self.around)
+        if self.config.pool != "none":
+            hidden = pool_hidden(hidden, boundaries, self.config.pool, self.over, self.around)
         return self.head.out(hidden)
 
     def train(self, mode: bool = True) -> "Hybrid":
-        """Training mode; a language model that is only measured stays in evaluation mode.
+        """Training mode; a language model that is not trained stays in evaluation mode.
 
         Parameters
         ----------
@@ -238,8 +241,8 @@ class Hybrid(nn.Module):
 
 
 def _message_layer(config: HybridConfig) -> nn.Module:
-    """One round of messages; a node always hears itself."""
-    from torch_geometric.nn import (  # here, for it takes seconds to load and every head's module is loaded at once
+    """One round of message passing; each node has a self-loop."""
+    from torch_geometric.nn import (  # imported here: it takes seconds, and all modules of heads are loaded together
         GATv2Conv,
         SAGEConv,
     )

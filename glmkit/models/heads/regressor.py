@@ -1,123 +1,45 @@
-"""A network with a pooled head that tells numbers: one vector a sequence, then one or more outputs.
+"""Regression on sequences and cells: a pooled head with one or more numerical outputs.
 
-The head works in units of its own in which the training targets have mean 0 and spread 1, so that fresh weights start near
-the best constant guess whatever the units of the assay; ``shift`` and ``scale`` turn its outputs into the targets' units and
-are saved with the weights.
+The head works on standardised targets (mean 0, standard deviation 1), so that fresh weights start near the best constant prediction
+whatever the unit of the assay. ``shift`` and ``scale`` convert its outputs to the unit of the targets; they are saved with the weights.
 """
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import nn
 
-from glmkit.axes import BoundariesT, HiddenT, TokensT
+from glmkit.axes import BoundariesT, TokensT
 from glmkit.errors import BadInput
-from glmkit.models.heads.classifier import Classifier, Pool
+from glmkit.models.heads.base import PooledHead, attach
 from glmkit.models.language_model import Network
+from glmkit.models.networks.pooling import Pool
 
 
-class Regressor(nn.Module):
-    """Token ids to numbers, packed.
+class Regressor(PooledHead):
+    """Token ids to numbers for each sequence, packed; `PooledHead` has the parameters.
 
-    Parameters
+    Attributes
     ----------
-    network
-        Token ids to hidden states.
-    outputs
-        Names of the numbers, one or more.
-    tokenizer
-        What makes the ids.
-    card
-        Where the model comes from: plain JSON values.
-    pool
-        How hidden states become one vector, as for `Classifier`.
-    hidden
-        Units of the head's hidden layer; as many as the network is wide if None.
-    dropout
-        Probability before the head while training.
-
-    Raises
-    ------
-    BadInput
-        No output, a name twice, an unknown way of pooling, or no hidden unit.
+    shift, scale
+        Mean and standard deviation of the training targets, float32 (outputs,), in the unit of the targets.
     """
 
+    kind = "regressor"
+    naming = "outputs"
+    outputs: tuple[str, ...]
     shift: torch.Tensor
     scale: torch.Tensor
 
-    def __init__(
-        self,
-        network: Network,
-        outputs: Sequence[str],
-        tokenizer: Any,
-        card: dict[str, Any] | None = None,
-        *,
-        pool: Pool = "mean",
-        hidden: int | None = None,
-        dropout: float = 0.0,
-    ) -> None:
-        super().__init__()
-        if isinstance(outputs, str) or not outputs or len(set(outputs)) != len(outputs):
-            raise BadInput(f"A regressor needs a list of one or more outputs with different names, got {outputs!r}.")
-        if pool not in get_args(Pool):
-            raise BadInput(f"pool must be one of {', '.join(get_args(Pool))}, got {pool!r}.")
-        width = network.config.width
-        units = width if hidden is None else hidden
-        if units < 1:
-            raise BadInput(f"hidden must be 1 or more units of the head, got {hidden}.")
-        self.network, self.tokenizer, self.card = network, tokenizer, card or {}
-        self.outputs, self.pool, self.hidden, self.dropout = tuple(outputs), pool, units, dropout
-        self.dense = nn.Linear(2 * width if pool == "centre+mean" else width, units)
-        self.out = nn.Linear(units, len(outputs))
-        for linear in (self.dense, self.out):
-            nn.init.normal_(linear.weight, std=0.02)
-            nn.init.zeros_(linear.bias)
-        self.register_buffer("shift", torch.zeros(len(outputs)))
-        self.register_buffer("scale", torch.ones(len(outputs)))
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return self.out.weight.device
-
-    def pooled(self, tokens: TokensT, boundaries: BoundariesT) -> HiddenT:
-        """One vector a sequence, before the head; what `pool` means is what it means for a Classifier.
-
-        Parameters
-        ----------
-        tokens
-            int64 (tokens,).
-        boundaries
-            int64 (sequences + 1,).
-
-        Returns
-        -------
-        torch.Tensor
-            (sequences, width), or (sequences, 2 * width) for ``centre+mean``.
-        """
-        return Classifier.pooled(self, tokens, boundaries)  # type: ignore[arg-type]
+    def __init__(self, network: Network, names: Sequence[str], tokenizer: Any, *card: Any, **options: Any) -> None:
+        super().__init__(network, names, tokenizer, *card, **options)
+        self.register_buffer("shift", torch.zeros(len(names)))
+        self.register_buffer("scale", torch.ones(len(names)))
 
     def forward(self, tokens: TokensT, boundaries: BoundariesT) -> torch.Tensor:
-        """Numbers in the targets' units.
-
-        Parameters
-        ----------
-        tokens
-            int64 (tokens,).
-        boundaries
-            int64 (sequences + 1,).
-
-        Returns
-        -------
-        torch.Tensor
-            (sequences, outputs).
-        """
-        vector = F.dropout(self.pooled(tokens, boundaries), self.dropout, self.training)
-        vector = F.dropout(torch.tanh(self.dense(vector)), self.dropout, self.training)
-        return self.out(vector) * self.scale + self.shift
+        """Predicted values in the unit of the targets, (sequences, outputs); arguments as for `PooledHead`."""
+        return super().forward(tokens, boundaries) * self.scale + self.shift
 
 
 def new_regressor(
@@ -130,25 +52,25 @@ def new_regressor(
     dropout: float = 0.1,
     seed: int = 0,
 ) -> Regressor:
-    """Put a fresh head for numbers on a model's network; the network is shared, not copied.
+    """Put a fresh regression head on a model's network; the network is shared, not copied.
 
     Parameters
     ----------
     model
-        The pretrained (or new) LanguageModel. Deep-copy it first to keep it as it is.
+        Pretrained or new LanguageModel. Deep-copy it first to keep it unchanged.
     outputs
-        Names of the numbers.
+        Names of the outputs, one or more.
     targets
-        (n,) or (n, outputs): those of the *training* items, whose mean and spread the head starts from. Without them it
-        starts from 0 and 1.
+        Targets of the *training* items, (n,) or (n, outputs), n at least 2: their mean and standard deviation scale the head. None for
+        mean 0 and standard deviation 1.
     pool
-        How hidden states become one vector.
+        Pooling mode, see `glmkit.models.networks.pooling`.
     hidden
-        Units of the head's hidden layer; as many as the network is wide if None.
+        Units of the head's hidden layer; the network's width if None.
     dropout
-        Probability before the head while training.
+        Dropout probability before each layer of the head during training, in [0, 1).
     seed
-        Of the head's first weights; torch's global random state is left as it was.
+        Seed of the head's initial weights; the global random state is restored afterwards.
 
     Returns
     -------
@@ -158,12 +80,26 @@ def new_regressor(
     Raises
     ------
     BadInput
-        Targets are of another shape, not finite, or all equal.
+        Targets of another shape, not finite, or all equal.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmkit.models import TransformerConfig, new_model, new_regressor
+    >>> from glmkit.tokens import make_tokenizer
+    >>> tokenizer = make_tokenizer("protein")
+    >>> model = new_model(TransformerConfig(vocabulary_size=len(tokenizer.vocabulary), width=16, layers=1, heads=2), tokenizer)
+    >>> head = new_regressor(model, ["melting point"], targets=np.array([40.0, 50.0, 60.0]))
+    >>> round(float(head.shift), 1), round(float(head.scale), 2)
+    (50.0, 8.16)
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        card = {**model.card, "outputs": list(outputs), "pool": pool}
-        regressor = Regressor(model.network, outputs, model.tokenizer, card, pool=pool, hidden=hidden, dropout=dropout)
+    regressor = attach(
+        model,
+        lambda card: Regressor(model.network, outputs, model.tokenizer, card, pool=pool, hidden=hidden, dropout=dropout),
+        seed,
+        outputs=list(outputs),
+        pool=pool,
+    )
     if targets is not None:
         table = np.asarray(targets, np.float64).reshape(len(targets), -1)
         if table.shape[1] != len(regressor.outputs) or len(table) < 2:
@@ -172,7 +108,7 @@ def new_regressor(
             )
         spread = table.std(0)
         if not np.isfinite(table).all() or not (spread > 0).all():
-            raise BadInput("Targets must be finite and not all equal, or their mean and spread mean nothing.")
+            raise BadInput("Targets must be finite and not all equal: their mean and standard deviation scale the head.")
         regressor.shift.copy_(torch.from_numpy(table.mean(0)))
         regressor.scale.copy_(torch.from_numpy(spread))
-    return regressor.to(model.device).eval()
+    return regressor

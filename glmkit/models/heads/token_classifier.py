@@ -1,7 +1,7 @@
-"""A network with a head on every token: one class a token, for labels that run along the sequence.
+"""Classification of tokens: one class a token, for labels along the sequence.
 
-The head is a single linear layer, so that what it needs has to be in the hidden states: trained on a dense label such as the
-coding frame, the network is a better start for a rarer label than one that has only filled in masks.
+The head is a single linear layer, so the hidden states must carry the information themselves. A network trained on a dense label such
+as the coding frame is therefore a better start for a rarer label than masked language modelling alone.
 """
 
 from collections.abc import Sequence
@@ -12,53 +12,50 @@ import torch.nn.functional as F
 from torch import nn
 
 from glmkit.axes import BoundariesT, TokensT
-from glmkit.models.heads.classifier import check_classes
+from glmkit.models.heads.base import Head, attach
 from glmkit.models.language_model import Network
 
 
-class TokenClassifier(nn.Module):
-    """Token ids to class logits of every token, packed.
+class TokenClassifier(Head):
+    """Token ids to class logits of each token, packed.
 
     Parameters
     ----------
     network
         Token ids to hidden states.
-    classes
+    names
         Names of the classes, two or more.
     tokenizer
-        What makes the ids.
+        Tokenizer of the network's ids.
     card
-        Where the model comes from: plain JSON values.
+        Provenance of the model: plain JSON values.
     dropout
-        Probability before the head while training.
+        Dropout probability before the head during training, in [0, 1).
 
     Raises
     ------
     BadInput
-        Fewer than two classes, or a name twice.
+        Fewer than two classes, or a repeated name.
     """
+
+    kind = "token classifier"
+    options = ("dropout",)
+    classes: tuple[str, ...]
 
     def __init__(
         self,
         network: Network,
-        classes: Sequence[str],
+        names: Sequence[str],
         tokenizer: Any,
         card: dict[str, Any] | None = None,
         *,
         dropout: float = 0.0,
     ) -> None:
-        super().__init__()
-        check_classes(classes)
-        self.network, self.tokenizer, self.card = network, tokenizer, card or {}
-        self.classes, self.dropout = tuple(classes), dropout
-        self.out = nn.Linear(network.config.width, len(classes))
+        super().__init__(network, names, tokenizer, card)
+        self.dropout = dropout
+        self.out = nn.Linear(network.config.width, len(names))
         nn.init.normal_(self.out.weight, std=0.02)
         nn.init.zeros_(self.out.bias)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return self.out.weight.device
 
     def forward(self, tokens: TokensT, boundaries: BoundariesT) -> torch.Tensor:
         """Class logits.
@@ -66,9 +63,9 @@ class TokenClassifier(nn.Module):
         Parameters
         ----------
         tokens
-            int64 (tokens,).
+            Token ids, int64 (tokens,).
         boundaries
-            int64 (sequences + 1,).
+            Sequence boundaries, int64 (sequences + 1,).
 
         Returns
         -------
@@ -79,26 +76,36 @@ class TokenClassifier(nn.Module):
 
 
 def new_token_classifier(model: Any, classes: Sequence[str], *, dropout: float = 0.0, seed: int = 0) -> TokenClassifier:
-    """Put a fresh head for every token on a model's network; the network is shared, not copied.
+    """Put a fresh token-classification head on a model's network; the network is shared, not copied.
 
     Parameters
     ----------
     model
-        The pretrained (or new) LanguageModel. Deep-copy it first to keep it as it is.
+        Pretrained or new LanguageModel. Deep-copy it first to keep it unchanged.
     classes
-        Names of the classes.
+        Names of the classes, two or more.
     dropout
-        Probability before the head while training.
+        Dropout probability before the head during training, in [0, 1).
     seed
-        Of the head's first weights; torch's global random state is left as it was.
+        Seed of the head's initial weights; the global random state is restored afterwards.
 
     Returns
     -------
     TokenClassifier
         In evaluation mode, on the model's device.
+
+    Examples
+    --------
+    >>> from glmkit.models import TransformerConfig, new_model, new_token_classifier
+    >>> from glmkit.tokens import make_tokenizer
+    >>> tokenizer = make_tokenizer("base")
+    >>> model = new_model(TransformerConfig(vocabulary_size=len(tokenizer.vocabulary), width=16, layers=1, heads=2), tokenizer)
+    >>> new_token_classifier(model, ["outside", "frame 1", "frame 2"]).out.weight.shape
+    torch.Size([3, 16])
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        card = {**model.card, "token_classes": list(classes)}
-        classifier = TokenClassifier(model.network, classes, model.tokenizer, card, dropout=dropout)
-    return classifier.to(model.device).eval()
+    return attach(
+        model,
+        lambda card: TokenClassifier(model.network, classes, model.tokenizer, card, dropout=dropout),
+        seed,
+        token_classes=list(classes),
+    )

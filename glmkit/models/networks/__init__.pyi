@@ -4,6 +4,11 @@ from .mixers import Convolution as Convolution
 from .mlstm import MLSTM as MLSTM
 from .mlstm import MLSTMConfig as MLSTMConfig
 from .packing import pack as pack
+from .pooling import Pool as Pool
+from .pooling import check_pool as check_pool
+from .pooling import letter_place as letter_place
+from .pooling import pool_hidden as pool_hidden
+from .pooling import pooled_width as pooled_width
 from .recurrent import LSTM as LSTM
 from .recurrent import LSTMConfig as LSTMConfig
 from .stepwise import by_step as by_step

@@ -20,6 +20,7 @@ from glmkit import errors
 from glmkit.errors import GlmkitError, Interrupted, Terminated
 from glmkit.files import disk_errors, read_json, write_json
 from glmkit.studies.files import notebook_file, record
+from glmkit.studies.files import run_folder as layout
 from glmkit.studies.files.secrets import redact
 from glmkit.studies.kernels import gpus, kernel, processes
 from glmkit.studies.notebook.stage import MLFLOW_RUN, STAGE_FOLDER

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from glmkit.errors import BadInput
+from glmkit.models.heads import SequenceClassifier
 from glmkit.train.objectives.base import Examples, Loss, Objective, as_tensors, check_count, cross_entropy
 from glmkit.train.objectives.batches import Batch
 
@@ -62,7 +63,7 @@ class Classification(Objective):
         store
             The corpus.
         """
-        if not hasattr(model, "pool") or not hasattr(model, "classes"):
+        if not isinstance(model, SequenceClassifier):
             raise BadInput(
                 f"Classification needs a Classifier, got a {type(model).__name__}; make one with "
                 "glmkit.models.new_classifier(model, classes)."

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from glmkit.errors import BadInput
+from glmkit.models.heads import Regressor
 from glmkit.train.objectives.base import Examples, Loss, Objective, as_tensors, check_count
 from glmkit.train.objectives.batches import Batch
 
@@ -164,7 +165,7 @@ def check_regressor(model: Any, objective: str) -> None:
     objective
         Its name, for the message.
     """
-    if not hasattr(model, "outputs"):
+    if not isinstance(model, Regressor):
         raise BadInput(
             f"{objective} needs a Regressor, got a {type(model).__name__}; make one with "
             "glmkit.models.new_regressor(model, outputs)."

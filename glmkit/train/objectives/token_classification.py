@@ -9,6 +9,7 @@ import torch
 
 from glmkit.data.windows import OTHER_STRAND
 from glmkit.errors import BadInput
+from glmkit.models.heads import TokenClassifier
 from glmkit.tokens import surround
 from glmkit.tokens.sequences import tokens_over_base
 from glmkit.train.objectives.base import Examples, Loss, Objective, as_tensors, cross_entropy
@@ -78,7 +79,7 @@ class TokenClassification(Objective):
         store
             The corpus.
         """
-        if not hasattr(model, "classes") or hasattr(model, "pool"):
+        if not isinstance(model, TokenClassifier):
             raise BadInput(
                 f"TokenClassification needs a TokenClassifier, got a {type(model).__name__}; make one with "
                 "glmkit.models.new_token_classifier(model, classes)."

@@ -46,6 +46,7 @@ def test_what_varies_is_found() -> None:
         varying(["MKTAY", "MKT"])
 
 
+@pytest.mark.long
 def test_lstm_tells_values_of_mutants_in_their_units(data) -> None:
     train, values, test, truth = data
     network = small(kind="regression").fit(train, values, 1)
@@ -72,6 +73,7 @@ def test_lstm_tells_many_classes() -> None:
     np.testing.assert_allclose(network.score(ends), network.score(starts), rtol=1e-5)  # beyond its reach
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["classification", "regression"])
 def test_features_of_a_language_model_of_the_training_set(kind: str, data) -> None:
     train, values, test, truth = data

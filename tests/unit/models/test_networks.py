@@ -9,10 +9,10 @@ import torch.nn.functional as F
 
 from glmkit.errors import BadInput
 from glmkit.models import LSTM, LSTMConfig, Transformer, TransformerConfig, new_classifier, new_model, weights_hash
-from glmkit.models.heads.classifier import pool_hidden
 from glmkit.models.networks import pack
 from glmkit.models.networks.attention import PlainAttention, attend_causal
 from glmkit.models.networks.packing import group
+from glmkit.models.networks.pooling import pool_hidden
 from glmkit.tokens import BaseTokenizer
 
 SHAPE: dict[str, Any] = {"vocabulary_size": 10, "width": 12, "layers": 3}
@@ -141,7 +141,7 @@ def test_a_classifier_gives_one_row_a_sequence() -> None:
     assert classifier(*pack(sequences(LENGTHS))).shape == (6, 3)
     with pytest.raises(BadInput, match="two or more classes"):
         new_classifier(model, ["only"])
-    with pytest.raises(BadInput, match=r"pool must be one of mean, centre, centre\+mean, first, last, got 'max'"):
+    with pytest.raises(BadInput, match=r"pool: expected one of mean, centre, centre\+mean, first, last, cls, got 'max'"):
         new_classifier(model, ["a", "b"], pool="max")  # type: ignore[arg-type]
 
 

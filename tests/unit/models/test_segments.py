@@ -83,14 +83,14 @@ def test_it_opens_again_with_its_segments(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_format_of_our_own_keeps_them_and_older_files_lack_them() -> None:
-    from glmkit.models.formats.config_json import config_from_disk, config_to_disk
+    from glmkit.models.formats.config_json import config_to_disk, read_config
 
     config = TransformerConfig(vocabulary_size=VOCABULARY, segments=3, segment_starts=STARTS, mixing=("local",))
     disk = config_to_disk(config, SimpleNamespace())
     assert disk["model_type"] == "glmkit_transformer"
-    assert config_from_disk({**disk, "segment_starts": list(STARTS)}, "here").segment_starts == STARTS
+    assert read_config({**disk, "segment_starts": list(STARTS)}, "here", None).segment_starts == STARTS
     older = {name: value for name, value in disk.items() if name != "segment_starts"}
-    assert config_from_disk(older, "here").segment_starts == ()
+    assert read_config(older, "here", None).segment_starts == ()
 
 
 def test_empty_starts_put_every_token_into_the_first_segment() -> None:

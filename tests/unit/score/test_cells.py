@@ -66,7 +66,7 @@ def test_the_state_of_the_special_token_stands_for_a_cell() -> None:
     with torch.no_grad():
         expected = model.network(*pack([first]))[0].numpy()
     np.testing.assert_allclose(embed(model, given, pool="cls")[0], expected, atol=1e-6)
-    with pytest.raises(BadInput, match="puts no special token before its inputs"):
+    with pytest.raises(BadInput, match="has no special token before its inputs"):
         embed(model_of(around=False), given, pool="cls")
     with pytest.raises(BadInput, match="more than the 3 tokens that are read at once"):
         embed(model, [np.arange(4, 12)], pool="cls", context=5)

@@ -128,7 +128,7 @@ def test_methods_are_named_and_checked() -> None:
         bits_per_base(masked, ["ACGT"], passes=1)
     with pytest.raises(BadInput, match=r"layer: expected -3 to 2 \(the model has 2 layers\), got 3"):
         embed(masked, ["ACGT"], layer=3)
-    with pytest.raises(BadInput, match="pool: expected one of mean, first, last, centre, cls, got 'max'"):
+    with pytest.raises(BadInput, match="pool: expected one of mean, centre, centre\\+mean, first, last, cls, got 'max'"):
         embed(masked, ["ACGT"], pool="max")
     with pytest.raises(BadInput, match=r"inputs\[0\] has no A, C, G or T to score"):
         bits_per_base(causal, ["NN"])

@@ -14,6 +14,7 @@ def planted(n: int, seed: int) -> tuple[list[str], np.ndarray]:
     return ["".join(row) for row in letters], labels
 
 
+@pytest.mark.long
 def test_recurrent_network_learns_and_repeats_itself() -> None:
     windows, labels = planted(300, 0)
     test, truth = planted(61, 1)

@@ -44,6 +44,7 @@ def test_a_comparison_trains_it_beside_its_baselines(model: LanguageModel) -> No
     assert "all weights fine-tuned for at most 6 epochs" in table.row("tuned").description
 
 
+@pytest.mark.long
 def test_measured_values_and_many_classes(model: LanguageModel) -> None:
     sequences, labels = proteins(66, 2)
     values = np.array([sum(letter in "AILMFVW" for letter in s) / len(s) for s in sequences])
@@ -54,6 +55,7 @@ def test_measured_values_and_many_classes(model: LanguageModel) -> None:
     np.testing.assert_allclose(many.sum(1), 1, rtol=1e-5)
 
 
+@pytest.mark.long
 def test_a_finished_training_is_kept_and_found_again(model: LanguageModel, tmp_path: Path) -> None:
     sequences, labels = proteins(40, 3)
     first = FineTuned(model, how=QUICK, folder=tmp_path).fit(sequences[:30], labels[:30], 0).score(sequences[30:])
@@ -70,6 +72,7 @@ def test_a_finished_training_is_kept_and_found_again(model: LanguageModel, tmp_p
     assert len(list(tmp_path.iterdir())) == 2
 
 
+@pytest.mark.long
 def test_one_that_is_stopped_goes_on_and_ends_equal(model: LanguageModel, tmp_path: Path) -> None:
     sequences, labels = proteins(40, 4)
     whole = FineTuned(model, how=QUICK).fit(sequences[:30], labels[:30], 0).score(sequences[30:])

@@ -141,7 +141,7 @@ def test_a_contact_partners_context_needs_the_graph_and_the_language_model(featu
     ("wrong", "words"),
     [
         ({"kind": "gcn"}, "kind must be one of gatv2, sage, got 'gcn'"),
-        ({"pool": "max"}, "pool must be one of none, mean, got 'max'"),
+        ({"pool": "max"}, "pool must be one of none, mean, centre, centre\\+mean, first, last, cls, got 'max'"),
         ({"features": "none"}, "features must be one of model, letters, got 'none'"),
         ({"outputs": 0}, "outputs must be 1 or more, got 0"),
         ({"width": 9}, "width=9 does not divide into 2 heads"),

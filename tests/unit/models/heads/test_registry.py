@@ -18,8 +18,8 @@ from glmkit.models import (
     new_token_classifier,
     save_head,
 )
-from glmkit.models.heads.classifier import pool_hidden
 from glmkit.models.networks import pack
+from glmkit.models.networks.pooling import pool_hidden
 from glmkit.tokens import KmerTokenizer
 from glmkit.tokens.sequences import centre_token
 
@@ -64,9 +64,9 @@ def test_head_sizes_and_their_names() -> None:
     head = new_classifier(model(), ["a", "b", "c"], pool="centre+mean", hidden=7)
     assert (head.dense.in_features, head.dense.out_features, head.out.out_features) == (24, 7, 3)
     assert head(*pack([np.arange(4, 9), np.arange(4, 34)])).shape == (2, 3)
-    with pytest.raises(BadInput, match="hidden must be 1 or more units of the head, got 0"):
+    with pytest.raises(BadInput, match="hidden: expected at least 1 unit of the head, got 0"):
         new_classifier(model(), ["a", "b"], hidden=0)
-    with pytest.raises(BadInput, match=r"pool must be one of mean, centre, centre\+mean, first, last, got 'max'"):
+    with pytest.raises(BadInput, match=r"pool: expected one of mean, centre, centre\+mean, first, last, cls, got \'max\'"):
         new_classifier(model(), ["a", "b"], pool="max")  # type: ignore[arg-type]
     with pytest.raises(BadInput, match="two or more classes with different names"):
         new_token_classifier(model(), ["a", "a"])

@@ -29,10 +29,12 @@ def test_stages_in_the_studys_order_with_step_loss_and_time_to_go(untracked: Pat
     status.print_status("genes")
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "genes  RUNNING"
-    assert [line.split() for line in lines[1:4]] == [
+    rows = [line.split() for line in lines[1:4]]
+    assert float(rows[2].pop(2)) < 60  # seconds since the record was written, on however busy a machine
+    assert rows == [
         ["stage", "status", "took", "step", "loss", "to", "go"],
         ["acquire", "FINISHED", "1", "min", "05", "s"],
-        ["pretrain", "RUNNING", "0.0", "s", "2,000", "1.235", "1", "h", "06", "min"],
+        ["pretrain", "RUNNING", "s", "2,000", "1.235", "1", "h", "06", "min"],
     ]
     assert lines[4].split() == ["evaluate", "WAITING"]
 

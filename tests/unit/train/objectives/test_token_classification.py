@@ -37,7 +37,9 @@ def model(name: str) -> LanguageModel:
     return new_model(config, tokenizer, seed=1)
 
 
-@pytest.mark.parametrize("name", ["base", "kmer4", "kmer5"])
+@pytest.mark.parametrize(
+    "name", ["base", pytest.param("kmer4", marks=pytest.mark.long), pytest.param("kmer5", marks=pytest.mark.long)]
+)
 def test_learns_a_dense_label_on_both_strands(tmp_path: Path, name: str) -> None:
     train, test = (corpus(tmp_path, name, Interval("r", *ends)) for ends in ((0, 2400), (2420, BASES)))
     frames = new_token_classifier(model(name), ["S", "A", "T"], seed=2)
