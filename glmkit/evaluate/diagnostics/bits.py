@@ -1,7 +1,7 @@
 """Bits per residue or gene: what a language model has learnt beyond the frequency of each symbol.
 
 A hidden symbol costs ``-log2 p`` bits, where p is the probability given to it. The baseline gives each symbol its frequency in the
-training data, whatever stands around it. The difference, the gain, is what a model has learnt from the other symbols of the same
+training data, whatever its neighbours are. The difference, the gain, is what a model has learnt from the other symbols of the same
 protein or cell. It is paired: both are measured on the same symbols.
 """
 
