@@ -65,8 +65,8 @@ class Manifest:
         self._entries: list[dict[str, Any]] = found["made"] if resumed and found.get("format") == FORMAT else []
         self._write(complete=False)
 
-    def add(self, role: str, path: str | Path, attributes: dict[str, Value]) -> Path:
-        """Add an entry, in place of an older one of the same role and path; the absolute path is returned.
+    def add(self, role: str, path: str | Path, attributes: dict[str, Value]) -> None:
+        """Add an entry, in place of an older one of the same role and path.
 
         Raises
         ------
@@ -86,7 +86,6 @@ class Manifest:
         entry = {"role": role, "path": relative, "attributes": attributes}
         self._entries = [old for old in self._entries if (old["role"], old["path"]) != (role, relative)] + [entry]
         self._write(complete=False)
-        return place
 
     def finish(self) -> None:
         """Mark the manifest as complete."""
@@ -228,7 +227,7 @@ def stage_files(folder: str | Path) -> StageFiles:
     ...     manifest = Manifest(Path(home) / "finetune", fingerprint="")
     ...     for seed in (0, 1):
     ...         _ = (Path(home) / f"finetune/model{seed}").write_text("weights")
-    ...         _ = manifest.add("model", f"model{seed}", {"network": "scratch", "seed": seed})
+    ...         manifest.add("model", f"model{seed}", {"network": "scratch", "seed": seed})
     ...     files = stage_files("finetune")
     ...     print(files.values("seed", role="model"), files.one("model", seed=1).name)
     [0, 1] model1

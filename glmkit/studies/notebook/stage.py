@@ -79,11 +79,11 @@ def open_stage(
     ...     with patch.dict(os.environ, job):
     ...         run = open_stage("runs/demo/preprocess", {"seed": 0})
     ...         _ = run.path("split.csv").write_text("item,part")
-    ...         split = run.made("split", "split.csv")
+    ...         run.made("split", "split.csv")
     ...         run.note("One file was written.")
     ...         run.finish()
-    ...         print(split.name, record.read(run.folder)["results"]["notes"])
-    split.csv ['One file was written.']
+    ...         print(record.read(run.folder)["results"]["notes"])
+    ['One file was written.']
     """
     folder = inside(workspace(), out)
     if folder == workspace():
@@ -208,7 +208,7 @@ class StageRun:
             raise BadInput(f"{place} is not an input of this stage. Add it to open_stage(inputs=[...]).")
         return stage_files(folder)
 
-    def made(self, role: str, path: str | Path, **attributes: Value) -> Path:
+    def made(self, role: str, path: str | Path, **attributes: Value) -> None:
         """Enter a file or folder into the manifest of this stage, for the stages that read it.
 
         Parameters
@@ -219,13 +219,8 @@ class StageRun:
             The file or folder, inside the stage's folder and already written.
         **attributes
             Further description, such as ``seed=0``; text, numbers, booleans or None.
-
-        Returns
-        -------
-        Path
-            The absolute path.
         """
-        return self._manifest.add(role, self.folder / path, attributes)
+        self._manifest.add(role, self.folder / path, attributes)
 
     def table(self, table: "pd.DataFrame", name: str, caption: str = "", headline: bool = False) -> None:
         """Write ``tables/<name>.csv``, enter it into the report, and show it in the notebook.

@@ -106,8 +106,8 @@ def test_an_entry_made_twice_is_replaced(untracked: Path) -> None:
     run = open_stage("runs/s/finetune", {})
     path = write(run, "model")
     run.made("model", path, seed=0)
-    assert run.made("model", "model", seed=1) == path
-    assert [entry.attributes for entry in stage_files(run.folder).all("model")] == [{"seed": 1}]
+    run.made("model", "model", seed=1)
+    assert [(entry.path, entry.attributes) for entry in stage_files(run.folder).all("model")] == [(path, {"seed": 1})]
 
 
 def test_an_interrupted_stage_goes_on_with_its_entries_and_a_new_run_starts_empty(untracked: Path) -> None:
