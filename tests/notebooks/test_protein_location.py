@@ -82,8 +82,8 @@ def test_families_stay_on_one_side_and_out_of_pretraining(project: Path) -> None
     assert set(located.homology) == set(located.random) == {"train", "validation", "test"}
     tested = located[(located.homology == "test") | (located.random == "test")]
     corpus = pd.read_csv(project / "preprocess/corpus.csv")
-    assert not set(corpus.family) & set(tested.group)
-    assert corpus.groupby("family").part.nunique().max() == 1
+    assert not set(corpus.group) & set(tested.group)
+    assert corpus.groupby("group").part.nunique().max() == 1
     closest = table(project, "preprocess", "neighbours").iloc[0]
     assert (closest["split"], closest["at 30% or more"]) == ("homology", 0)
 
