@@ -96,7 +96,7 @@ def check_fitted(method: Any, state: State | None) -> State:
     Parameters
     ----------
     method
-        Method that was asked for scores; its ``name``, or else its ``repr``, is in the message.
+        Method; its ``name``, or else its ``repr``, is in the message.
     state
         Attribute that is None before ``fit``.
 

@@ -1,4 +1,4 @@
-"""Baseline methods. Methods for one modality are in `dna`, `protein` and `cells`."""
+"""Baseline methods of a comparison. Baselines of one modality are in `dna`, `protein` and `cells`."""
 
 import lazy_loader as _lazy
 

@@ -1,7 +1,7 @@
-"""What a baseline is, and the part that most of them share: features in, a scikit-learn estimator fitted, a score out."""
+"""The common part of most baselines: features, a scikit-learn estimator, and its scores."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -11,8 +11,8 @@ from glmkit.evaluate.method import check_fitted
 from glmkit.evaluate.metrics.registry import Kind, check_values
 
 
-class Fitted:
-    """Features in, scikit-learn estimator fitted, probability or value out; the parts differ by baseline."""
+class EstimatorBaseline:
+    """A method made of features and a scikit-learn estimator; subclasses define both."""
 
     name = ""
     description = ""
@@ -23,32 +23,32 @@ class Fitted:
         self._model: Any = None
 
     def features(self, sequences: Sequence[str]) -> np.ndarray:
-        """What the estimator sees of each sequence, one row a sequence."""
+        """Features, one row for each sequence."""
         raise NotImplementedError
 
     def estimator(self, seed: int) -> Any:
-        """The scikit-learn estimator, not yet fitted."""
+        """Unfitted scikit-learn estimator."""
         raise NotImplementedError
 
     def prepare(self, sequences: Sequence[str], labels: np.ndarray) -> None:
-        """Learn what the features need before the estimator is fitted."""
+        """Fit the feature extraction on the training side."""
 
-    def fit(self, sequences: Sequence[str], labels: np.ndarray, seed: int = 0) -> "Fitted":
-        """Learn from sequences and their labels.
+    def fit(self, sequences: Sequence[str], labels: np.ndarray, seed: int = 0) -> Self:
+        """Fit features and estimator on sequences and their labels.
 
         Parameters
         ----------
         sequences
-            n of them.
+            Sequences, n.
         labels
             0 or 1, or measured values, (n,).
         seed
-            Of what the estimator draws.
+            Seed of the estimator.
 
         Returns
         -------
-        Fitted
-            Itself.
+        Self
+            The method itself, fitted.
 
         Raises
         ------
@@ -67,12 +67,12 @@ class Fitted:
                 f"got {len(labels)} labels with values {np.unique(labels)[:5].tolist()}."
             )
         self.prepare(sequences, labels)
-        with threadpool_limits(1):  # threads that wait for each other cost boosting up to a hundredfold on a busy machine
+        with threadpool_limits(1):  # on a busy machine several threads slow boosting down up to a hundredfold
             self._model = self.estimator(seed).fit(self.features(sequences), labels)
         return self
 
     def fitted(self) -> Any:
-        """The fitted estimator, or an error that says what to call."""
+        """Fitted estimator, or an error before ``fit``."""
         return check_fitted(self, self._model)
 
     def score(self, sequences: Sequence[str]) -> np.ndarray:

@@ -1,8 +1,7 @@
 """A small LSTM trained on the same sequences: the neural baseline without attention and without pretraining.
 
-It goes through the same loop as the models it is compared with (:func:`glmkit.train.fit`), so that what differs is the
-network, not the care that training got. A share of the *training* groups cannot be told apart here, so a random tenth of the
-training items is held out for early stopping.
+It is trained in the same loop as the models of the comparison (:func:`glmkit.train.fit`), so that only the network differs. Groups are
+not given to baselines, so a random tenth of the training items is held out for early stopping.
 """
 
 from collections.abc import Sequence
@@ -28,16 +27,17 @@ class RecurrentNetwork:
     Parameters
     ----------
     epochs
-        Passes over the training items at most.
+        Largest number of passes over the training items, 1 or more.
     width, layers
-        Of the network.
+        Width and number of layers of the network.
     pool
-        ``"centre"`` reads both directions where they meet, which serves sites and whole windows alike; ``"mean"`` blurs a site
-        (AUROC .66 against .85 on translation starts) and serves whole proteins. None: the first for DNA, the second for proteins.
+        ``"centre"`` takes the states of both directions in the middle, suitable for sites and whole windows; ``"mean"`` blurs a site
+        (AUROC .66 against .85 on translation starts) and is suitable for whole proteins. None: the first for DNA, the second for
+        proteins.
     learning_rate
-        Peak.
+        Peak learning rate, above 0.
     batch_tokens
-        Letters of a step.
+        Number of letters of a training step.
     device
         ``"auto"``, ``"cpu"`` or ``"cuda"``.
     kind
@@ -45,22 +45,29 @@ class RecurrentNetwork:
     alphabet
         ``"dna"`` or ``"protein"``.
     reach
-        Letters that are read, from the first; None for all.
+        Number of letters read from the start of a sequence; None for all.
     trim
-        For mutants of one protein: read only from the first to the last position that varies in training, and `flank` letters on
-        either side. The rest is the same in all, and costs most of the time.
+        For mutants of one protein: read only from the first to the last position that varies in training, with `flank` letters on
+        either side. The rest is equal in all mutants and takes most of the time.
     flank
-        Letters kept around what varies.
+        Number of letters kept on either side of the varying part.
     patience
-        Validations, of twelve, without improvement after which training stops; the best weights are kept. 12 never stops: for
-        few items, on which a network may take a while to start.
+        Number of validations, of twelve, without improvement after which training stops; the best weights are kept. 12 never stops,
+        for few items, where the loss may fall late.
     classes
-        How many there are, for ``"multiclass"``; None: up to the largest label in training.
+        Number of classes, for ``"multiclass"``; None for the largest label in training plus one.
 
     Raises
     ------
     BadInput
-        No epochs, or an unknown kind. From ``fit``: labels that do not fit, or lengths that differ under `trim`.
+        No epochs, or an unknown kind. From ``fit``: labels that do not fit, or different lengths with `trim`.
+
+    Examples
+    --------
+    >>> from glmkit.evaluate.baselines import RecurrentNetwork
+    >>> method = RecurrentNetwork(epochs=1, width=8, device="cpu")
+    >>> method.fit(["ACGTACGT", "TTTTTTTT"] * 10, [1, 0] * 10, seed=0).score(["ACGTACGA", "TTTTTTTA", "CCCC"]).shape
+    (3,)
     """
 
     name = "LSTM"
@@ -103,21 +110,21 @@ class RecurrentNetwork:
         self._model: Any = None
 
     def fit(self, sequences: Sequence[str], labels: np.ndarray, seed: int = 0) -> "RecurrentNetwork":
-        """Train on nine tenths of the items, stop early on the last.
+        """Train on nine tenths of the items, with early stopping on the other tenth.
 
         Parameters
         ----------
         sequences
-            n of them.
+            Sequences, n.
         labels
             0 or 1, class numbers, or measured values, (n,).
         seed
-            Of weights, order and the tenth.
+            Seed of the weights, the order of items and the held-out tenth.
 
         Returns
         -------
         RecurrentNetwork
-            The same object, fitted.
+            The method itself, fitted.
         """
         from glmkit.train import Classification, Regression, fit
 
@@ -142,12 +149,12 @@ class RecurrentNetwork:
         Parameters
         ----------
         sequences
-            n of them.
+            Sequences, n.
 
         Returns
         -------
         float64 array (n,) or (n, classes)
-            In the units of the labels for measured values, else in [0, 1].
+            Values in the units of the labels for regression, else probabilities.
         """
         from glmkit.score import class_probabilities, predicted_values
 
@@ -159,7 +166,7 @@ class RecurrentNetwork:
         return probabilities if self.kind == "multiclass" else probabilities[:, 1]
 
     def _new(self, tokenizer: Any, labels: np.ndarray, width: int, seed: int) -> Any:
-        """A network with fresh weights and the head for its kind."""
+        """A network with random weights and the head for its kind."""
         from glmkit.models import LSTMConfig, new_classifier, new_model, new_regressor
 
         config = LSTMConfig(vocabulary_size=len(tokenizer.vocabulary), width=self.width, layers=self.layers, dropout=0.1)
@@ -184,19 +191,19 @@ class RecurrentNetwork:
 
 
 def varying(sequences: Sequence[str], flank: int = 0) -> slice:
-    """The part of mutants of one protein that is not the same in all of them.
+    """The part of mutants of one protein that differs between them.
 
     Parameters
     ----------
     sequences
-        Of one length.
+        Mutants of one length.
     flank
-        Letters kept on either side.
+        Number of letters kept on either side.
 
     Returns
     -------
     slice
-        From 0, half-open; all of it if nothing varies.
+        Positions from 0, half-open; the whole sequence if nothing varies.
 
     Raises
     ------

@@ -1,8 +1,8 @@
 """A small recurrent language model, trained on the training sequences alone, as a source of features.
 
-What a language model pretrained on millions of sequences adds is only visible beside one that has read nothing but the training set:
-this one learns to predict each letter from those before it, without labels, and a linear model then reads the labels off its mean
-hidden state and its log-likelihood a letter. If the large model is no better, its pretraining bought nothing for this task.
+It is the reference for the contribution of pretraining on millions of sequences. It learns to predict each letter from the preceding
+ones, without labels. A linear model then predicts the labels from its mean hidden state and its log-likelihood a letter. If a large
+model is no better, its pretraining adds nothing for this task.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ _TITLES = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
 
 
 class RecurrentLanguage:
-    """Ridge or logistic regression on a recurrent language model that was trained on the training sequences, without labels.
+    """Ridge or logistic regression on a recurrent language model of the training sequences.
 
     Parameters
     ----------
@@ -34,19 +34,19 @@ class RecurrentLanguage:
     cell
         ``"lstm"``, ``"gru"``, or ``"rnn"``, Elman's network.
     width, layers
-        Of the network.
+        Width and number of layers of the network.
     steps
-        Optimiser steps; it stops after as many letters however large the training set is.
+        Number of optimiser steps, independent of the size of the training set.
     batch_tokens
-        Letters of a step.
+        Number of letters of a training step.
     learning_rate
-        Peak.
+        Peak learning rate, above 0.
     reach
-        Letters that are read, from the first; None for all.
+        Number of letters read from the start of a sequence; None for all.
     groups
         Unit of independence of each sequence, for choosing the penalty; None if sequences are independent.
     classes
-        How many there are, for ``"multiclass"``; None: up to the largest label in training.
+        Number of classes, for ``"multiclass"``; None for the largest label in training plus one.
     device
         ``"auto"``, ``"cpu"`` or ``"cuda"``.
 
@@ -54,6 +54,13 @@ class RecurrentLanguage:
     ------
     BadInput
         No steps, or an unknown cell.
+
+    Examples
+    --------
+    >>> from glmkit.evaluate.baselines import RecurrentLanguage
+    >>> method = RecurrentLanguage(alphabet="dna", width=8, steps=2, device="cpu")
+    >>> method.fit(["ACGTACGT", "TTTTTTTT"] * 10, [1, 0] * 10, seed=0).score(["ACGTACGA", "TTTTTTTA", "CCCC"]).shape
+    (3,)
     """
 
     random = True
@@ -94,16 +101,16 @@ class RecurrentLanguage:
         Parameters
         ----------
         sequences
-            n of them.
+            Sequences, n.
         labels
             0 or 1, class numbers, or measured values, (n,).
         seed
-            Of weights, order and the linear model's inner folds.
+            Seed of the weights, the order of items and the linear model's inner folds.
 
         Returns
         -------
         RecurrentLanguage
-            Itself; ``model`` is the language model.
+            The method itself, fitted; ``model`` is the language model.
         """
         from glmkit.models import LSTMConfig, new_model
         from glmkit.train import CausalLanguageModel, TrainConfig, fit
@@ -127,16 +134,16 @@ class RecurrentLanguage:
         return self
 
     def score(self, sequences: Sequence[str]) -> np.ndarray:
-        """Predicted values, or probabilities of class 1, float64 (n,); (n, classes) of many."""
+        """Predicted values, or probabilities of class 1, float64 (n,); (n, classes) for multiclass tasks."""
         return check_fitted(self, self._probe).score(sequences)
 
     def features(self, sequences: Sequence[str]) -> np.ndarray:
-        """What the linear model sees of each sequence.
+        """Features of the linear model.
 
         Parameters
         ----------
         sequences
-            n of them.
+            Sequences, n.
 
         Returns
         -------

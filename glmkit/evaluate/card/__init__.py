@@ -1,4 +1,4 @@
-"""Results cards: one page and one JSON file an evaluation."""
+"""Results cards: one page and one JSON file for each evaluation."""
 
 import lazy_loader as _lazy
 

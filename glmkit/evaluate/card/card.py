@@ -1,8 +1,9 @@
-"""The results card: one JSON that holds a comparison with all it was made of, and one page that shows it.
+"""The results card: a JSON file that records a comparison and its inputs, and a page that shows it.
 
 ``card.json`` is the record: every row with its intervals, the parameters, seeds and versions, SHA-256 of the data, of the splits and of
-the weights, the audit with its verdict. ``card.html`` is for people: one file that opens without a network, runs nothing, and takes the
-reader's light or dark. :func:`glmkit.evaluate.reproduce` runs the comparison again and says whether the table came out the same.
+the weights, and the audit with its verdict. ``card.html`` is for reading: one file that opens without a network, contains no script, and
+follows the reader's light or dark setting. :func:`glmkit.evaluate.reproduce` runs the comparison again and reports whether the table
+came out the same.
 """
 
 import base64
@@ -37,9 +38,9 @@ class ResultsCard:  # numpydoc ignore=PR02
     Parameters
     ----------
     folder
-        Where ``card.json`` and ``card.html`` lie.
+        Folder of ``card.json`` and ``card.html``.
     content
-        What ``card.json`` holds.
+        Content of ``card.json``.
     """
 
     folder: Path
@@ -47,24 +48,24 @@ class ResultsCard:  # numpydoc ignore=PR02
 
     @property
     def frame(self) -> pd.DataFrame:
-        """The table's rows as :attr:`glmkit.evaluate.Table.frame` gives them; what was not a number is NaN."""
+        """Rows of the table as in :attr:`glmkit.evaluate.Table.frame`; missing numbers are NaN."""
         frame = pd.DataFrame.from_records(self.content["rows"])
         numbers = [name for name in frame.columns if name.startswith(tuple(self.content["metrics"]))]
         return frame.astype(dict.fromkeys(numbers, "float64"))
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What the run was given."""
+        """Parameters of the run."""
         return self.content["parameters"]
 
     @property
     def verdicts(self) -> list[str]:
-        """A sentence a split; none where there was no model or no baseline."""
+        """One sentence for each split; none if there was no model or no baseline."""
         return self.content["verdicts"]
 
     @property
     def page(self) -> Path:
-        """The page for people."""
+        """Path of the page."""
         return self.folder / _HTML
 
 
@@ -85,40 +86,53 @@ def results_card(
     Parameters
     ----------
     table
-        Of the comparison.
+        Table of the comparison.
     folder
-        Gets ``card.json`` and ``card.html``; other files in it are left alone.
+        Folder for ``card.json`` and ``card.html``; other files in it stay as they are.
     task
-        That was compared on: its data and splits are hashed.
+        Task of the comparison, whose data and splits are hashed.
     parameters
-        What the run was given; :func:`glmkit.evaluate.reproduce` gives them to the run again.
+        Parameters of the run; :func:`glmkit.evaluate.reproduce` passes them to the repetition.
     models
-        Name to what identifies it: a hash, a card, the path of its weights, or the model.
+        Name to the identity of a model: a hash, a card, the path of its weights, or the model.
     audit
         As for :func:`glmkit.evaluate.compare`; None for the audits that the table has.
     tables
         Caption to a further table.
     figures
-        Caption to a figure (matplotlib), or the path of an SVG or PNG. They stand in the page only; the record has their hashes.
+        Caption to a figure (matplotlib), or the path of an SVG or PNG. The page shows them; the record has their hashes.
     title
-        Of the page; the task's name if empty.
+        Title of the page; the task's name if empty.
 
     Returns
     -------
     ResultsCard
-        As :func:`read_card` gives it.
+        The card, as :func:`read_card` reads it.
 
     Raises
     ------
     BadInput
-        The table is of another task, or a model, audit or figure that is none.
+        The table is of another task, or an object is not a valid model, audit or figure.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from glmkit.evaluate import Fold, Task, compare, read_card, results_card
+    >>> from glmkit.evaluate.baselines import Majority
+    >>> items = list(range(20))
+    >>> fold = Fold(np.arange(10), np.arange(10, 20))
+    >>> task = Task(name="toy", sequences=items, labels=np.arange(20) % 2, groups=items, splits={"random": fold})
+    >>> table = compare(task, [], [Majority()], draws=20)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     card = results_card(table, folder, task=task, parameters={"draws": 20})
+    ...     print(card.page.name, read_card(folder).parameters, read_card(folder).content["headline"])
+    card.html {'draws': 20} auroc
     """
     if table.task != task.name:
-        raise BadInput(
-            f"The table is of task {table.task!r}, the task given is {task.name!r}. Give the task that was compared on."
-        )
-    judged = [split for split in task.splits if split in table.splits]
-    audits = table.audits if audit is None else audit_splits(task, judged, audit)
+        raise BadInput(f"The table is of task {table.task!r}, the task given is {task.name!r}. Give the task of the comparison.")
+    compared = [split for split in task.splits if split in table.splits]
+    audits = table.audits if audit is None else audit_splits(task, compared, audit)
     images = {caption: _image(caption, figure) for caption, figure in (figures or {}).items()}
     rows = records(table.frame)
     kinds = {row.kind for row in table.rows}
@@ -159,17 +173,32 @@ def read_card(path: str | Path) -> ResultsCard:
     Parameters
     ----------
     path
-        Its folder, or its ``card.json``.
+        Folder of the card, or its ``card.json``.
 
     Returns
     -------
     ResultsCard
-        As it was written.
+        The card.
 
     Raises
     ------
     BadInput
-        No results card, one of a later glmkit, or one whose rows were changed after it was written.
+        Not a results card, a card of a later glmkit, or a card whose rows were changed after it was written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from glmkit.evaluate import Fold, Task, compare, read_card
+    >>> from glmkit.evaluate.baselines import Majority
+    >>> items = list(range(20))
+    >>> fold = Fold(np.arange(10), np.arange(10, 20))
+    >>> task = Task(name="toy", sequences=items, labels=np.arange(20) % 2, groups=items, splits={"random": fold})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     table = compare(task, [], [Majority()], draws=20, card=folder)
+    ...     read_card(folder).frame[["method", "split", "auroc"]]
+         method   split  auroc
+    0  majority  random    0.5
     """
     path = Path(path)
     path = path / _JSON if path.is_dir() else path
@@ -182,7 +211,7 @@ def read_card(path: str | Path) -> ResultsCard:
         )
     if (got := table_hash(content["rows"])) != content["table_sha256"]:
         raise BadInput(
-            f"{path}: its rows hash to {got[:12]}, but it says {content['table_sha256'][:12]}: they were changed after it was written. "
+            f"{path}: expected rows with SHA-256 {content['table_sha256'][:12]}, got {got[:12]}: they were changed after it was written. "
             "Run the comparison again."
         )
     content.setdefault("headline", content["metrics"][0])  # cards written before it was recorded
@@ -190,7 +219,7 @@ def read_card(path: str | Path) -> ResultsCard:
 
 
 def _image(caption: str, figure: Any) -> tuple[str, bytes]:
-    """Media type and bytes of a figure; the same figure gives the same bytes."""
+    """Media type and bytes of a figure; equal figures give equal bytes."""
     if isinstance(figure, str | Path):
         path = Path(figure)
         if path.suffix not in _IMAGES or not path.is_file():

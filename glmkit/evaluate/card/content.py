@@ -1,7 +1,7 @@
-"""What a results card holds, as plain values: hashes of data, splits and weights, versions, rows.
+"""Content of a results card as plain values: hashes of data, splits and weights, versions, rows.
 
-Everything ends as text, numbers, lists and dictionaries, so that the card is strict JSON: a number that is not one becomes null.
-Floats are written so that reading them gives the same float.
+Every value becomes text, number, list or dictionary, so that the card is strict JSON; NaN becomes null. Floats are written so that
+reading them gives the same float.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from glmkit.files import sha256
 LIBRARIES = (
     "glmkit", "numpy", "scipy", "pandas", "scikit-learn", "torch", "transformers", "peft", "numba", "anndata", "scanpy", "biopython",
 )  # fmt: skip
-TIMES = ("cpu_seconds",)  # columns that differ from run to run
+TIMES = ("cpu_seconds",)  # columns that differ between runs
 
 
 def plain(value: Any) -> Any:
@@ -32,7 +32,7 @@ def plain(value: Any) -> Any:
     Parameters
     ----------
     value
-        Nested mappings, sequences, arrays, tables, paths, numbers, text. Anything else becomes its ``str``.
+        Nested mappings, sequences, arrays, tables, paths, numbers, text. Other objects become their ``str``.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def plain(value: Any) -> Any:
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows of a table in the types of JSON, each a dictionary; its index is left out."""
+    """Rows of a table as dictionaries in the types of JSON, without the index."""
     names = [str(name) for name in frame.columns]
     return [
         {name: plain(value) for name, value in zip(names, row, strict=True)} for row in frame.itertuples(index=False, name=None)
@@ -67,18 +67,18 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def table_hash(rows: Sequence[Mapping[str, Any]]) -> str:
-    """SHA-256 of the rows of a table, the times they took left out; equal for equal numbers, whatever wrote them."""
+    """SHA-256 of the rows of a table without CPU times; equal for equal numbers."""
     kept = [{key: value for key, value in row.items() if key not in TIMES} for row in rows]
     return hashlib.sha256(json.dumps(plain(kept), sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
 def task_hashes(task: Task) -> dict[str, Any]:
-    """What a task is, and SHA-256 of its items and of each split.
+    """Description of a task, with SHA-256 of its items and of each split.
 
     Parameters
     ----------
     task
-        To describe.
+        Task to describe.
 
     Returns
     -------
@@ -116,25 +116,25 @@ def task_hashes(task: Task) -> dict[str, Any]:
 
 
 def model_identity(name: str, model: Any) -> dict[str, Any]:
-    """What identifies a model in a card.
+    """Identity of a model in a card.
 
     Parameters
     ----------
     name
-        Of the model, for the message.
+        Name of the model, for the message.
     model
-        A hash or other words; a card (a mapping); a file or folder of weights, whose files are hashed; or a model with a ``card`` and
+        A hash or other text; a card (a mapping); a file or folder of weights, whose files are hashed; or a model with a ``card`` and
         weights, which are hashed.
 
     Returns
     -------
     dict
-        In the types of JSON.
+        Identity in the types of JSON.
 
     Raises
     ------
     BadInput
-        A path that does not exist, or something without a card.
+        A path that does not exist, or an object without a card.
     """
     if isinstance(model, str):
         return {"identity": model}
@@ -155,7 +155,7 @@ def model_identity(name: str, model: Any) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that numbers may depend on, those that are installed."""
+    """Versions of Python and of the installed libraries on which the numbers may depend."""
     found = {"python": platform.python_version()}
     for library in LIBRARIES:
         try:

@@ -1,7 +1,7 @@
-"""The page of a results card: what was found, how sure that is, what the split may have leaked, and how it was made.
+"""The page of a results card: results with intervals, audits of the splits, and how the results were made.
 
-It is one file without script, whose content policy forbids any request; every string in it is escaped by the template engine, so
-markup in a method's name stays text. Colours follow the reader's light or dark setting.
+It is one file without script, whose content policy forbids any request. The template engine escapes every string, so markup in a
+method's name is shown as text. Colours follow the reader's light or dark setting.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,8 +12,8 @@ import numpy as np
 
 from glmkit.evaluate.metrics.registry import METRICS
 
-_ROWS = 40  # shown of a further table
-_LONG = 60  # characters of a parameter that gets a line of its own
+_ROWS = 40  # rows shown of a further table
+_LONG = 60  # characters from which a parameter is set on a separate line
 
 
 def card_page(content: Mapping[str, Any], figures: Mapping[str, str]) -> str:
@@ -22,9 +22,9 @@ def card_page(content: Mapping[str, Any], figures: Mapping[str, str]) -> str:
     Parameters
     ----------
     content
-        Of ``card.json``.
+        Content of ``card.json``.
     figures
-        Caption to a data address.
+        Caption to a data URI.
 
     Returns
     -------
@@ -52,22 +52,22 @@ def card_page(content: Mapping[str, Any], figures: Mapping[str, str]) -> str:
         ],
         tables=[(caption, _table(table)) for caption, table in content["tables"].items()],
         figures=figures,
-        parameters=[(name, _words(value)) for name, value in content["parameters"].items()],
+        parameters=[(name, _as_text(value)) for name, value in content["parameters"].items()],
         long=_LONG,
-        models=[(name, [(key, _words(value)) for key, value in _flat(model)]) for name, model in content["models"].items()],
+        models=[(name, [(key, _as_text(value)) for key, value in _flat(model)]) for name, model in content["models"].items()],
         seeds=_seeds(content["seeds"]),
     )
 
 
 def _split(content: Mapping[str, Any], split: str) -> dict[str, Any]:
-    """The rows of a split, best first, with bars on one common scale."""
+    """Rows of a split, best first, with bars on a common scale."""
     head = content["headline"]
     rows = [row for row in content["rows"] if row["split"] == split]
     rows.sort(key=lambda row: -METRICS[head].sign * row[head] if row[head] is not None else np.inf)
     ends = [row[name] for row in rows for name in (head, f"{head}_low", f"{head}_high") if row[name] is not None] or [0.0, 1.0]
     low, high = min(ends), max(ends)
-    room = 0.04 * max(high - low, 1e-3)
-    low, high = low - room, high + room
+    margin = 0.04 * max(high - low, 1e-3)
+    low, high = low - margin, high + margin
 
     def at(value: float | None) -> float:
         return round(100 * ((value if value is not None else low) - low) / (high - low), 2)
@@ -76,8 +76,8 @@ def _split(content: Mapping[str, Any], split: str) -> dict[str, Any]:
     facts = [f"{first['n_test']:,} test items in {first['groups']:,} groups"]
     facts += [f"{first['n_train']:,} training items"] if first["n_train"] else ["nothing was trained"]
     facts += [f"share of positives {first['positive_rate']:.3f}"] if first.get("positive_rate") is not None else []
-    facts += [f"{first['seen_in_train']:,} test items stand in training letter for letter"] if first["seen_in_train"] else []
-    facts += [f"{first['groups_in_train']:,} groups stand on both sides"] if first["groups_in_train"] else []
+    facts += [f"{first['seen_in_train']:,} test items are identical to a training item"] if first["seen_in_train"] else []
+    facts += [f"{first['groups_in_train']:,} groups are on both sides"] if first["groups_in_train"] else []
     return {
         "name": split,
         "facts": facts,
@@ -100,7 +100,7 @@ def _split(content: Mapping[str, Any], split: str) -> dict[str, Any]:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Up to six round numbers between."""
+    """Up to six round numbers between `low` and `high`."""
     span = high - low
     step = 10.0 ** np.floor(np.log10(span))
     step = next(step * by for by in (0.2, 0.5, 1.0, 2.0) if span / (step * by) <= 6)
@@ -118,7 +118,7 @@ def _number(value: float | None) -> str:
 def _table(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     columns = list(rows[0]) if rows else []
     numbers = [all(row[name] is None or _is_number(row[name]) for row in rows) for name in columns]
-    shown = [[(_words(row[name]), number) for name, number in zip(columns, numbers, strict=True)] for row in rows[:_ROWS]]
+    shown = [[(_as_text(row[name]), number) for name, number in zip(columns, numbers, strict=True)] for row in rows[:_ROWS]]
     return {"columns": columns, "rows": shown, "more": max(0, len(rows) - _ROWS)}
 
 
@@ -126,7 +126,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _words(value: Any) -> str:
+def _as_text(value: Any) -> str:
     if value is None:
         return "–"
     if isinstance(value, bool):
@@ -136,14 +136,14 @@ def _words(value: Any) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, list):
-        return ", ".join(map(_words, value))
+        return ", ".join(map(_as_text, value))
     if isinstance(value, dict):
-        return ", ".join(f"{key}: {_words(item)}" for key, item in value.items())
+        return ", ".join(f"{key}: {_as_text(item)}" for key, item in value.items())
     return str(value)
 
 
 def _flat(model: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
-    """The entries of a model's card, those of dictionaries inside it under joined names."""
+    """Entries of a model's card; those of nested dictionaries under joined names."""
     found: list[tuple[str, Any]] = []
     for key, value in model.items():
         found += _flat(value, f"{before}{key} · ") if isinstance(value, dict) else [(before + key, value)]
@@ -151,7 +151,7 @@ def _flat(model: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
 
 
 def _seeds(seeds: Mapping[str, Sequence[int]]) -> list[tuple[str, str]]:
-    """Seeds, and the methods that had them."""
+    """Seeds, and the methods that were run with them."""
     methods: dict[str, list[str]] = {}
     for method, own in seeds.items():
         methods.setdefault(", ".join(map(str, own)) or "none", []).append(method)

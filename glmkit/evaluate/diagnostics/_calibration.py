@@ -1,8 +1,9 @@
-"""Reliability of probabilities, and the one-number repair.
+"""Reliability of probabilities, and temperature scaling.
 
-A table says how often what was claimed with probability 0.8 came true, bin by bin, each with an interval over the unit of
-independence. Temperature scaling divides the log odds by one number fitted on validation items: it cannot change the order (nor
-AUROC, nor accuracy at even odds), it only makes a network less or more sure of itself, which is most of what ails a fine-tuned one.
+A table compares probabilities with observed frequencies, bin by bin, each with an interval over the unit of independence. Temperature
+scaling divides the log odds by one number fitted on validation items. It cannot change the order (nor AUROC, nor accuracy at a
+threshold of 0.5); it only makes a network more or less confident. Overconfidence is the most common calibration error of fine-tuned
+networks.
 
 References
 ----------
@@ -19,23 +20,23 @@ from scipy import optimize, special
 from glmkit.errors import BadInput
 from glmkit.evaluate.metrics._bootstrap import bootstrap, item_weights
 from glmkit.evaluate.metrics.probabilistic import BINS, check_probabilities, confidence, ece_drawn, mass_bins
-from glmkit.evaluate.metrics.registry import check_scores
+from glmkit.evaluate.metrics.registry import METRICS, check_scores
 from glmkit.evaluate.metrics.weighted import divide
 from glmkit.statistics import Estimate, group_index, interval
 
-_SMALLEST = 1e-12  # of a probability, before its logarithm is taken
-_WIDEST = float(np.log(100))  # of the logarithm of a temperature
+_SMALLEST = 1e-12  # least probability of which a logarithm is taken
+_WIDEST = float(np.log(100))  # largest absolute logarithm of a temperature
 
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:  # numpydoc ignore=PR02
-    """How probabilities compare with what came true.
+    """Comparison of probabilities with observed frequencies.
 
     Parameters
     ----------
     table
-        One row a bin, lowest first: ``from``, ``to`` (edges), ``n`` (items), ``claimed`` (mean probability), ``came_true`` (share),
-        ``low``, ``high`` (95% interval of the share).
+        One row for each bin, lowest first: ``from``, ``to`` (edges), ``n`` (items), ``claimed`` (mean probability), ``came_true``
+        (observed share), ``low``, ``high`` (95% interval of the share).
     ece
         Expected calibration error over these bins, with its interval.
     brier
@@ -49,10 +50,10 @@ class Calibration:  # numpydoc ignore=PR02
     def __str__(self) -> str:
         gap = self.table["claimed"] - self.table["came_true"]
         lean = float((gap * self.table["n"]).sum() / self.table["n"].sum())
-        says = "too high" if lean > 0 else "too low"
+        direction = "too high" if lean > 0 else "too low"
         return (
-            f"Calibration error {self.ece}, Brier score {self.brier}, over {len(self.table)} bins of {self.table['n'].sum():,} items; "
-            f"on the whole the probabilities are {abs(lean):.3f} {says}."
+            f"{METRICS['ece'].title.capitalize()} {self.ece}, {METRICS['brier'].title} {self.brier}, over {len(self.table)} bins of {self.table['n'].sum():,} items; "
+            f"on the whole the probabilities are {abs(lean):.3f} {direction}."
         )
 
 
@@ -64,30 +65,45 @@ def calibration(
     draws: int = 1000,
     seed: int = 0,
 ) -> Calibration:
-    """How often what was claimed came true.
+    """Reliability of probabilities: observed frequencies by bin, calibration error and Brier score.
 
     Parameters
     ----------
     labels
         0 or 1, or class numbers, (n,).
     probabilities
-        Of class 1, (n,); or of each class, (n, classes): then the highest is held against whether that class is right.
+        Probability of class 1, (n,); or of each class, (n, classes): the highest is then compared with whether that class is correct.
     groups
-        Unit of independence of each item; None when items are independent.
+        Unit of independence of each item; None if items are independent.
     bins
-        Of about equally many items each; equal probabilities are never parted, so there may be fewer.
+        Number of bins of about equal numbers of items, from 1 to n. Equal probabilities share a bin, so there may be fewer.
     draws, seed
-        Of the bootstrap.
+        Number of draws, and seed of the bootstrap.
 
     Returns
     -------
     Calibration
-        ``.table`` is what :func:`glmkit.plot.reliability` draws; printed, it is a sentence.
+        Table for :func:`glmkit.plot.reliability` and two summaries; ``str`` gives a sentence.
 
     Raises
     ------
     BadInput
         Scores that are no probabilities, fewer than one bin, or labels that do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmkit.evaluate import calibration
+    >>> rng = np.random.default_rng(0)
+    >>> claimed = rng.random(400)
+    >>> labels = (rng.random(400) < claimed).astype(int)
+    >>> found = calibration(labels, claimed, bins=4, draws=100)
+    >>> found.table[["n", "claimed", "came_true"]].round(2)
+         n  claimed  came_true
+    0  100     0.13       0.10
+    1  100     0.42       0.41
+    2  100     0.67       0.72
+    3  100     0.90       0.87
     """
     y, p = _checked(labels, probabilities)
     if not 1 <= bins <= len(y):
@@ -111,14 +127,14 @@ def calibration(
 
 @dataclass(frozen=True, kw_only=True)
 class Temperature:  # numpydoc ignore=PR02
-    """One number by which log odds are divided.
+    """A temperature: the number by which log odds are divided.
 
     Parameters
     ----------
     value
-        Above 1 makes probabilities less sure, below 1 surer.
+        Temperature, above 0; above 1 makes probabilities less extreme, below 1 more extreme.
     before, after
-        Mean negative log likelihood of the validation labels (nats an item) as given and scaled.
+        Mean negative log likelihood of the validation labels (nats an item) without and with scaling.
     """
 
     value: float
@@ -134,24 +150,31 @@ class Temperature:  # numpydoc ignore=PR02
 
 
 def temperature(labels: Sequence[int] | np.ndarray, probabilities: Sequence[float] | np.ndarray) -> Temperature:
-    """Fit the temperature on validation items; give it the test probabilities afterwards.
+    """Fit the temperature on validation items, for use on test probabilities.
 
     Parameters
     ----------
     labels
-        0 or 1, or class numbers, (n,), of items that the model was not trained on and will not be judged on.
+        0 or 1, or class numbers, (n,), of items that are neither in training nor in the test set.
     probabilities
-        Of class 1, (n,), or of each class, (n, classes).
+        Probability of class 1, (n,), or of each class, (n, classes).
 
     Returns
     -------
     Temperature
-        A function of probabilities; the maximum-likelihood one between 0.01 and 100.
+        Function of probabilities with the maximum-likelihood temperature between 0.01 and 100.
 
     Raises
     ------
     BadInput
         Scores that are no probabilities, or labels that do not fit.
+
+    Examples
+    --------
+    >>> from glmkit.evaluate import temperature
+    >>> scaling = temperature([0, 1, 1, 0, 1, 0], [0.01, 0.99, 0.98, 0.97, 0.99, 0.02])  # one confident error
+    >>> scaling.value > 1, scaling([0.99]).round(2)
+    (True, array([0.88]))
     """
     y, p = _checked(labels, probabilities)
 

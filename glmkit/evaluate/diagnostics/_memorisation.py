@@ -1,13 +1,13 @@
-"""Memorisation: whether a language model remembers its training sequences, or has learned what they have in common.
+"""Memorisation: whether a language model reproduces its training sequences rather than what they have in common.
 
-A model that memorises finds exact copies of its training sequences more probable than held-out ones. The raw difference is not
-evidence, since training sequences may simply be of easier composition. So each sequence stands beside shuffled copies of itself,
-which have its letters and nothing of their order: what a sequence gains over its own shuffles is what the model knows of its order,
-and the *excess* is the gain of the training sequences minus that of the held-out ones. Beside it stands how well single training
-sequences are told from held-out ones by that gain (a membership test: AUROC, one half if nothing is remembered).
+A model that memorises assigns exact copies of its training sequences a higher probability than held-out sequences. The raw difference is
+no evidence, since training sequences may be of easier composition. So each sequence is compared with shuffled copies of itself, which
+keep its letters but not their order. The gain of a sequence over its shuffles measures what the model predicts from order. The
+*excess* is the gain of the training sequences minus that of the held-out ones. The *membership* is how well that gain separates
+single training sequences from held-out ones (a membership test: AUROC, one half without memorisation).
 
-The held-out sequences must be like the training ones. Under a split by family a gap has two readings, memory and families that were
-never seen; a random split leaves the first alone.
+The held-out sequences must resemble the training ones. Under a split by family a gap has two readings: memorisation, and families absent
+from training. A random split leaves memorisation alone.
 
 References
 ----------
@@ -24,6 +24,7 @@ import pandas as pd
 
 from glmkit.errors import BadInput
 from glmkit.evaluate.metrics._bootstrap import bootstrap
+from glmkit.evaluate.metrics.registry import METRICS
 from glmkit.statistics import Estimate, draw_groups, group_index, interval
 
 Passes = int | Literal["auto"] | None
@@ -32,18 +33,19 @@ Shuffle = Callable[[str, np.random.Generator], str]
 
 @dataclass(frozen=True, kw_only=True)
 class Memorisation:  # numpydoc ignore=PR02
-    """What :func:`memorisation` found.
+    """Result of :func:`memorisation`.
 
     Parameters
     ----------
     table
-        One row a set: set, sequences, letters, nats_per_letter with ``_low`` and ``_high`` (log-likelihood; higher is more probable).
+        One row for each set: set, sequences, letters, nats_per_letter with ``_low`` and ``_high`` (log-likelihood; higher is more
+        probable).
     excess
-        Gain over their own shuffles of training minus held-out sequences, nats a letter; 0 if nothing is remembered.
+        Gain over their shuffles of training minus held-out sequences, nats a letter; 0 without memorisation.
     membership
-        AUROC of training against held-out sequences by that gain; one half if nothing is remembered.
+        AUROC of training against held-out sequences by that gain; one half without memorisation.
     sentence
-        What that means.
+        Conclusion in one sentence.
     """
 
     table: pd.DataFrame
@@ -57,7 +59,7 @@ class Memorisation:  # numpydoc ignore=PR02
 
 @dataclass(frozen=True, kw_only=True)
 class _Side:
-    """One set: nats of its sequences and, on average, of their shuffles, with their letters and groups."""
+    """One set: nats of its sequences, mean nats of their shuffles, numbers of letters, and groups, each (n,)."""
 
     nats: np.ndarray
     shuffled: np.ndarray
@@ -65,7 +67,7 @@ class _Side:
     groups: np.ndarray
 
     def drawn(self, numerators: np.ndarray, draws: int, seed: int) -> tuple[float, np.ndarray]:
-        """Sum of `numerators` over letters, on all sequences and on resampled groups (draws,)."""
+        """Sum of `numerators` divided by the letters, of all sequences and of resampled groups (draws,)."""
         top, bottom = np.bincount(self.groups, numerators), np.bincount(self.groups, self.letters)
         counts = draw_groups(len(top), draws, seed)
         return float(top.sum() / bottom.sum()), (counts @ top) / (counts @ bottom)
@@ -85,41 +87,57 @@ def memorisation(
     passes: Passes = "auto",
     draws: int = 1000,
 ) -> Memorisation:
-    """Likelihood of exact training sequences beside held-out ones and shuffled copies of both.
+    """Compare the likelihood of training sequences with that of held-out ones and of shuffled copies of both.
 
     Parameters
     ----------
     model
-        A LanguageModel of sequences; it is left in the mode it was in.
+        A LanguageModel of sequences; its training or evaluation mode is kept.
     train_sequences
-        As the model was trained on them (n,).
+        Training sequences of the model, n.
     held_out
-        That it has not read, of the same kind (m,).
+        Sequences of the same kind that were not in training, m.
     seed
-        Decides which sequences, the shuffles and the bootstrap.
+        Seed of the choice of sequences, the shuffles and the bootstrap.
     train_groups, held_out_groups
-        Unit of independence of each sequence (family, contig); None when they are independent.
+        Unit of independence of each sequence (family, contig); None if they are independent.
     most
-        Sequences taken of each set at most, drawn by `seed`.
+        Largest number of sequences of each set, drawn at random, 2 or more.
     copies
-        Shuffles of each.
+        Number of shuffles of each sequence, 1 or more.
     shuffle
-        (sequence, generator) -> sequence; None permutes the letters, which keeps the composition.
+        Function (sequence, generator) -> sequence; None permutes the letters, which keeps the composition.
     passes
         As in :func:`glmkit.score.log_likelihood`.
     draws
-        Of the bootstrap.
+        Number of bootstrap draws.
 
     Returns
     -------
     Memorisation
-        A table with 95% intervals over groups, two summaries and one sentence.
+        Table with 95% intervals over groups, two summaries and one sentence.
 
     Raises
     ------
     BadInput
-        Fewer than two sequences on a side, an empty one, a held-out sequence that is an exact copy of a training one, or fewer than
+        Fewer than two sequences in a set, an empty one, a held-out sequence that is an exact copy of a training one, or fewer than
         one copy.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmkit.evaluate import memorisation
+    >>> from glmkit.models import TransformerConfig, new_model
+    >>> from glmkit.tokens import make_tokenizer
+    >>> tokenizer = make_tokenizer("base")
+    >>> config = TransformerConfig(vocabulary_size=len(tokenizer.vocabulary), width=8, layers=1, heads=2, feedforward=16)
+    >>> rng = np.random.default_rng(0)
+    >>> sequences = ["".join(rng.choice(list("ACGT"), 24)) for _ in range(12)]
+    >>> found = memorisation(new_model(config, tokenizer), sequences[:6], sequences[6:], draws=50)  # never trained
+    >>> found.table["set"].tolist()
+    ['training', 'training, shuffled', 'held-out', 'held-out, shuffled']
+    >>> abs(found.excess.value) < 0.1
+    True
     """
     _check_sets(train_sequences, held_out, copies, most)
     rng = np.random.default_rng(seed)
@@ -164,7 +182,7 @@ def _side(
     shuffle: Shuffle,
     passes: Passes,
 ) -> _Side:
-    """Score a sample of one set and of its shuffles."""
+    """Scores of a sample of one set and of its shuffles."""
     from glmkit.score import log_likelihood
 
     if len(sequences) < 2 or not all(sequences):
@@ -197,11 +215,11 @@ def _membership(train: _Side, held: _Side, draws: int, seed: int) -> Estimate:
 
 def _sentence(excess: Estimate, membership: Estimate) -> str:
     numbers = (
-        f"over their own shuffles they gain {excess.value:+.3f} [{excess.low:+.3f}, {excess.high:+.3f}] nats a letter more than "
-        f"held-out ones, and the gain tells the two apart with AUROC {membership}"
+        f"over their shuffles they gain {excess.value:+.3f} [{excess.low:+.3f}, {excess.high:+.3f}] nats a letter more than "
+        f"held-out ones, and the gain separates the two with {METRICS['auroc'].title} {membership}"
     )
     if excess.low > 0:
-        return f"Training sequences are remembered beyond what held-out ones show: {numbers}."
+        return f"Training sequences are memorised beyond what held-out ones show: {numbers}."
     if excess.high < 0:
         return f"Training sequences are less probable than held-out ones, so the sets differ in more than training: {numbers}."
-    return f"No memory of training sequences can be told: {numbers}."
+    return f"No memorisation of training sequences is detectable: {numbers}."

@@ -1,8 +1,7 @@
-"""What a mean over classes or outputs is made of: each class, each output, with an interval of its own.
+"""Scores of each class and each output, with intervals, as a supplement to macro averages.
 
-Values are means over seeds; intervals are over groups and seeds, drawn as :mod:`glmkit.evaluate.compare` draws them. A macro metric
-hides which cell type it owes its value to, so the table stands beside it, and says which classes are too rare for their number to
-mean much.
+Values are means over seeds; intervals are over groups and seeds, drawn as in :func:`glmkit.evaluate.compare`. A macro metric does not
+show which classes it depends on, so the table shows each class and marks classes too rare for a reliable value.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,23 +32,23 @@ def per_class(
     Parameters
     ----------
     labels
-        Int64 (n,).
+        Class numbers, int64 (n,).
     scores
         Float64 (seeds, n, classes).
     groups
         Unit of independence of each item.
     classes
-        Names.
+        Names of the classes.
     train_sizes
-        Training items of each class.
+        Number of training items of each class.
     rare
-        Classes to mark; None: those with fewer than 10 test items.
+        Classes to mark as rare; None for those with fewer than 10 test items.
 
     Returns
     -------
     pandas.DataFrame
-        Columns class, n_train (if known), n_test, precision, recall, f1, f1_low, f1_high, rare. A class that no test item has, or
-        that was never called, has no recall or precision: NaN.
+        Columns class, n_train (if known), n_test, precision, recall, f1, f1_low, f1_high, rare. The recall of a class without test
+        items, and the precision of a class that was never predicted, are NaN.
     """
     if rare is not None and (unknown := sorted(set(rare) - set(classes))):
         raise BadInput(f"rare: no class {unknown[0]!r}; there are {', '.join(classes)}.")
@@ -80,21 +79,21 @@ def per_class(
 
 
 def confusion(labels: np.ndarray, scores: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
-    """How often items of each class were called each class, the mean over seeds.
+    """Numbers of items by true and predicted class, the mean over seeds.
 
     Parameters
     ----------
     labels
-        Int64 (n,).
+        Class numbers, int64 (n,).
     scores
         Float64 (seeds, n, classes).
     classes
-        Names.
+        Names of the classes.
 
     Returns
     -------
     pandas.DataFrame
-        Float64 (classes, classes): the true class in rows.
+        Float64 (classes, classes), true classes in rows.
     """
     k = len(classes)
     counts = np.mean([np.bincount(labels * k + called(s), minlength=k * k).reshape(k, k) for s in scores], axis=0)
@@ -107,18 +106,18 @@ def per_output(labels: np.ndarray, scores: np.ndarray, groups: Sequence[object],
     Parameters
     ----------
     labels
-        Float64 (n, outputs).
+        Measured values, float64 (n, outputs).
     scores
         Float64 (seeds, n, outputs).
     groups
         Unit of independence of each item.
     outputs
-        Names.
+        Names of the outputs.
 
     Returns
     -------
     pandas.DataFrame
-        Columns output, spearman, low, high, n. Outputs whose values are all equal have NaN.
+        Columns output, spearman, low, high, n. Outputs whose values are all equal are NaN.
     """
     values = np.array([np.mean([one_spearman(labels[:, k], s[:, k]) for s in scores]) for k in range(len(outputs))])
 

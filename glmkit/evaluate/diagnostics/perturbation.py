@@ -1,11 +1,11 @@
-"""What perturbing genes does to expression: baselines that few models beat, and the metrics they are judged by.
+"""Effects of gene perturbations on expression: simple baselines and the metrics of predictions.
 
-A perturbation's *effect* is the mean log expression of the cells that got it, less that of the control cells. Three predictions need
-no model: nothing changes; every perturbation does what the average one does; a combination does the sum of what its parts do.
-No deep model beat the last two in Ahlmann-Eltze et al. (2025, doi:10.1038/s41592-025-02772-6), so a model is printed beside them.
+A perturbation's *effect* is the mean log expression of its cells minus that of the control cells. Three predictions need no model:
+nothing changes; every perturbation has the average effect; a combination has the sum of the effects of its parts. No deep model was
+better than the last two in Ahlmann-Eltze et al. (2025, doi:10.1038/s41592-025-02772-6), so a model is compared with them.
 
-Predictions are judged on the change and not on the level: profiles of cells look alike whatever was done to them, so that a
-correlation of levels is near 1 for a method that predicts no change at all.
+Predictions are scored on the change, not on the level. Profiles of cells are similar whatever the perturbation, so a correlation of
+levels is near 1 even for a method that predicts no change.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,16 +28,16 @@ JOIN = "+"
 
 @dataclass(frozen=True, kw_only=True)
 class Effects:  # numpydoc ignore=PR02
-    """Mean log expression without, and its change with, each perturbation.
+    """Mean log expression of control cells, and its change under each perturbation.
 
     Parameters
     ----------
     control
-        Mean of the control cells, by gene.
+        Mean log expression of the control cells, by gene.
     changes
-        One row a perturbation, one column a gene: mean of its cells less the control's.
+        Mean of the perturbed cells minus that of the control, (perturbations, genes).
     cells
-        Cells of each perturbation.
+        Number of cells of each perturbation.
     """
 
     control: pd.Series
@@ -46,27 +46,27 @@ class Effects:  # numpydoc ignore=PR02
 
     def __post_init__(self) -> None:
         if not self.changes.columns.equals(self.control.index):
-            raise BadInput("Effects: changes and control have different genes, or another order of them.")
+            raise BadInput("Effects: changes and control have different genes, or another order of genes.")
         if len(self.changes) == 0 or not np.isfinite(self.changes.to_numpy()).all():
             raise BadInput("Effects: expected at least one perturbation and finite numbers.")
 
     def only(self, names: Sequence[str]) -> "Effects":
-        """These perturbations, such as those of the training side.
+        """The effects of some perturbations, such as those of the training side.
 
         Parameters
         ----------
         names
-            Of perturbations.
+            Names of perturbations.
 
         Returns
         -------
         Effects
-            With the same control.
+            Effects with the same control.
 
         Raises
         ------
         BadInput
-            A perturbation that is not there.
+            An unknown perturbation.
         """
         _known(self, names)
         return Effects(control=self.control, changes=self.changes.loc[list(names)], cells=self.cells.loc[list(names)])
@@ -80,14 +80,14 @@ def perturbation_effects(adata: "AnnData", column: str, control: str) -> Effects
     adata
         Raw counts, cells × genes.
     column
-        Of obs: each cell's perturbation; combinations are joined by ``+``. Cells without a value are left out.
+        Column of obs with the perturbation of each cell; combinations are joined by ``+``. Cells without a value are left out.
     control
-        The value that stands for none.
+        Value of unperturbed cells.
 
     Returns
     -------
     Effects
-        From counts per 10,000, log(1 + x), averaged over cells.
+        Means over cells of log(1 + x) of counts per 10,000.
 
     Raises
     ------
@@ -108,12 +108,12 @@ def perturbation_effects(adata: "AnnData", column: str, control: str) -> Effects
 
 
 def no_change(training: Effects, wanted: Sequence[str]) -> pd.DataFrame:
-    """Expression as in control cells, whatever is done.
+    """The expression of control cells for every perturbation.
 
     Parameters
     ----------
     training
-        Effects that are known.
+        Effects of the training perturbations.
     wanted
         Names of perturbations to predict.
 
@@ -126,12 +126,12 @@ def no_change(training: Effects, wanted: Sequence[str]) -> pd.DataFrame:
 
 
 def mean_effect(training: Effects, wanted: Sequence[str]) -> pd.DataFrame:
-    """Control and the mean effect over the training perturbations, each counting the same.
+    """Control plus the unweighted mean effect of the training perturbations.
 
     Parameters
     ----------
     training
-        Effects that are known.
+        Effects of the training perturbations.
     wanted
         Names of perturbations to predict.
 
@@ -144,16 +144,16 @@ def mean_effect(training: Effects, wanted: Sequence[str]) -> pd.DataFrame:
 
 
 def additive(training: Effects, wanted: Sequence[str], join: str = JOIN) -> pd.DataFrame:
-    """Control and the sum of the effects of a combination's parts.
+    """Control plus the sum of the effects of a combination's parts.
 
     Parameters
     ----------
     training
-        Effects that are known, those of the single perturbations among them.
+        Effects of the training perturbations, including the single ones.
     wanted
-        Names such as ``CEBPA+KLF1``.
+        Names of combinations to predict, such as ``CEBPA+KLF1``.
     join
-        What stands between the parts.
+        Separator of the parts.
 
     Returns
     -------
@@ -173,7 +173,7 @@ def additive(training: Effects, wanted: Sequence[str], join: str = JOIN) -> pd.D
 def perturbation_scores(
     predicted: Mapping[str, pd.DataFrame], observed: Effects, genes: int | Sequence[str] | None = 1000
 ) -> pd.DataFrame:
-    """How near predictions are to what was measured, perturbation by perturbation.
+    """Agreement of predicted with measured changes for each perturbation.
 
     Parameters
     ----------
@@ -182,13 +182,13 @@ def perturbation_scores(
     observed
         Measured effects, with all the perturbations predicted.
     genes
-        Which to judge on: so many of the highest in control cells, names, or None for all.
+        Genes to score: a number of those with the highest expression in control cells, names, or None for all.
 
     Returns
     -------
     pandas.DataFrame
         Columns method, perturbation, ``pearson_delta`` (correlation over genes of predicted and measured change; 0 where no change is
-        predicted), ``l2`` (root of the sum of squared differences), one row a method and perturbation.
+        predicted), ``l2`` (root of the sum of squared differences), one row for each method and perturbation.
 
     Raises
     ------
@@ -206,7 +206,7 @@ def perturbation_scores(
     rows = []
     for method, table in predicted.items():
         if lacking := len(kept.difference(table.columns)) + len(pd.Index(names).difference(table.index)):
-            raise BadInput(f"{method}: {lacking} of the genes or perturbations to judge on are not in the prediction.")
+            raise BadInput(f"{method}: {lacking} of the genes or perturbations to score are not in the prediction.")
         for name in names:
             base, true = observed.control[kept].to_numpy(), observed.changes.loc[name][kept].to_numpy()
             change = table.loc[name][kept].to_numpy(dtype=np.float64) - base
@@ -215,14 +215,14 @@ def perturbation_scores(
 
 
 def perturbation_summary(scores: pd.DataFrame, draws: int = 1000) -> pd.DataFrame:
-    """The mean over perturbations with its interval, over draws of perturbations.
+    """Means over perturbations with intervals, resampling perturbations.
 
     Parameters
     ----------
     scores
-        From :func:`perturbation_scores`.
+        Result of :func:`perturbation_scores`.
     draws
-        Of the bootstrap; all methods share them.
+        Number of bootstrap draws; all methods share them.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Language models as estimators: fine-tuned, linear probes, and random-weight controls."""
+"""Model methods of a comparison: fine-tuned networks, linear probes, networks trained earlier, and random weights."""
 
 import lazy_loader as _lazy
 

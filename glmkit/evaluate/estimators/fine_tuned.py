@@ -1,9 +1,9 @@
-"""A language model, fine-tuned anew on each training side: the method that a comparison is usually about.
+"""A language model, fine-tuned anew on each training side of a comparison.
 
-It is handed the same training items as every baseline and holds a tenth of them back to stop by, whole groups if groups are given,
-so that nothing of a test side decides when training ends. The trade-off against the fine-tuning notebooks: one call judges a model on
-any table of sequences, on every split and seed, but an interrupted comparison goes on from the last *finished* training (kept under
-``folder``) and the checkpoint of the one that was running, not from anything finer.
+It is given the same training items as every baseline and holds a tenth of them back for early stopping, whole groups if groups are given.
+No test item thus decides when training ends. The trade-off against the fine-tuning notebooks: one call evaluates a model on any table of
+sequences, on every split and seed. An interrupted comparison resumes from the last *finished* training (kept under ``folder``) and from
+the checkpoint of the interrupted one.
 """
 
 import copy
@@ -29,30 +29,31 @@ _HEADS = ("classification", "multiclass", "regression")
 
 @dataclass(frozen=True, kw_only=True)
 class FineTuning:  # numpydoc ignore=PR02
-    """How a model is fine-tuned for a comparison.
+    """Settings of the fine-tuning of a model for a comparison.
 
     Parameters
     ----------
     epochs
-        Most passes over the training items.
+        Largest number of passes over the training items, 1 or more.
     patience
-        Validations (one a pass) without improvement after which training stops; 0 never stops.
+        Number of validations (one a pass) without improvement after which training stops; 0 never stops.
     trainable
-        What learns beside the head: ``"all"``, the ``"last"`` block, ``"lora"`` (rank 8), or only the ``"head"``.
+        Weights trained in addition to the head: ``"all"``, those of the ``"last"`` block, ``"lora"`` adapters (rank 8), or only the
+        ``"head"``.
     learning_rate
-        Peak.
+        Peak learning rate, above 0.
     weight_decay
-        On matrices.
+        Weight decay of matrices, 0 or more.
     dropout
-        Before the head.
+        Dropout before the head, in [0, 1).
     batch_tokens
-        Tokens of a step.
+        Tokens of a training step.
     reach
-        Letters read, from the start of a sequence; None for all of it, as far as the model's context goes.
+        Number of letters read from the start of a sequence; None for the whole sequence, up to the model's context.
     pool
-        How hidden states become one vector.
+        Pooling of hidden states into one vector.
     validation
-        Share of the training items that is held back.
+        Share of the training items that is held back, in (0, 0.9).
     precision, device
         As in :class:`glmkit.train.TrainConfig`.
 
@@ -60,6 +61,12 @@ class FineTuning:  # numpydoc ignore=PR02
     ------
     BadInput
         A count or share out of range.
+
+    Examples
+    --------
+    >>> from glmkit.evaluate import FineTuning
+    >>> FineTuning(epochs=3, trainable="lora").learning_rate
+    0.001
     """
 
     epochs: int = 10
@@ -83,32 +90,45 @@ class FineTuning:  # numpydoc ignore=PR02
 
 
 class FineTuned:
-    """A fine-tuned language model, as a model of :func:`glmkit.evaluate.compare`.
+    """A language model that is fine-tuned on each training side of :func:`glmkit.evaluate.compare`.
 
     Parameters
     ----------
     model
-        A LanguageModel; it is copied, never changed.
+        A LanguageModel; a copy of it is trained.
     kind
         ``"classification"``, ``"multiclass"`` or ``"regression"``.
     how
-        Settings.
+        Settings; None for the defaults.
     name
         Name for tables; None for ``"pretrained, fine-tuned"`` or ``"same network from scratch"``.
     description
         One line for tables; None for one made from the settings.
     start
-        ``"pretrained"``, or ``"scratch"``: the same network from random weights, which says what pretraining is worth.
+        ``"pretrained"``, or ``"scratch"``: the same network from random weights, which shows the contribution of pretraining.
     classes
-        How many there are, for ``"multiclass"``; None: up to the largest label in training.
+        Number of classes, for ``"multiclass"``; None for the largest label in training plus one.
     groups
-        Unit of independence of each sequence, for what is held back; None if sequences are independent.
+        Unit of independence of each sequence, for the validation items; None if sequences are independent.
     folder
-        Where finished models and checkpoints are kept, so that a run cut short goes on; None keeps nothing.
+        Folder of finished models and checkpoints, from which an interrupted run resumes; None keeps nothing.
     log
-        Called with (step, metrics by name) while a model trains.
+        Function that is called with (step, metrics by name) during training.
     stop
-        Asked between steps whether to stop, as by :func:`glmkit.train.fit`.
+        Function that is called between steps and returns whether to stop, as in :func:`glmkit.train.fit`.
+
+    Examples
+    --------
+    >>> from glmkit.evaluate import FineTuned, FineTuning
+    >>> from glmkit.models import TransformerConfig, new_model
+    >>> from glmkit.tokens import make_tokenizer
+    >>> tokenizer = make_tokenizer("base")
+    >>> config = TransformerConfig(vocabulary_size=len(tokenizer.vocabulary), width=8, layers=1, heads=2, feedforward=16)
+    >>> method = FineTuned(new_model(config, tokenizer), how=FineTuning(epochs=1, device="cpu"), name="ours")
+    >>> method.description
+    'pretrained network, then all weights fine-tuned for at most 1 epochs'
+    >>> method.fit(["ACGTACGT", "TTTTTTTT"] * 6, [1, 0] * 6, seed=0).score(["ACGTACGA", "TTTTTTTA"]).shape
+    (2,)
     """
 
     random = True
@@ -142,7 +162,7 @@ class FineTuned:
 
     @property
     def card(self) -> dict[str, Any]:
-        """What identifies it in a results card: its settings, and the language model it starts from with SHA-256 of its weights."""
+        """Identity in a results card: settings, and the language model it starts from with SHA-256 of its weights."""
         from glmkit.models import weights_hash
 
         of = {"card": self.model.card, "weights_sha256": weights_hash(self.model)}
@@ -154,23 +174,23 @@ class FineTuned:
         Parameters
         ----------
         sequences
-            n of them.
+            Training sequences, n.
         labels
             0 or 1, class numbers, or measured values, (n,).
         seed
-            Of what is held back, the head, the order and dropout; under ``"scratch"`` of the network's weights too.
+            Seed of the validation items, the head, the order of items and dropout; with ``"scratch"`` of the network's weights too.
 
         Returns
         -------
         FineTuned
-            Itself.
+            The method itself, fitted.
 
         Raises
         ------
         BadInput
             Fewer than ten sequences, or labels that do not fit the kind.
         KeyboardInterrupt
-            `stop` said so; the same call goes on from the checkpoint if there is a folder.
+            `stop` returned true; the same call resumes from the checkpoint if there is a folder.
         """
         from glmkit.models import load_head, save_head
         from glmkit.train import merge_adapters
@@ -194,7 +214,7 @@ class FineTuned:
         return self
 
     def score(self, sequences: Sequence[str]) -> np.ndarray:
-        """Probability of class 1 or predicted value, float64 (n,); of many classes (n, classes)."""
+        """Probability of class 1 or predicted value, float64 (n,); for multiclass tasks probabilities (n, classes)."""
         from glmkit.score import class_probabilities, predicted_values
 
         head, read = check_fitted(self, self._fitted), self._read(sequences)
@@ -204,11 +224,11 @@ class FineTuned:
         return probabilities if self.kind == "multiclass" else probabilities[:, 1]
 
     def _read(self, sequences: Sequence[str]) -> list[str]:
-        """What the model reads of each sequence: no more than `reach` letters."""
+        """The part of each sequence that the model reads: the first `reach` letters."""
         return [sequence[: self.how.reach] for sequence in sequences] if self.how.reach else list(sequences)
 
     def _key(self, sequences: Sequence[str], labels: np.ndarray, seed: int) -> str:
-        """Names a training by everything that decides its weights."""
+        """Folder name of a training, with a hash of everything that determines its weights."""
         from glmkit.models import weights_hash
 
         settings = {name: value for name, value in asdict(self.how).items() if name != "device"}
@@ -247,13 +267,13 @@ class FineTuned:
         for items in sides:
             read = self._read([sequences[i] for i in items])
             parts.append((EncodedWindows(read, head.tokenizer), objective(labels[items])))
-        (corpus, learnt), validation = parts
+        (corpus, training), validation = parts
         around = len(head.tokenizer.prefix) + len(head.tokenizer.suffix)
         each = max(1, int(np.ceil((corpus.lengths + around).sum() / how.batch_tokens)))
         config = TrainConfig(
             steps=how.epochs * each, learning_rate=how.learning_rate, weight_decay=how.weight_decay, batch_tokens=how.batch_tokens,
             validate_every=each, patience=how.patience, checkpoint_every=each, precision=how.precision, device=how.device, seed=seed,
         )  # fmt: skip
-        result = fit(head, corpus, learnt, config, folder=folder, validation=validation, log=self.log, stop=self.stop)
+        result = fit(head, corpus, training, config, folder=folder, validation=validation, log=self.log, stop=self.stop)
         if result.reason == "stopped":
-            raise KeyboardInterrupt(f"{self.name}, seed {seed}: stopped on request. Run it again, and it goes on.")
+            raise KeyboardInterrupt(f"{self.name}, seed {seed}: stopped on request. Run it again to resume.")

@@ -1,11 +1,12 @@
-"""Ridge or logistic regression on frozen embeddings: how much of the answer can be read off them along straight lines.
+"""Linear probe: ridge or logistic regression on frozen embeddings.
 
-Classes may be two or many, and measured values one or many a sequence (the proteins of a cell, say), for which one penalty is chosen.
+Classes may be two or several, and measured values one or several for each sequence (the proteins of a cell, for example), with one common
+penalty.
 
-The strength of the penalty is chosen by cross-validation inside the training side, whole groups (positions, families) held out
-there too if groups are given: chosen on random folds it would suit the interpolation that the outer split is meant to forbid.
-A probe costs a second where fine-tuning costs minutes, and is the floor that fine-tuning has to be above (Alain & Bengio 2016,
-arXiv:1610.01644; for fitness Hsu et al. 2022, doi:10.1038/s41587-021-01146-5).
+The penalty is chosen by cross-validation inside the training side, with whole groups (positions, families) held out there too if groups
+are given. A penalty chosen on random folds would suit the interpolation that the outer split excludes. A probe takes a second where
+fine-tuning takes minutes, and is the lower reference for fine-tuning (Alain & Bengio 2016, arXiv:1610.01644; for fitness Hsu et al.
+2022, doi:10.1038/s41587-021-01146-5).
 """
 
 import warnings
@@ -26,36 +27,48 @@ from glmkit.evaluate.metrics.registry import METRICS, Kind
 
 Embed = Callable[[Sequence[Any]], np.ndarray]
 _CLASSES = ("classification", "multiclass")
-_JUDGED_BY: dict[Kind, str] = {"classification": "auroc", "regression": "spearman", "multioutput": "mean_spearman"}
-LEAST = 1e-6  # probability: a class that an inner training side lacks costs the same whatever the penalty
+_CHOSEN_BY: dict[Kind, str] = {"classification": "auroc", "regression": "spearman", "multioutput": "mean_spearman"}
+LEAST = 1e-6  # least probability: a class that an inner training side lacks then costs the same for each penalty
 ALPHAS = tuple(float(alpha) for alpha in np.logspace(-3, 6, 19))
 
 
 class Probe:
-    """A linear model on frozen embeddings, as a model or a baseline of :func:`glmkit.evaluate.compare`.
+    """A linear model on frozen embeddings, as a method of :func:`glmkit.evaluate.compare`.
 
-    Features are standardised on the training side. Each sequence is embedded once in the probe's life.
+    Features are standardised on the training side. Embeddings are cached, so that each sequence is embedded once.
 
     Parameters
     ----------
     embed
-        Sequences to an array (n, d): ``functools.partial(glmkit.score.embed, model)``, or :func:`stored`.
+        Function from sequences to an array (n, d): ``functools.partial(glmkit.score.embed, model)``, or :func:`stored`.
     kind
         ``"regression"``, ``"multioutput"``: ridge regression; ``"classification"``, ``"multiclass"``: logistic regression with
-        squared penalty; for many classes multinomial, each class weighing the same, as in a macro metric.
+        squared penalty, multinomial for ``"multiclass"``, with each class weighted equally as in a macro metric.
     groups
         Unit of independence of each sequence, for choosing the penalty; None if sequences are independent.
     alphas
-        Penalties to choose from. Ridge minimises the sum of squares plus alpha times the squared norm; logistic regression the
-        sum of log-losses plus half of that.
+        Penalties to choose from, each above 0. Ridge minimises the sum of squares plus alpha times the squared norm; logistic
+        regression the sum of log-losses plus half of that.
     folds
-        Of the inner cross-validation.
+        Number of folds of the inner cross-validation, 2 or more.
     name
-        For tables.
+        Name for tables.
     classes
-        How many there are, for ``"multiclass"``; None: up to the largest label in training.
+        Number of classes, for ``"multiclass"``; None for the largest label in training plus one.
     description
         One line for tables; None for one made from the settings.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmkit.evaluate import Probe
+    >>> from glmkit.evaluate.estimators import stored
+    >>> rng = np.random.default_rng(0)
+    >>> names, embeddings = [f"item {i}" for i in range(60)], rng.normal(size=(60, 4))
+    >>> values = embeddings @ [1.0, -2.0, 0.0, 0.5]
+    >>> probe = Probe(stored(names, embeddings), "regression").fit(names[:40], values[:40], seed=0)
+    >>> round(float(np.corrcoef(probe.score(names[40:]), values[40:])[0, 1]), 2)
+    1.0
     """
 
     random = True
@@ -84,26 +97,26 @@ class Probe:
         self._fitted: tuple[np.ndarray, np.ndarray, Any] | None = None
 
     def fit(self, sequences: Sequence[Any], labels: np.ndarray, seed: int = 0) -> "Probe":
-        """Learn from sequences and their labels.
+        """Choose the penalty and fit the linear model.
 
         Parameters
         ----------
         sequences
-            n of them.
+            Training sequences, n.
         labels
-            Measured values, 0 and 1, or class numbers, (n,); of many outputs (n, outputs).
+            Measured values, 0 and 1, or class numbers, (n,); for several outputs (n, outputs).
         seed
-            Of the inner folds.
+            Seed of the inner folds.
 
         Returns
         -------
         Probe
-            Itself; ``alpha`` is the penalty chosen.
+            The method itself, fitted; ``alpha`` is the chosen penalty.
 
         Raises
         ------
         BadInput
-            Numbers that differ, fewer than two groups, or embeddings that do not fit.
+            Different numbers of sequences and labels, fewer than two groups, or embeddings that do not fit.
         """
         x, y = self._features(sequences), np.asarray(labels, dtype=np.float64)
         if len(x) != len(y) or len(np.unique(y)) < 2 or y.ndim != (2 if self.kind == "multioutput" else 1):
@@ -120,7 +133,7 @@ class Probe:
         return self
 
     def score(self, sequences: Sequence[Any]) -> np.ndarray:
-        """Predicted values, or probabilities of class 1, float64 (n,); (n, classes) or (n, outputs) of many."""
+        """Predicted values, or probabilities of class 1, float64 (n,); (n, classes) or (n, outputs) for several."""
         mean, scale, predict = check_fitted(self, self._fitted)
         return predict((self._features(sequences) - mean) / scale)
 
@@ -135,7 +148,7 @@ class Probe:
         return np.stack([self._rows[sequence] for sequence in sequences])
 
     def _inner(self, sequences: Sequence[Any], labels: np.ndarray, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Training and judging items of each inner fold; none if there are too few for two."""
+        """Training and test items of each inner fold; none if there are too few groups for two folds."""
         names = sequences if self.groups is None else [self.groups[sequence] for sequence in sequences]
         number: dict[object, int] = {}
         index = np.array([number.setdefault(name, len(number)) for name in names])
@@ -152,23 +165,24 @@ class Probe:
             return list(splitter(folds, shuffle=True, random_state=seed).split(index, labels, index))
 
     def _choose(self, x: np.ndarray, y: np.ndarray, folds: list[tuple[np.ndarray, np.ndarray]]) -> float:
-        """The penalty whose predictions for all inner folds are best; the middle one if there are too few items to tell.
+        """The penalty with the best pooled predictions of the inner folds; the middle one if there are too few items.
 
-        Best is the ranking; of many classes the log-probability of the right one, averaged over classes, which has no ties.
+        The criterion is the ranking; for multiclass tasks the log-probability of the true class, averaged over classes, which has no
+        ties.
         """
         width = (self._width,) if self.kind == "multiclass" else y.shape[1:]
         out = np.full((len(self.alphas), len(y), *width), np.nan)
-        for train, judge in folds:
+        for train, test in folds:
             if len(np.unique(y[train])) > 1:
                 for row, predict in zip(out, self._models(x[train], y[train], self.alphas), strict=True):
-                    row[judge] = predict(x[judge])
+                    row[test] = predict(x[test])
         known = ~np.isnan(out[0].reshape(len(y), -1)[:, 0])
         if len(np.unique(y[known])) < 2:
             return self.alphas[len(self.alphas) // 2]
         if self.kind == "multiclass":
             right = np.log(np.maximum(out[:, known][:, np.arange(known.sum()), y[known]], LEAST))
             return self.alphas[int(np.argmax(np.average(right, axis=1, weights=1 / np.bincount(y[known])[y[known]])))]
-        metric = METRICS[_JUDGED_BY[self.kind]]
+        metric = METRICS[_CHOSEN_BY[self.kind]]
         return self.alphas[int(np.argmax([metric.value(y[known], row[known]) for row in out]))]
 
     def _models(self, x: np.ndarray, y: np.ndarray, alphas: Sequence[float]) -> list[Callable[[np.ndarray], np.ndarray]]:
@@ -182,7 +196,7 @@ class Probe:
         return [lambda z, m=m: m.predict_proba(z)[:, 1] for m in fitted]  # type: ignore[misc]
 
     def _spread(self, known: np.ndarray, classes: np.ndarray) -> np.ndarray:
-        """Probabilities in the columns of all classes; 0 for one that training lacked."""
+        """Probabilities in the columns of all classes; 0 for a class absent from training."""
         out = np.zeros((len(known), self._width))
         out[:, classes] = known
         return out
@@ -234,21 +248,21 @@ def probe_pair(
 
 
 def ridge_path(x: np.ndarray, y: np.ndarray, alphas: Sequence[float]) -> list[tuple[np.ndarray, Any]]:
-    """Ridge regression with each penalty from one singular value decomposition.
+    """Ridge regression for each penalty from one eigendecomposition.
 
     Parameters
     ----------
     x
-        Float64 (n, d).
+        Features, float64 (n, d).
     y
-        Float64 (n,), or (n, outputs).
+        Measured values, float64 (n,), or (n, outputs).
     alphas
-        Penalties, above 0, of ``|y - xw - b|² + alpha |w|²``; the intercept is free.
+        Penalties, each above 0, in ``|y - xw - b|² + alpha |w|²``; the intercept is free.
 
     Returns
     -------
     list
-        Coefficients (d,) and intercept of each penalty; (d, outputs) and (outputs,) for many outputs.
+        Coefficients (d,) and intercept for each penalty; (d, outputs) and (outputs,) for several outputs.
     """
     centre, mean = x.mean(0), y.mean(0)
     centred = x - centre
@@ -265,26 +279,33 @@ def ridge_path(x: np.ndarray, y: np.ndarray, alphas: Sequence[float]) -> list[tu
 
 
 def stored(names: Sequence[Any], embeddings: np.ndarray) -> Embed:
-    """Embeddings made before, to be looked up by name.
+    """A function that looks up embeddings by name.
 
     Parameters
     ----------
     names
-        A name each, n different ones: the sequences, or ids that stand for them in a task.
+        Names, n different ones: the sequences, or their identifiers in a task.
     embeddings
-        Float (n, d).
+        Embeddings, float (n, d).
 
     Returns
     -------
     callable
-        Names to their rows; BadInput for one that is not there.
+        Function from names to their rows; BadInput for an unknown name.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmkit.evaluate.estimators import stored
+    >>> stored(["a", "b"], np.array([[1.0, 2.0], [3.0, 4.0]]))(["b"])
+    array([[3., 4.]])
     """
     place = {name: i for i, name in enumerate(names)}
     if not len(place) == len(names) == len(embeddings):
-        raise BadInput(f"Expected a name of its own for each row, got {len(place)} names for {len(embeddings)} rows.")
+        raise BadInput(f"Expected a different name for each row, got {len(place)} names for {len(embeddings)} rows.")
 
     def look_up(wanted: Sequence[Any]) -> np.ndarray:
-        """Rows of the names."""
+        """Rows of the embeddings by name."""
         if absent := [name for name in wanted if name not in place]:
             raise BadInput(f"No embedding is stored for {len(absent)} of {len(wanted)} names, the first is {absent[0]!r}.")
         return embeddings[[place[name] for name in wanted]]
@@ -293,7 +314,7 @@ def stored(names: Sequence[Any], embeddings: np.ndarray) -> Embed:
 
 
 def joined(*parts: Embed) -> Embed:
-    """Features side by side, such as an embedding and the zero-shot score of a mutant.
+    """Concatenated features, such as an embedding and the zero-shot score of a mutant.
 
     Parameters
     ----------
@@ -303,11 +324,18 @@ def joined(*parts: Embed) -> Embed:
     Returns
     -------
     callable
-        Sequences to all columns (n, sum of d).
+        Function from sequences to all columns, (n, sum of d).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmkit.evaluate.estimators import joined
+    >>> joined(lambda names: np.ones((len(names), 2)), lambda names: np.zeros(len(names)))(["a"])
+    array([[1., 1., 0.]])
     """
 
     def side_by_side(sequences: Sequence[Any]) -> np.ndarray:
-        """All columns of the sequences."""
+        """Columns of all parts for the sequences."""
         return np.column_stack([part(sequences) for part in parts])
 
     return side_by_side

@@ -1,7 +1,7 @@
-"""Networks that an earlier stage trained, one a seed, as one method of a comparison.
+"""Networks that an earlier stage trained, one for each seed, as one method of a comparison.
 
-Nothing is fitted here. The comparison's seed selects the network, so that its rows have the spread over trainings that the other
-methods have. The training items of those networks must be those of the task; this cannot be checked here.
+Nothing is fitted here. The comparison's seed selects the network, so that the rows include the variation between trainings. The networks
+must have been trained on the training items of the task, which cannot be verified here.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ class Trained:
     --------
     >>> import numpy as np
     >>> from glmkit.evaluate import Trained
-    >>> networks = {0: np.array([0.1, 0.8]), 1: np.array([0.3, 0.6])}  # stands for one file a seed
+    >>> networks = {0: np.array([0.1, 0.8]), 1: np.array([0.3, 0.6])}
     >>> method = Trained("fine-tuned", "transformer, then coding frames", lambda inputs, seed: networks[seed][inputs])
     >>> method.fit([], np.array([]), seed=1).score([1, 0])
     array([0.6, 0.3])
@@ -51,10 +51,10 @@ class Trained:
         self._seed = 0
 
     def fit(self, inputs: Sequence[Any], labels: np.ndarray, seed: int = 0) -> Self:
-        """Keep the seed; inputs and labels are ignored."""
+        """Set the seed; inputs and labels are ignored."""
         self._seed = seed
         return self
 
     def score(self, inputs: Sequence[Any]) -> np.ndarray:
-        """Scores that the network of the last ``fit``'s seed (0 before any) gives the inputs."""
+        """Scores of the network selected by the seed of the last ``fit``; seed 0 before any."""
         return self.predict(inputs, self._seed)

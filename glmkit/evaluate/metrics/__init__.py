@@ -1,4 +1,4 @@
-"""Metrics, and their bootstrap intervals over groups."""
+"""Metrics and their bootstrap intervals over groups."""
 
 import lazy_loader as _lazy
 

@@ -1,4 +1,4 @@
-"""Bootstrap intervals of a metric over contigs, blocks or whatever the unit of independence is."""
+"""Bootstrap intervals of a metric over contigs, blocks, families or other units of independence."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -24,24 +24,24 @@ def bootstrap(
     Parameters
     ----------
     metric
-        A name in :data:`glmkit.evaluate.METRICS`, such as ``"auroc"`` or ``"spearman"``, computed for all draws at once; or any
-        function (labels, scores) -> float, called once a draw (it may return NaN on a draw that does not define it).
+        A name in :data:`glmkit.evaluate.METRICS`, such as ``"auroc"`` or ``"spearman"``, computed for all draws at once; or a
+        function (labels, scores) -> float, called once a draw. It may return NaN for a draw that does not define it.
     labels
-        0 or 1, measured values, or class numbers, (n,), or measured values (n, outputs), as the metric needs. A function of your
-        own may be given any labels.
+        0 or 1, measured values, or class numbers, (n,), or measured values (n, outputs), as the metric needs. A function may take any
+        labels.
     scores
         Probability of class 1, or predicted values, (n,); probabilities (n, classes); predicted values (n, outputs).
     groups
         Unit of independence of each item (contig, block, family), (n,). None: items are independent.
     draws
-        Resamples.
+        Number of resamples.
     seed
-        Of the resampling; the same seed and groups draw the same resamples for every method.
+        Seed of the resampling; the same seed and groups draw the same resamples for every method.
 
     Returns
     -------
     Estimate
-        The metric on all items, and its bounds.
+        The metric of all items, and its bounds.
 
     Raises
     ------
@@ -51,6 +51,15 @@ def bootstrap(
     References
     ----------
     Efron B, Tibshirani RJ (1993). An introduction to the bootstrap, chapters 8 and 13.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmkit.evaluate import bootstrap
+    >>> labels = np.array([0, 1, 0, 1, 0, 1, 0, 1])
+    >>> scores = np.array([0.1, 0.9, 0.2, 0.8, 0.6, 0.4, 0.3, 0.7])
+    >>> print(bootstrap("auroc", labels, scores, groups=["a", "a", "b", "b", "c", "c", "d", "d"], draws=200))
+    0.938 [0.438, 1.000]
     """
     if isinstance(metric, str):
         chosen = find_metric(metric)
@@ -69,14 +78,14 @@ def bootstrap(
 
 
 def item_weights(index: np.ndarray, draws: int, seed: int) -> Iterator[np.ndarray]:
-    """How often each item comes up in each draw, a few draws at a time so that memory stays flat.
+    """How often each item was drawn in each draw, a few draws at a time to bound the memory.
 
     Parameters
     ----------
     index
-        Int64 (n,), each item's group, from :func:`glmkit.statistics.group_index`.
+        Group of each item, int64 (n,), from :func:`glmkit.statistics.group_index`.
     draws, seed
-        Of the bootstrap.
+        Number of draws, and seed of the bootstrap.
 
     Yields
     ------

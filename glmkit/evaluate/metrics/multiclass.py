@@ -1,8 +1,8 @@
-"""Metrics of more than two classes, and of several measured outputs, each as a plain number and over many resamples.
+"""Metrics of multiclass tasks and of several measured outputs, each as a single value and over bootstrap resamples.
 
-Macro metrics are means over the classes *that the test items have*: a class that stands in training only has no recall to speak of,
-and would add a zero to every method alike. A draw that misses a rare class averages over the others, as the plain number on the
-drawn items does. An output whose test values are all equal has no order to be predicted, and is left out of the mean in the same way.
+Macro metrics are means over the classes of the test items. Classes absent from the test set are excluded, as they have no recall and
+would add a zero to every method. A draw that misses a rare class averages over the others, as the metric of the drawn items does. An
+output whose test values are all equal has no order to predict and is excluded from the mean in the same way.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from glmkit.evaluate.metrics.weighted import divide, spearman
 
 
 def called(scores: np.ndarray) -> np.ndarray:
-    """The class of highest score of each item, int64 (n,); the first of equals."""
+    """Predicted class of each item: that of the highest score, the first of ties; int64 (n,)."""
     return np.argmax(scores, axis=1)
 
 
@@ -24,16 +24,16 @@ def class_tallies(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -
     Parameters
     ----------
     labels
-        Int64 (n,).
+        Class numbers, int64 (n,).
     scores
         Float64 (n, classes).
     weights
-        Float64 (draws, n).
+        Item weights, float64 (draws, n).
 
     Returns
     -------
     tuple of float64 array (draws, classes)
-        Items of the class, items that were called it, items that are both.
+        Items of the class, items predicted as the class, and items that are both.
     """
     n, classes = scores.shape
     pairs, index = np.unique(labels * classes + called(scores), return_inverse=True)
@@ -58,7 +58,7 @@ def balanced_accuracy_drawn(labels: np.ndarray, scores: np.ndarray, weights: np.
 
 
 def accuracy_drawn(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Share of items called right in each draw, float64 (draws,)."""
+    """Share of correctly predicted items in each draw, float64 (draws,)."""
     return weights @ (called(scores) == labels) / weights.sum(1)
 
 
@@ -77,7 +77,7 @@ def balanced_accuracy(labels: np.ndarray, scores: np.ndarray) -> float:
 
 
 def mean_spearman(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Mean over the outputs of Spearman's coefficient; constant scores count 0, constant labels are left out."""
+    """Mean over the outputs of Spearman's coefficient; constant scores count as 0, constant labels are excluded."""
     return float(np.nanmean([one_spearman(y, s) for y, s in zip(labels.T, scores.T, strict=True)]))
 
 
@@ -89,7 +89,7 @@ def one_spearman(labels: np.ndarray, scores: np.ndarray) -> float:
 
 
 def mean_spearman_drawn(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mean over the outputs in each draw, float64 (draws,)."""
+    """Mean over the outputs of Spearman's coefficient in each draw, float64 (draws,)."""
     total, known = np.zeros(len(weights)), np.zeros(len(weights))
     for y, s in zip(labels.T, scores.T, strict=True):
         value = spearman(y, s, weights)

@@ -1,10 +1,10 @@
-"""Metrics of probabilities as probabilities: whether a 0.8 is right eight times in ten.
+"""Metrics of probabilities: whether events given a probability of 0.8 occur eight times in ten.
 
-A ranking can be perfect and its probabilities still wrong. The Brier score (the mean squared distance from the truth) counts both
-faults at once; the expected calibration error looks at the second alone. It needs bins, and bins bring a bias: of a model that is
-right in its probabilities the error is above 0 by chance, more so with few items, and its resamples lie higher still, so the
-interval may begin above the value. Bins of equal mass keep that bias small where scores crowd at the ends; each bin is the same
-in all draws. Of many classes, the highest probability is held against whether that class is right.
+A perfect ranking may have wrong probabilities. The Brier score (the mean squared distance from the label) measures both ranking and
+calibration; the expected calibration error measures calibration alone. It needs bins, and bins bring a bias. Even for a calibrated
+model the error is above 0 by chance, more so with few items. Its resamples are higher still, so the interval may begin above the value.
+Bins of equal mass keep the bias small where scores crowd at the ends; the bins are the same in all draws. For multiclass tasks, the
+highest probability is compared with whether that class is correct.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ BINS = 10
 
 
 def check_probabilities(scores: np.ndarray) -> np.ndarray:
-    """`scores` if they are probabilities.
+    """`scores`, checked to be probabilities.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def check_probabilities(scores: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        The same.
+        The same array.
 
     Raises
     ------
@@ -42,13 +42,13 @@ def check_probabilities(scores: np.ndarray) -> np.ndarray:
     if scores.ndim == 2 and len(wrong := np.flatnonzero(np.abs(scores.sum(1) - 1) > 1e-4)):
         raise BadInput(
             f"Expected the probabilities of an item's classes to sum to 1, got {scores[wrong[0]].sum():.4f} at item {wrong[0]} "
-            f"({len(wrong)} of {len(scores)} items). Put a softmax behind the scores."
+            f"({len(wrong)} of {len(scores)} items). Apply a softmax to the scores."
         )
     return scores
 
 
 def confidence(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What was claimed of each item, and whether it came true.
+    """Confidence of each prediction, and whether it was correct.
 
     Parameters
     ----------
@@ -60,9 +60,9 @@ def confidence(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.n
     Returns
     -------
     claimed : numpy.ndarray
-        Float64 (n,): the probability of class 1, or the highest of the classes.
+        Float64 (n,): the probability of class 1, or the highest probability of the classes.
     came : numpy.ndarray
-        Float64 (n,), 0 or 1: whether the label is class 1, or that class.
+        Float64 (n,), 0 or 1: whether the label is class 1, or the class of highest probability.
     """
     if scores.ndim == 1:
         return scores, (labels == 1).astype(np.float64)
@@ -70,14 +70,14 @@ def confidence(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def mass_bins(claimed: np.ndarray, bins: int = BINS) -> tuple[np.ndarray, np.ndarray]:
-    """Bins that hold about equally many items each; equal values stay together, so there may be fewer bins than asked for.
+    """Bins of about equal numbers of items; equal values share a bin, so there may be fewer than `bins`.
 
     Parameters
     ----------
     claimed
-        Float64 (n,).
+        Confidences, float64 (n,), in [0, 1].
     bins
-        Wanted.
+        Largest number of bins.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def mass_bins(claimed: np.ndarray, bins: int = BINS) -> tuple[np.ndarray, np.nda
 
 
 def ece(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Expected calibration error: the mean over items of their bin's distance between claimed and come true.
+    """Expected calibration error: the mean over items of the distance between confidence and accuracy of their bin.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def ece(labels: np.ndarray, scores: np.ndarray) -> float:
     Returns
     -------
     float
-        From 0 to 1, lower being better, over 10 bins of equal mass.
+        From 0 to 1, lower is better, over 10 bins of equal mass.
 
     References
     ----------
@@ -124,7 +124,7 @@ def ece_drawn(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray, bins:
 
 
 def brier(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Mean squared distance of the probabilities from the truth; of many classes, summed over the classes.
+    """Mean squared distance of the probabilities from the labels; for multiclass tasks, summed over the classes.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def brier(labels: np.ndarray, scores: np.ndarray) -> float:
     Returns
     -------
     float
-        From 0 (certain and right) to 1 (certain and wrong), or to 2 for many classes.
+        From 0 (certain and correct) to 1 (certain and wrong), or to 2 for multiclass tasks.
 
     References
     ----------

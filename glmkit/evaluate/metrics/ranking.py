@@ -1,8 +1,8 @@
-"""Metrics of the top of a ranking: what is found first, when only the first few will be tested in a laboratory.
+"""Metrics of the top of a ranking, for when only the first few candidates are tested in a laboratory.
 
-A correlation weighs the whole list alike; these look at its beginning, where the choice is made. Each comes as a plain number from
-scikit-learn and over many resamples at once, as in :mod:`glmkit.evaluate.metrics.registry`. Equal scores share their places, so that the
-order in which items came does not matter.
+A correlation weighs the whole list equally; these metrics weigh its beginning. Each comes as a single value from scikit-learn and over
+bootstrap resamples, as in :mod:`glmkit.evaluate.metrics.registry`. Tied scores share their places, so the order of the items does not
+matter.
 """
 
 import numpy as np
@@ -10,28 +10,28 @@ from sklearn import metrics as sklearn_metrics
 
 from glmkit.evaluate.metrics.weighted import divide
 
-TOP = 0.1  # of the items, counted by NDCG
-PRECISION = 0.9  # kept by the recall at 10% false discoveries
+TOP = 0.1  # share of the items that NDCG counts
+PRECISION = 0.9  # least precision of the recall at 10% false discoveries
 
 
 def ndcg(labels: np.ndarray, scores: np.ndarray) -> float:
     """Normalised discounted cumulative gain of the top tenth.
 
-    The variant of ProteinGym: gains are the measured values scaled to [0, 1] (not raised to a power of two), and only the first
-    ⌊n/10⌋ places count, at least one. Equal scores share the mean of their gains. A random order does not score 0: it scores near
-    the mean gain over the top gain.
+    The variant of ProteinGym: gains are the measured values scaled to [0, 1] (not raised to a power of two). Only the first ⌊n/10⌋
+    places count, at least one. Tied scores share the mean of their gains. A random order does not score 0, but about the mean gain
+    divided by the top gain.
 
     Parameters
     ----------
     labels
-        Measured values, float64 (n,), higher being more.
+        Measured values, float64 (n,), higher is better.
     scores
-        Float64 (n,).
+        Predicted values, float64 (n,).
 
     Returns
     -------
     float
-        1 for the right order.
+        From 0 to 1; 1 for the correct order.
 
     References
     ----------
@@ -51,7 +51,7 @@ def ndcg_drawn(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> n
     there = weights > 0
     lowest = np.where(there, labels, np.inf).min(1)
     varied = np.where(there, labels, -np.inf).max(1) > lowest
-    least = lowest * discounts[top]  # what any order gains, as gains start at the lowest label of the draw
+    least = lowest * discounts[top]  # any order gains this, as gains are measured from the lowest label of the draw
     return np.where(varied, divide(reached - least, best - least, np.nan), np.nan)
 
 
@@ -68,13 +68,13 @@ def _gain(labels: np.ndarray, by: np.ndarray, weights: np.ndarray, top: np.ndarr
 
 
 def recall_at_fdr(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Largest recall with at most one false call in ten, over all thresholds; 0 if no threshold is that clean."""
+    """Largest recall over all thresholds whose false discovery rate is at most 10%; 0 if there is none."""
     precision, recall, _ = sklearn_metrics.precision_recall_curve(labels, scores)
     return float(recall[precision >= PRECISION - 1e-12].max())
 
 
 def recall_at_fdr_drawn(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
-    """The recall at 10% false discoveries in each draw.
+    """Recall at 10% false discovery rate in each draw.
 
     Parameters
     ----------

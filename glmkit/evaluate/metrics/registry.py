@@ -1,12 +1,12 @@
-"""Metrics of a prediction of classes or of measured values, each as a plain number and over many resamples at once.
+"""Metrics of predicted classes or measured values, each as a single value and over bootstrap resamples; titles, directions and ranges.
 
-The number comes from scikit-learn or SciPy. Its resampled form takes a matrix of item weights (draws, n) and returns one value a draw;
-it sorts the scores once instead of once a draw, which is what makes a thousand draws cheap. The tests hold one against the
-other (``sample_weight``). Scores are probabilities of class 1, or anything that ranks: accuracy, F1 and Matthews' coefficient
-cut at 0.5, those of a ranking only use the order. For measured values, a correlation with constant scores is 0: they say nothing of
-the order, as an AUROC of one half says. Those of many classes or many outputs are in :mod:`glmkit.evaluate.metrics.multiclass`, those of a ranking's
-top in :mod:`glmkit.evaluate.metrics.ranking`, those of probabilities in :mod:`glmkit.evaluate.metrics.probabilistic`; the last two are computed when
-they are asked for by name.
+The value comes from scikit-learn or SciPy. Its resampled form takes a matrix of item weights (draws, n) and returns one value for each
+draw. It sorts the scores once instead of once a draw, which makes a thousand draws cheap; the tests compare both forms
+(``sample_weight``). Scores are probabilities of class 1, or any scores that rank. Accuracy, F1 and Matthews' coefficient use a
+threshold of 0.5; metrics of the ranking use the order only. For measured values, a correlation with constant scores is 0, as it has no
+information on the order, like an AUROC of one half. Metrics of multiclass tasks and of several outputs are in
+:mod:`glmkit.evaluate.metrics.multiclass`, those of the top of a ranking in :mod:`glmkit.evaluate.metrics.ranking`, those of
+probabilities in :mod:`glmkit.evaluate.metrics.probabilistic`. The last two are computed only if they are named.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ Kind = Literal["classification", "regression", "multiclass", "multioutput"]
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:  # numpydoc ignore=PR02
-    """One metric in its two forms.
+    """One metric: its two forms, title, direction and range.
 
     Parameters
     ----------
@@ -225,7 +225,7 @@ HEADLINES: dict[Kind, str] = {
 
 
 def find_metric(name: str, kind: Kind | None = None) -> Metric:
-    """The metric called `name`, or an error that lists those there are (for a task of that kind)."""
+    """The metric called `name`, or an error that lists the metrics that exist (for a task of that kind)."""
     fit = [known for known, metric in METRICS.items() if kind is None or metric.fits(kind)]
     if name not in fit:
         raise BadInput(f"metric: expected one of {', '.join(fit)}{f' for {kind}' if kind else ''}, got {name!r}.")
@@ -268,24 +268,24 @@ def check_scores(labels: np.ndarray, scores: np.ndarray, kind: Kind = "classific
     Parameters
     ----------
     labels
-        0 and 1, measured values (n,), class numbers (n,), or measured values (n, outputs), as `kind` has it.
+        0 and 1, measured values (n,), class numbers (n,), or measured values (n, outputs), according to `kind`.
     scores
-        One for each label; of many classes, (n, classes).
+        One score for each label; for multiclass tasks, (n, classes).
     kind
-        Of the task.
+        Kind of the task.
 
     Returns
     -------
     labels : numpy.ndarray
-        int64 of classes, float64 of measured values.
+        Int64 for classes, float64 for measured values.
     scores : numpy.ndarray
-        float64.
+        Float64.
 
     Raises
     ------
     BadInput
-        Shapes that do not fit, a label other than 0 or 1 (no class of that number, not finite), labels all equal, or a score
-        that is not a number.
+        Shapes that do not fit, a label other than 0 or 1 (class number out of range, value not finite), labels all equal, or a
+        score that is NaN.
     """
     labels, scores = np.asarray(labels), np.asarray(scores, dtype=np.float64)
     if kind == "multiclass":

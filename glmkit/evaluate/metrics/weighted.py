@@ -1,18 +1,18 @@
-"""Statistics over many resamples at once: item weights (draws, n) in, one value a draw out.
+"""Statistics over bootstrap resamples: item weights (draws, n) in, one value for each draw out.
 
-Items are put in order once instead of once a draw, which is what makes a thousand draws cheap.
+Items are sorted once instead of once a draw, which makes a thousand draws cheap.
 """
 
 import numpy as np
 
 
 def divide(top: np.ndarray, bottom: np.ndarray, empty: float) -> np.ndarray:
-    """`top` over `bottom`, and `empty` where that is 0."""
+    """`top` divided by `bottom`, and `empty` where `bottom` is 0."""
     return np.divide(top, bottom, out=np.full_like(top, empty), where=bottom > 0)
 
 
 def middle_ranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Rank (from 1, ties share the middle) of each item among the items as often as they were drawn, (draws, n)."""
+    """Midrank, from 1, of each item among the drawn items with their multiplicities, float64 (draws, n)."""
     order = np.argsort(values, kind="stable")
     ordered = values[order]
     new = np.r_[True, ordered[1:] != ordered[:-1]]
@@ -24,7 +24,7 @@ def middle_ranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def weighted_correlation(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Pearson's coefficient in each draw; `a` is what was measured, (n,) or (draws, n) as `b` is."""
+    """Pearson's coefficient in each draw, float64 (draws,); `a` holds the labels, and each is (n,) or (draws, n)."""
     total = weights.sum(1, keepdims=True)
     a, b = (x - (weights * x).sum(1, keepdims=True) / total for x in (a, b))
     spread_a, spread_b = (weights * a**2).sum(1), (weights * b**2).sum(1)

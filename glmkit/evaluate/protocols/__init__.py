@@ -1,4 +1,4 @@
-"""Evaluation protocols: comparison, few-shot curves, zero-shot scores and reproduction."""
+"""Evaluation protocols: comparison, learning curves, zero-shot scores and reproduction."""
 
 import lazy_loader as _lazy
 

@@ -1,8 +1,7 @@
-"""What a method does with a few labels: a curve over training sizes, each size drawn anew for each seed.
+"""Learning curves: the score of a method with a few labels, drawn anew for each seed and size.
 
-Assays are dear, so the question in practice is rarely what a thousand labels give but what two dozen give. Every method is given
-the same labels for the same seed and size, and the spread over seeds, which at eight labels is most of the uncertainty, is in
-the interval.
+Assays are expensive, so in practice a method often has two dozen labels rather than a thousand. For the same seed and size every method
+is given the same labels. The spread over seeds, which is most of the uncertainty at eight labels, is part of the interval.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,26 +31,47 @@ def few_shot(
     headline: str | None = None,
     workers: int = 1,
 ) -> Table:
-    """Compare methods that are given only a few of the training labels.
+    """Compare methods that are trained on a few of the training labels.
 
     Parameters
     ----------
     task, models, baselines, splits, metrics, draws, log, headline, workers
         As for :func:`glmkit.evaluate.compare`.
     sizes
-        Labels given (to each fold of a cross-validated split).
+        Numbers of labels, each 2 or more; of a cross-validated split, for each fold.
     seeds
-        Each draws other labels, and is handed to the method.
+        Seeds of the draws of labels and of the trainings, each 0 or more.
 
     Returns
     -------
     Table
-        Splits are named ``"<split>, <size> labels"``; the test sides are those of the task, whole.
+        Splits are named ``"<split>, <size> labels"``; the test sides are the complete ones of the task.
 
     Raises
     ------
     BadInput
-        A size below 2, below the classes in training, or above the training items there are.
+        A size below 2, below the number of classes in training, or above the number of training items.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmkit.evaluate import Fold, Task, few_shot
+    >>> from glmkit.evaluate.baselines import Majority
+    >>> from glmkit.evaluate.baselines.dna import KmerLinear
+    >>> rng = np.random.default_rng(0)
+    >>> labels = np.arange(60) % 2
+    >>> sequences = ["".join(rng.choice(list("GGGCAT" if y else "AAATCG"), 30)) for y in labels]
+    >>> task = Task(
+    ...     name="GC", sequences=sequences, labels=labels, groups=list(range(60)),
+    ...     splits={"random": Fold(np.arange(40), np.arange(40, 60))},
+    ... )
+    >>> table = few_shot(task, [], [KmerLinear(k=2), Majority()], sizes=(4, 16), seeds=(0, 1), draws=50)
+    >>> table.frame[["method", "split", "n_train", "seeds"]]
+                         method              split  n_train  seeds
+    0  2-mer logistic regression   random, 4 labels        4      2
+    1                  majority   random, 4 labels        4      2
+    2  2-mer logistic regression  random, 16 labels       16      2
+    3                  majority  random, 16 labels       16      2
     """
     chosen = list(task.splits) if splits is None else list(splits)
     least = min((len(fold.train) for split in chosen if split in task.splits for fold in task.folds(split)), default=0)
@@ -60,8 +80,10 @@ def few_shot(
     models, baselines = check_methods("models", models), check_methods("baselines", baselines)
     tables = []
     for size in sizes:
-        few = [[_Few(method, size, task.kind) for method in methods] for methods in (models, baselines)]
-        tables.append(compare(task, *few, chosen, seeds, metrics, draws, log, headline=headline, workers=workers))
+        few_models, few_baselines = ([_Few(method, size, task.kind) for method in some] for some in (models, baselines))
+        tables.append(
+            compare(task, few_models, few_baselines, chosen, seeds, metrics, draws, log, headline=headline, workers=workers)
+        )
     rows = [
         row._replace(split=f"{row.split}, {size} labels", n_train=size)
         for size, table in zip(sizes, tables, strict=True)
@@ -89,7 +111,7 @@ class _Few:
 
 
 def _drawn(labels: np.ndarray, size: int, kind: Kind, seed: int) -> np.ndarray:
-    """Items drawn without replacement, smaller sizes being part of larger ones; every class is there."""
+    """Items drawn without replacement, int64 (size,); smaller draws are subsets of larger ones, and each class is present."""
     order = np.random.default_rng(seed).permutation(len(labels))
     if kind in {"classification", "multiclass"}:
         if (there := len(np.unique(labels))) > size:

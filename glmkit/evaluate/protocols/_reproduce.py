@@ -1,7 +1,7 @@
-"""Whether two runs of a comparison gave the same table, number by number.
+"""Comparison of two tables number by number, and the repetition of a comparison from its results card.
 
-Numbers are compared exactly, not within a tolerance: a comparison whose seeds are set has no reason to differ, and where it does
-(another version, another processor) one should see it and decide. Only the time that a row took is left out.
+Numbers are compared exactly, not within a tolerance. With fixed seeds a comparison gives the same numbers, and a difference (another
+version, another processor) is to be seen and decided upon. Only the CPU time of a row is ignored.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ _COLUMNS = ["method", "split", "column", "first", "second"]
 
 
 def table_differences(first: Table | ResultsCard | pd.DataFrame, second: Table | ResultsCard | pd.DataFrame) -> pd.DataFrame:
-    """Where two tables differ.
+    """The values in which two tables differ.
 
     Parameters
     ----------
@@ -31,13 +31,24 @@ def table_differences(first: Table | ResultsCard | pd.DataFrame, second: Table |
     Returns
     -------
     pandas.DataFrame
-        One row a difference: method, split, column, first, second; empty if the tables are the same. The column is ``row`` where
-        one of them lacks the whole row. The order of rows and the CPU seconds do not count.
+        One row for each difference: method, split, column, first, second; empty if the tables are equal. The column is ``row`` where
+        one table lacks the whole row. The order of rows and the CPU seconds are ignored.
 
     Raises
     ------
     BadInput
-        A frame without method and split, or with two rows of the same.
+        A frame without method and split, or with two rows of the same method and split.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from glmkit.evaluate.protocols import table_differences
+    >>> first = pd.DataFrame({"method": ["net"], "split": ["random"], "auroc": [0.91], "cpu_seconds": [3.0]})
+    >>> table_differences(first, first.assign(cpu_seconds=5.0)).empty
+    True
+    >>> table_differences(first, first.assign(auroc=0.92))
+      method   split column  first  second
+    0    net  random  auroc   0.91    0.92
     """
     ours, theirs = _by_row(first), _by_row(second)
     found: list[tuple[Any, ...]] = []
@@ -53,16 +64,16 @@ def table_differences(first: Table | ResultsCard | pd.DataFrame, second: Table |
 
 @dataclass(frozen=True, kw_only=True)
 class Reproduction:  # numpydoc ignore=PR02
-    """What came of running a card's comparison again.
+    """Result of repeating a card's comparison.
 
     Parameters
     ----------
     identical
         Whether every number of the table is the same.
     differences
-        As :func:`table_differences` gives them, the card first.
+        Result of :func:`table_differences`, the card first.
     changed
-        Columns what, then, now: versions, data and splits that are not those of the card, which may be why.
+        Columns what, then, now: versions, data and splits that differ from those of the card and may explain a difference.
     """
 
     identical: bool
@@ -70,41 +81,41 @@ class Reproduction:  # numpydoc ignore=PR02
     changed: pd.DataFrame
 
     def __str__(self) -> str:
-        says = "The table came out the same, number by number."
+        text = "The table came out the same, number by number."
         if not self.identical:
             rows = self.differences[["method", "split"]].drop_duplicates()
             first = next(self.differences.itertuples())
-            says = (
+            text = (
                 f"The table came out differently: {len(self.differences)} values in {len(rows)} rows, the first {first.column} of "
                 f"{first.method} on {first.split}, {first.first} then, {first.second} now."
             )
         what = ", ".join(f"{row.what} ({row.then} → {row.now})" for row in self.changed.itertuples())
-        return f"{says} {f'Changed since: {what}.' if what else 'Nothing that the card records has changed since.'}"
+        return f"{text} {f'Changed since: {what}.' if what else 'Nothing that the card records has changed since.'}"
 
 
 def reproduce(
     card: str | Path | ResultsCard, run: Callable[[Mapping[str, Any]], Table], task: Task | None = None
 ) -> Reproduction:
-    """Run a card's comparison again and hold the two tables against each other.
+    """Repeat a card's comparison and compare the two tables.
 
     Parameters
     ----------
     card
-        The card, or its path.
+        Results card, or its path.
     run
-        Parameters, as the card has them, to the comparison's table.
+        Function from the card's parameters to the table of the comparison.
     task
-        To see whether data and splits are those of the card.
+        Task of the repetition, whose data and splits are compared with those of the card; None leaves this out.
 
     Returns
     -------
     Reproduction
-        Printed, it is a sentence or two.
+        Differences and changes; ``str`` gives a summary of one or two sentences.
 
     Raises
     ------
     BadInput
-        No results card.
+        The path holds no results card.
     """
     card = card if isinstance(card, ResultsCard) else read_card(card)
     changed = [("version of " + name, then, versions().get(name)) for name, then in card.content["versions"].items()]
@@ -131,5 +142,5 @@ def _by_row(table: Table | ResultsCard | pd.DataFrame) -> dict[tuple[str, str], 
         raise BadInput(f"Expected a table with the columns method and split, got one without {' and '.join(missing)}.")
     by_row = {(row["method"], row["split"]): plain(row) for row in rows}
     if len(by_row) < len(rows):
-        raise BadInput("A table holds two rows of the same method and split. Give each method a name of its own.")
+        raise BadInput("A table holds two rows of the same method and split. Give each method a different name.")
     return by_row

@@ -1,7 +1,7 @@
-"""What a score says of the labels without having seen one: likelihoods, substitution matrices, rules of thumb.
+"""Scores that need no training labels: likelihoods, substitution matrices, simple counts.
 
-Nothing is trained, so the rows have no training items and no seeds. A score may be on any scale, so by default it is judged by its order
-only. Its direction is part of the claim: one that ranks the wrong way round scores below chance and is shown so.
+Nothing is trained, so the rows have no training items and no seeds. Scores may be on any scale, so the default metrics use their order
+only. The direction is part of the claim: scores that rank in the wrong direction give a value below chance.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,29 +31,41 @@ def zero_shot(
     log: Callable[[str], None] | None = None,
     headline: str | None = None,
 ) -> Table:
-    """Judge scores that need no training.
+    """Score methods that need no training.
 
     Parameters
     ----------
     task
-        Labelled items. Only its test sides are scored; a task without splits is scored whole, as split ``"all items"``.
+        Labelled items. Only the test sides are scored; a task without splits is scored as a whole, as split ``"all items"``.
     models
         Methods whose rows are of kind "model". Only ``score`` is called, never ``fit``; a :class:`glmkit.evaluate.Trained` gets seed 0.
         Scores are (n,), higher for class 1 or for larger values, or (n, columns).
     baselines
         Methods whose rows are of kind "baseline", such as a substitution matrix or the number of mutations.
     splits, metrics, draws, log, headline
-        As for :func:`glmkit.evaluate.compare`; None for the metrics that look at the order only.
+        As for :func:`glmkit.evaluate.compare`; None for the metrics that use the order only.
 
     Returns
     -------
     Table
-        One row a score and split; :func:`glmkit.evaluate.combine` puts it together with a table of trained methods.
+        One row for each method and split; :func:`glmkit.evaluate.combine` joins it with a table of trained methods.
 
     Raises
     ------
     BadInput
         An unknown split or metric, a name used twice, or scores of the wrong shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmkit.evaluate import Task, zero_shot
+    >>> from glmkit.evaluate.baselines.protein import Blosum62
+    >>> mutants, fitness = ["AKLV", "MKLV", "MWLV", "MKLI", "MKWW"], np.array([0.4, 1.0, 0.1, 0.9, 0.0])
+    >>> task = Task(name="fitness", sequences=mutants, labels=fitness, groups=mutants, splits={}, kind="regression")
+    >>> table = zero_shot(task, [], [Blosum62("MKLV")], draws=50)
+    >>> table.headline_table([]).round(2)[["method", "spearman"]]
+         method  spearman
+    0  BLOSUM62       1.0
     """
     if metrics is None:
         fit = [name for name, metric in METRICS.items() if metric.rank_based and metric.fits(task.kind)]

@@ -1,9 +1,9 @@
-"""The work of a comparison cut into jobs, each one training and its scores, run one after another or over processes.
+"""Jobs of a comparison, each one training with its scores, run one after another or over processes.
 
-A job is one method, one seed and one fold, and draws nothing from a state that another job could have changed: that is why the
-order and the number of processes change no number. Processes are used rather than threads because seeds of NumPy's and PyTorch's
-global generators, which a method may set, belong to a process. They are joblib's, so that what a method closes over travels by
-itself; it is sent once a job, so a method that holds a large model is better run with one worker.
+A job is one method, one seed and one fold. It draws nothing from a state that another job could have changed, so the order and the
+number of processes change no result. Processes are used rather than threads because the global generators of NumPy and PyTorch, whose
+seeds a method may set, belong to a process. They are joblib's, which serialises lambdas and closures too. A method is sent once a job,
+so one that holds a large model runs better with a single worker.
 """
 
 import os
@@ -55,23 +55,23 @@ class Job(NamedTuple):  # numpydoc ignore=PR02
 
 
 def run_jobs(task: Task, jobs: Sequence[Job], workers: int = 1) -> Iterator[tuple[list[np.ndarray], float]]:
-    """Run jobs and hand over their results in order.
+    """Run jobs and yield their results in order.
 
     Parameters
     ----------
     task
-        Whose items are trained on and scored.
+        Task whose items are trained on and scored.
     jobs
-        To run.
+        Jobs, in the order of the results.
     workers
-        Processes. 1 runs them here; -1 is one for each core.
+        Number of processes, 1 or more; 1 runs all jobs in this process, -1 is one process for each core.
 
     Yields
     ------
     scores : list of numpy.ndarray
-        On the test side of each fold of the job.
+        Scores on the test side of each fold of the job.
     seconds : float
-        CPU seconds, those of programs it ran included.
+        CPU seconds of the job, including those of programs that it ran.
 
     Raises
     ------
@@ -94,8 +94,8 @@ def run_jobs(task: Task, jobs: Sequence[Job], workers: int = 1) -> Iterator[tupl
         yield from results
     except BrokenProcessPool as error:
         raise ResourceError(
-            f"A worker process of the comparison died, as it does when memory runs out. Use fewer workers (now {workers}), "
-            "or workers=1 to see which method it was."
+            f"A worker process of the comparison died, which happens when memory runs out. Use fewer workers (now {workers}), "
+            "or workers=1 to see which method caused it."
         ) from error
 
 
@@ -103,7 +103,7 @@ def _run(task: Task, job: Job) -> tuple[list[np.ndarray], float]:
     """Scores on the test side of each fold after one training, and the CPU seconds it took."""
     began = cpu_seconds()
     test = [task.sequences[i] for fold in job.folds for i in fold.test]
-    once = list(dict.fromkeys(test))  # a test set may be a part of another
+    once = list(dict.fromkeys(test))  # test sets may overlap, and each item is scored once
     train = job.folds[0].train
     job.method.fit([task.sequences[i] for i in train], np.asarray(task.labels)[train], job.seed)
     got = job.method.score(once)
@@ -114,18 +114,18 @@ def _run(task: Task, job: Job) -> tuple[list[np.ndarray], float]:
 
 
 def checked_scores(task: Task, name: str, scores: Any, n: int) -> np.ndarray:
-    """Scores as float64, of the shape that a task asks for.
+    """Scores as float64, with the shape checked.
 
     Parameters
     ----------
     task
-        Its kind says the shape.
+        Task whose kind defines the shape.
     name
-        Of the method, for the message.
+        Name of the method, for the message.
     scores
-        What the method gave.
+        Scores of the method, array-like.
     n
-        Items scored.
+        Number of items scored.
 
     Returns
     -------
@@ -146,5 +146,5 @@ def checked_scores(task: Task, name: str, scores: Any, n: int) -> np.ndarray:
 
 
 def cpu_seconds() -> float:
-    """Of this process and of the programs that it has run."""
+    """CPU seconds of this process and of the programs that it has run."""
     return sum(os.times()[:4])

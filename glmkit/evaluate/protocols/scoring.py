@@ -1,4 +1,4 @@
-"""From the scores of a method to its row: metrics, intervals, and what stood on both sides."""
+"""The row of one method: metrics and intervals from its scores, and overlaps between training and test side."""
 
 from collections.abc import Sequence
 
@@ -14,29 +14,29 @@ from glmkit.statistics import group_index, interval
 def score_method(
     task: Task, items: np.ndarray, folds: Sequence[Fold], scores: np.ndarray, metrics: Sequence[str], draws: int, number: int = 0
 ) -> Row:
-    """The metrics of one method on some items, with their draws.
+    """The metrics of one method on some items, with their bootstrap draws.
 
     Parameters
     ----------
     task
-        Whose labels and groups count.
+        Task whose labels and groups are used.
     items
-        Int64 (n,), the items that were scored.
+        Numbers of the scored items, int64 (n,).
     folds
-        What was trained on, fold by fold; none for a method that was trained on nothing.
+        Folds whose training sides were used; none for a method that was not trained.
     scores
         Float64 (seeds, n), or (seeds, n, columns).
     metrics
-        Names.
+        Names of the metrics.
     draws
-        Of the bootstrap. The same groups are drawn for every method.
+        Number of bootstrap draws. The same groups are drawn for every method.
     number
-        Of the method: the seeds are drawn by it, apart from those of other methods.
+        Place of the method in the comparison, from 0; it seeds the resampling of seeds, which thus differs between methods.
 
     Returns
     -------
     Row
-        Without the method's name and how it works.
+        Row without the method's name, kind and description.
     """
     labels = np.asarray(task.labels)[items]
     groups = [task.groups[i] for i in items]
@@ -68,7 +68,7 @@ def score_method(
 
 
 def _class_sizes(task: Task, folds: Sequence[Fold]) -> tuple[int, ...]:
-    """Training items of each class, the mean over folds."""
+    """Number of training items of each class, the mean over folds."""
     if not folds:
         return (0,) * len(task.columns)
     sizes = [np.bincount(np.asarray(task.labels)[fold.train], minlength=len(task.columns)) for fold in folds]
@@ -76,6 +76,6 @@ def _class_sizes(task: Task, folds: Sequence[Fold]) -> tuple[int, ...]:
 
 
 def _shared_groups(task: Task, folds: Sequence[Fold]) -> int:
-    """Groups of test items that stand among the training items of the same fold too."""
+    """Number of groups that occur both among the test and the training items of the same fold."""
     sides = [({task.groups[i] for i in fold.train}, {task.groups[i] for i in fold.test}) for fold in folds]
     return len(set().union(*(train & test for train, test in sides)))

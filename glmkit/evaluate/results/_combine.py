@@ -1,4 +1,4 @@
-"""Several tables of one task as one, so that what needed no training stands beside what did, in one card and one test."""
+"""Several tables of one task as one, such as zero-shot scores and trained methods in one card and one test."""
 
 import numpy as np
 
@@ -9,12 +9,12 @@ from glmkit.evaluate.results.table import Table
 
 
 def combine(*tables: Table) -> Table:
-    """Put the rows of several tables of one task together.
+    """One table with the rows of several tables of one task.
 
     Parameters
     ----------
     *tables
-        Of one task. Where they share a split, its test items must be the same in the same order.
+        Tables of one task. In a split that they share, the test items must be the same in the same order.
 
     Returns
     -------
@@ -25,7 +25,20 @@ def combine(*tables: Table) -> Table:
     Raises
     ------
     BadInput
-        Another task, no metric in common, a method that stands twice in a split, or other test items or draws under the same name.
+        Tables of several tasks, no common metric, a method that occurs twice in a split, or different test items or draws in a split.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmkit.evaluate import Fold, Task, Trained, combine, compare, zero_shot
+    >>> from glmkit.evaluate.baselines import Majority
+    >>> labels = np.arange(20) % 2
+    >>> fold = Fold(np.arange(10), np.arange(10, 20))
+    >>> task = Task(name="toy", sequences=list(range(20)), labels=labels, groups=list(range(20)), splits={"random": fold})
+    >>> likelihood = Trained("likelihood", "log-likelihood ratio", lambda items, seed: 3.0 * labels[items])
+    >>> both = combine(compare(task, [], [Majority()], draws=20), zero_shot(task, [likelihood], draws=20))
+    >>> both.methods, both.metrics
+    (['majority', 'likelihood'], ('auroc', 'auprc'))
     """
     if not tables:
         raise BadInput("combine: expected at least one table, got none.")
@@ -33,17 +46,17 @@ def combine(*tables: Table) -> Table:
         raise BadInput(f"combine: expected tables of one task, got {tables[0].task!r} and {others[0]!r}.")
     metrics = tuple(metric for metric in tables[0].metrics if all(metric in table.metrics for table in tables))
     if not metrics:
-        raise BadInput("combine: the tables have no metric in common. Ask for the same with metrics=.")
+        raise BadInput("combine: the tables have no common metric. Pass the same metrics= to both comparisons.")
     rows = [row for table in tables for row in table.rows]
     first: dict[str, Row] = {}
     seen: set[tuple[str, str]] = set()
     for row in rows:
         if (row.split, row.method) in seen:
-            raise BadInput(f"combine: {row.method} stands in two tables on {row.split}. Give each method a name of its own.")
+            raise BadInput(f"combine: {row.method} is in two tables on {row.split}. Give each method a different name.")
         seen.add((row.split, row.method))
         other = first.setdefault(row.split, row)
         if not np.array_equal(row.labels, other.labels) or list(row.groups) != list(other.groups):
-            raise BadInput(f"combine: on {row.split}, {row.method} was judged on other items than {other.method}.")
+            raise BadInput(f"combine: on {row.split}, {row.method} was scored on other items than {other.method}.")
         if len(row.draws[metrics[0]]) != len(other.draws[metrics[0]]):
             raise BadInput(f"combine: on {row.split}, {row.method} has another number of draws than {other.method}.")
     audits = {split: audit for table in tables for split, audit in table.audits.items()}

@@ -1,13 +1,13 @@
-"""A permutation test between two methods on the same test items, with a correction for how many were made.
+"""A permutation test between two methods on the same test items, with a correction for multiple tests.
 
-If two methods are equally good, it does not matter which of them gave which answer. So both answers are swapped for whole groups
-at random (proteins of one family change sides together), and the difference is computed anew: the p-value is twice the share of swaps
-whose difference is at least as far on the real one's side. Up to the number of permutations asked for, all swaps are tried, and the
-value is exact.
+If two methods are equally good, their answers are exchangeable. Both answers are therefore swapped for whole groups at random (proteins
+of one family change sides together), and the difference is recomputed. The p-value is twice the share of swaps whose difference is at
+least as extreme, on the side of the observed one. If there are no more swaps than `permutations`, all are enumerated, and the value is
+exact.
 
-Metrics that look at the order only get each method's ranks instead of its scores, as swapping presumes a common scale (Venkatraman &
-Begg 1996); a correlation gets scores of mean 0 and variance 1. The test is about the test items: the seeds stay paired as they are, and the
-luck of training is in the interval beside it, not in the p-value.
+Metrics that use the order only are given each method's ranks instead of its scores, as swapping presumes a common scale (Venkatraman &
+Begg 1996). A correlation is given scores of mean 0 and variance 1. The test concerns the test items: seeds stay paired, and the
+variation between trainings is part of the interval, not of the p-value.
 
 References
 ----------
@@ -28,7 +28,7 @@ from glmkit.evaluate.results.row import Row
 from glmkit.evaluate.results.table import Table
 from glmkit.statistics import group_index, interval
 
-_ENTRIES = 4_000_000  # weights held at once: 32 MB
+_ENTRIES = 4_000_000  # weights in memory at once: 32 MB
 
 
 def paired_test(
@@ -41,27 +41,28 @@ def paired_test(
     permutations: int = 2000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Test each method of `a` against each of `b`.
+    """Permutation tests of each method of `a` against each of `b`.
 
     Parameters
     ----------
     table
-        Of a comparison.
+        Table of a comparison.
     a, b
         Names of methods, one or several.
     metric
-        None for the headline metric.
+        Name of the metric; None for the headline metric.
     split
-        One or several; None for all.
+        Names of splits, one or several; None for all.
     permutations
-        Swaps drawn; the smallest p-value that can come out is 2 / (permutations + 1), or 2 / 2^groups where all are tried.
+        Number of swaps drawn, 1 or more. The smallest possible p-value is 2 / (permutations + 1), or 2 / 2^groups if all are
+        enumerated.
     seed
-        Of the swaps.
+        Seed of the swaps.
 
     Returns
     -------
     pandas.DataFrame
-        One row a pair and split: method, reference, split, metric, difference (a - b), low, high (paired 95% bootstrap interval), p
+        One row for each pair and split: method, reference, split, metric, difference (a - b), low, high (paired 95% bootstrap interval), p
         (two-sided), p_holm (corrected for all rows of this call), groups.
 
     Raises
@@ -76,7 +77,7 @@ def paired_test(
     if same := [one for one, two, _ in pairs if one == two]:
         raise BadInput(f"paired_test: {same[0]} cannot be tested against itself. Leave it out of a or of b.")
     if permutations < 1 or not pairs:
-        raise BadInput(f"paired_test: expected a pair and a permutation at least, got {len(pairs)} and {permutations}.")
+        raise BadInput(f"paired_test: expected at least one pair and one permutation, got {len(pairs)} and {permutations}.")
     records = []
     for one, two, where in pairs:
         ours, theirs = table.row(one, where), table.row(two, where)
@@ -92,17 +93,24 @@ def paired_test(
 
 
 def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
-    """P-values corrected for their number by Holm's step-down method.
+    """P-values corrected by Holm's step-down method.
 
     Parameters
     ----------
     p
-        Float (tests,).
+        P-values, float (tests,).
 
     Returns
     -------
     numpy.ndarray
-        Float64 (tests,), never below the given ones: rejecting those up to 0.05 errs in at most 5% of such families.
+        Corrected p-values, float64 (tests,), never below the given ones. Rejecting those up to 0.05 has a family-wise error rate of
+        at most 5%.
+
+    Examples
+    --------
+    >>> from glmkit.evaluate.results import holm
+    >>> holm([0.01, 0.04, 0.03]).round(3)
+    array([0.03, 0.06, 0.06])
     """
     p = np.asarray(p, dtype=np.float64)
     order = np.argsort(p, kind="stable")
@@ -112,7 +120,7 @@ def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
 
 
 def _p_value(ours: Row, theirs: Row, metric: str, permutations: int, seed: int) -> float:
-    """Two-sided; swaps are weights of 0 and 1 over both methods' answers, so that many are judged at once."""
+    """Two-sided p-value; swaps are weights of 0 and 1 over both methods' answers, so that many are computed at once."""
     count = max(len(ours.scores), len(theirs.scores))
     if len(ours.scores) != len(theirs.scores) and min(len(ours.scores), len(theirs.scores)) > 1:
         raise BadInput(
@@ -131,7 +139,7 @@ def _p_value(ours: Row, theirs: Row, metric: str, permutations: int, seed: int) 
         taken = flags.reshape(-1, flags.shape[-1])[:, index]
         weights = np.concatenate([taken, 1 - taken], axis=1)
         values = np.stack([drawn(labels, s, weights) - drawn(labels, s, 1 - weights) for s in both]).mean(0)
-        return np.round(values, 12).reshape(flags.shape[:-1])  # equal differences stay equal whatever the order of summing
+        return np.round(values, 12).reshape(flags.shape[:-1])  # else equal differences would differ by the order of summation
 
     groups = int(index.max()) + 1
     test = stats.permutation_test(

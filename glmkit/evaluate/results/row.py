@@ -1,4 +1,4 @@
-"""One line of a comparison: what a method scored on a split, with the draws behind its intervals."""
+"""One row of a comparison: the scores of a method on a split, with the draws of its intervals."""
 
 from typing import Any, NamedTuple
 
@@ -21,29 +21,29 @@ class Row(NamedTuple):  # numpydoc ignore=PR02
     draws
         Metric to its bootstrap draws, float64 (draws,); the same groups were drawn for every row of the split.
     scores
-        Float64 (seeds, n), or (seeds, n, columns) for many classes or outputs.
+        Float64 (seeds, n), or (seeds, n, columns) for multiclass and multioutput tasks.
     labels
-        Int64 (n,), or float64 (n,) for regression, (n, columns) for many outputs.
+        Int64 (n,), or float64 (n,) for regression, (n, columns) for several outputs.
     groups
         Unit of independence of each test item.
     n_train
-        Training items; of a cross-validated split, the mean over folds.
+        Number of training items; of a cross-validated split, the mean over folds.
     seen
-        Test inputs that also stand among the training inputs (sequences letter for letter).
+        Number of test inputs that are identical to a training input.
     shared
-        Groups that stand on both sides, as only a split declared so may have.
+        Number of groups on both sides, above 0 only for folds with ``shares_groups``.
     task_kind
         ``"classification"``, ``"regression"``, ``"multiclass"`` or ``"multioutput"``.
     columns
         Names of the classes or outputs.
     train_sizes
-        Training items of each class, for many classes.
+        Number of training items of each class, for multiclass tasks.
     method, kind, description
-        Name, "model" or "baseline", and how it works in one line.
+        Name of the method, "model" or "baseline", and its description in one line.
     seeds
-        Those used.
+        Seeds of the trainings.
     seconds
-        CPU seconds to fit and score, all seeds.
+        CPU seconds to fit and score, summed over seeds.
     """
 
     split: str

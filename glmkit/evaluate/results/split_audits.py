@@ -1,4 +1,4 @@
-"""The audit of each split of a task, by whatever audits splits: a function, or audits made before."""
+"""Audits of the splits of a task, made by a function or given."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -11,14 +11,14 @@ from glmkit.evaluate.tasks.task import Task
 
 
 class AuditLike(Protocol):
-    """What a comparison keeps of an audit; :class:`glmkit.data.Audit` is one.
+    """The parts of an audit that a comparison keeps; :class:`glmkit.data.Audit` has them.
 
     Attributes
     ----------
     table
-        One row a check.
+        One row for each check.
     verdict
-        One sentence.
+        Summary in one sentence.
     leaks
         Whether the test side leaks into training.
     """
@@ -37,9 +37,9 @@ class AuditSummary(NamedTuple):  # numpydoc ignore=PR02
     Parameters
     ----------
     table
-        One row a split and check; the first column is ``split``.
+        One row for each split and check; the first column is ``split``.
     verdicts
-        One sentence a split, beginning with its name.
+        One sentence for each split, beginning with its name.
     """
 
     table: pd.DataFrame
@@ -49,18 +49,18 @@ class AuditSummary(NamedTuple):  # numpydoc ignore=PR02
 def audit_splits(
     task: Task, splits: Sequence[str], audit: AuditLike | Auditor | Mapping[str, AuditLike] | None
 ) -> dict[str, AuditLike]:
-    """An audit of each split.
+    """The audit of each split.
 
     Parameters
     ----------
     task
-        To audit.
+        Task whose splits are audited.
     splits
-        Names of its splits.
+        Names of splits.
     audit
-        A function ``(sequences, labels, parts, groups=, name=) -> audit``, called once a split with the items of that split
-        (of a cross-validated one, of its first fold), as :func:`glmkit.data.audit` or a partial of it that names the alphabet;
-        or one audit, for all splits; or split to audit; or None.
+        A function ``(sequences, labels, parts, groups=, name=) -> audit``, such as :func:`glmkit.data.audit` or a partial of it with
+        the alphabet, called once a split with its items (of a cross-validated split, with those of its first fold); or one audit for
+        all splits; or a mapping from split to audit; or None.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def audit_splits(
     Raises
     ------
     BadInput
-        A split without an audit, or something that is no audit.
+        A split without an audit, or an object that is no audit.
     """
     if audit is None:
         return {}
@@ -84,7 +84,7 @@ def audit_splits(
 
 
 def summarise_audits(audits: Mapping[str, AuditLike]) -> AuditSummary:
-    """The audits of several splits as one table and one sentence a split.
+    """The audits of several splits as one table and one sentence for each split.
 
     Parameters
     ----------

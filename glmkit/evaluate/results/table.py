@@ -1,94 +1,71 @@
-"""The result of a comparison: rows with intervals, paired differences, and one sentence that says what came out."""
+"""The result of a comparison: rows with intervals, paired differences, and sentences that summarise them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from glmkit.errors import BadInput
-from glmkit.evaluate.diagnostics import per_class as per_column
 from glmkit.evaluate.metrics.registry import METRICS
-from glmkit.evaluate.results.row import Row
-from glmkit.evaluate.results.split_audits import AuditLike, AuditSummary, summarise_audits
+from glmkit.evaluate.results.rows import Rows
+from glmkit.evaluate.results.split_audits import AuditSummary, summarise_audits
 from glmkit.statistics import Estimate, interval
 
 
-class Table:
-    """Rows of a comparison.
+class Table(Rows):  # numpydoc ignore=PR02
+    """Rows of a comparison, one for each method and split.
+
+    :func:`glmkit.evaluate.compare` makes one.
 
     Parameters
     ----------
     task
-        The task's name.
+        Name of the task.
     rows
-        One a method and split.
+        Rows, one for each method and split.
     metrics
         Names of the metrics, in the order of the columns.
     headline
         Name of the metric by which methods are ranked and verdicts are made.
     audits
         Split to audit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmkit.evaluate import Fold, Task, Trained, compare
+    >>> from glmkit.evaluate.baselines import Majority
+    >>> labels = np.arange(60) % 2
+    >>> task = Task(
+    ...     name="toy", sequences=list(range(60)), labels=labels, groups=[i // 5 for i in range(60)],
+    ...     splits={"held out": Fold(np.arange(30), np.arange(30, 60))},
+    ... )
+    >>> good = Trained("good", "labels", lambda items, seed: 0.9 * labels[items])
+    >>> poor = Trained("poor", "noise", lambda items, seed: np.random.default_rng(seed).random(len(items)))
+    >>> table = compare(task, [good, poor], [Majority()], seeds=[0], draws=50)
+    >>> table.headline_table(["accuracy"]).round(2)
+         method  auroc  auroc_low  auroc_high              accuracy
+    0      good   1.00       1.00        1.00  1.000 [1.000, 1.000]
+    1  majority   0.50       0.50        0.50  0.500 [0.433, 0.567]
+    2      poor   0.36       0.16        0.64  0.333 [0.174, 0.459]
+    >>> for sentence in table.sentences("good", ["poor", "majority"]):
+    ...     print(sentence)
+    On held out, good is above poor: the difference in AUROC is ...
+    On held out, good is above majority: the difference in AUROC is +0.500 [+0.500, +0.500].
     """
 
-    def __init__(
-        self,
-        task: str,
-        rows: list[Row],
-        metrics: tuple[str, ...],
-        headline: str,
-        audits: Mapping[str, AuditLike] | None = None,
-    ) -> None:
-        if headline not in metrics:
-            raise BadInput(f"headline: expected one of the metrics {', '.join(metrics)}, got {headline!r}.")
-        self.task, self.rows, self.metrics, self.headline, self.audits = task, rows, metrics, headline, dict(audits or {})
-
-    @property
-    def splits(self) -> list[str]:
-        """Names of the splits, in order."""
-        return list(dict.fromkeys(row.split for row in self.rows))
-
-    @property
-    def methods(self) -> list[str]:
-        """Names of the methods, models first, in order."""
-        return list(dict.fromkeys(row.method for row in self.rows))
-
-    @property
-    def frame(self) -> pd.DataFrame:
-        """Everything as columns; each metric has its value, ``_low``, ``_high`` and ``_seed_sd``."""
-        records = []
-        for row in self.rows:
-            record: dict[str, object] = {"method": row.method, "kind": row.kind, "task": self.task, "split": row.split}
-            for metric in self.metrics:
-                value, low, high = row.estimates[metric]
-                record |= {metric: value, f"{metric}_low": low, f"{metric}_high": high, f"{metric}_seed_sd": row.spread[metric]}
-            record |= {
-                "seeds": len(row.seeds),
-                "n_train": row.n_train,
-                "n_test": len(row.labels),
-                "groups": len(set(row.groups)),
-                **({"positive_rate": float(row.labels.mean())} if row.task_kind == "classification" else {}),
-                **({"classes": len(np.unique(row.labels))} if row.task_kind == "multiclass" else {}),
-                **({"outputs": len(row.columns)} if row.task_kind == "multioutput" else {}),
-                "seen_in_train": row.seen,
-                "groups_in_train": row.shared,
-                "cpu_seconds": row.seconds,
-                "description": row.description,
-            }
-            records.append(record)
-        return pd.DataFrame.from_records(records)
-
     def summary(self, split: str | None = None) -> pd.DataFrame:
-        """For people: one line a method, best first, with "value [low, high]" as text.
+        """All metrics as text "value [low, high]", one row for each method, best first.
 
         Parameters
         ----------
         split
-            Which; may be left out if there is one.
+            Name of the split; may be left out if there is one.
 
         Returns
         -------
         pandas.DataFrame
-            Columns method, one a metric, description.
+            Columns method, one for each metric under its title, and how (the description).
         """
         rows = self._ranked(split, self.headline)
         return pd.DataFrame(
@@ -134,21 +111,22 @@ class Table:
         ranked = [row for name in shown for row in self._ranked(name, head)]
         table = frame.iloc[[place[row.method, row.split] for row in ranked]].reset_index(drop=True)
         table = table[[*(["split"] if len(shown) > 1 else []), "method", head, f"{head}_low", f"{head}_high", *columns]]
-        for at, name in enumerate(further, start=table.columns.get_loc(f"{head}_high") + 1):
-            table.insert(at, METRICS[name].title, [str(row.estimates[name]) for row in ranked])
+        first = len(table.columns) - len(columns)
+        for number, name in enumerate(further):
+            table.insert(first + number, METRICS[name].title, [str(row.estimates[name]) for row in ranked])
         return table
 
     def difference(self, a: str, b: str, split: str | None = None, metric: str | None = None) -> Estimate:
-        """`a` minus `b` on the same test windows, with a paired interval.
+        """`a` minus `b` on the same test items, with a paired interval.
 
         Parameters
         ----------
         a, b
             Names of two methods.
         split
-            Which; may be left out if there is one.
+            Name of the split; may be left out if there is one.
         metric
-            None for the headline metric.
+            Name of the metric; None for the headline metric.
 
         Returns
         -------
@@ -165,7 +143,7 @@ class Table:
         Parameters
         ----------
         reference
-            Name of a method: the same network from scratch, or the best baseline.
+            Name of a method, such as the best baseline.
         split, metric
             As in :meth:`difference`.
 
@@ -180,28 +158,28 @@ class Table:
         return frame.sort_values("difference", ascending=False, ignore_index=True)
 
     def sentence(self, a: str, b: str, split: str | None = None, metric: str | None = None) -> str:
-        """Whether `a` is above `b`, below it, or neither, with the difference: one sentence.
+        """One sentence on whether `a` is above or below `b`, with the difference.
 
         Parameters
         ----------
         a, b
             Names of two methods.
         split
-            Which; may be left out if there is one.
+            Name of the split; may be left out if there is one.
         metric
-            None for the headline metric.
+            Name of the metric; None for the headline metric.
 
         Returns
         -------
         str
-            It calls a difference one only if its 95% interval leaves out 0.
+            A sentence that states a direction only if the 95% interval of the difference excludes 0.
         """
         gap = self.difference(a, b, split, metric)
         apart = f"{a} is {'above' if gap.low > 0 else 'below'} {b}"
-        says = apart if gap.low > 0 or gap.high < 0 else f"{a} and {b} cannot be told apart"
+        finding = apart if gap.low > 0 or gap.high < 0 else f"{a} and {b} are not distinguishable"
         title = METRICS[metric or self.headline].title
         where = self.row(a, split).split
-        return f"On {where}, {says}: the difference in {title} is {gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]."
+        return f"On {where}, {finding}: the difference in {title} is {gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]."
 
     def sentences(
         self, model: str, others: Sequence[str] | None = None, split: str | None = None, metric: str | None = None
@@ -213,17 +191,17 @@ class Table:
         model
             Name of a method.
         others
-            Names of the methods to compare it with. Those that the table lacks are left out, so that one list serves studies with
-            fewer methods; None for all other methods.
+            Names of the methods to compare it with; None for all other methods. Those that a split lacks are left out, so that one
+            list serves studies with fewer methods.
         split
             Name of a split; None for all, one after another.
         metric
-            None for the headline metric.
+            Name of the metric; None for the headline metric.
 
         Returns
         -------
         list of str
-            One sentence a split and method.
+            One sentence for each split and method.
 
         Raises
         ------
@@ -234,7 +212,8 @@ class Table:
         if not found:
             raise BadInput(f"others: none of {', '.join(others or ())} is in the table; it has {', '.join(self.methods)}.")
         shown = self.splits if split is None else [split]
-        return [self.sentence(model, other, name, metric) for name in shown for other in found]
+        there = {(row.method, row.split) for row in self.rows}
+        return [self.sentence(model, other, name, metric) for name in shown for other in found if (other, name) in there]
 
     def split_differences(
         self, split: str, reference: str, table: "Table | None" = None, metric: str | None = None
@@ -252,7 +231,7 @@ class Table:
         table
             Table that has `reference`; None for this table.
         metric
-            None for the headline metric.
+            Name of the metric; None for the headline metric.
 
         Returns
         -------
@@ -263,7 +242,7 @@ class Table:
         Raises
         ------
         BadInput
-            A split that its table does not have.
+            A split that its table does not have, or tables with different numbers of draws.
         """
         metric, other = metric or self.headline, self if table is None else table
         twins = {row.method: row for row in other._of(reference)}
@@ -271,6 +250,10 @@ class Table:
         for row in self._of(split):
             if (twin := twins.get(row.method)) is None:
                 continue
+            if len(row.draws[metric]) != len(twin.draws[metric]):
+                raise BadInput(
+                    f"table: {row.method} has another number of draws on {reference} than on {split}. Use the same draws=."
+                )
             gap = row.draws[metric] - twin.draws[metric][::-1]  # reversed: the same seed drew both, which must not pair them
             low, high = np.quantile(gap[~np.isnan(gap)], [0.025, 0.975])
             values = twin.estimates[metric].value, row.estimates[metric].value
@@ -280,43 +263,23 @@ class Table:
         return pd.DataFrame(records, columns=columns)
 
     def audit_summary(self) -> AuditSummary:
-        """The audits of all splits as one table and one sentence a split."""
+        """The audits of all splits as one table and one sentence for each split."""
         return summarise_audits(self.audits)
 
-    def row(self, method: str, split: str | None = None) -> Row:
-        """The row of `method` on `split`.
-
-        Parameters
-        ----------
-        method
-            Its name.
-        split
-            Which; may be left out if there is one.
-
-        Returns
-        -------
-        Row
-            The row.
-        """
-        rows = {row.method: row for row in self._of(split)}
-        if method not in rows:
-            raise BadInput(f"No method {method!r} in this table; it has {', '.join(rows)}.")
-        return rows[method]
-
     def verdict(self, split: str | None = None, metric: str | None = None, model: str | None = None) -> str:
-        """Whether the model is above the best baseline: one honest sentence a split.
+        """Whether the model is above the best baseline: one sentence for each split.
 
-        The best baseline is picked on the test windows, in the baselines' favour. The model is too, if several are
-        in the table and none is named; the sentence then says from how many.
+        The best baseline is chosen on the test items, which favours the baselines. If no model is named, the best model is chosen on them
+        too, and the sentence states among how many.
 
         Parameters
         ----------
         split
-            Which; None for a sentence on each.
+            Name of the split; None for a sentence on each.
         metric
-            None for the headline metric.
+            Name of the metric; None for the headline metric.
         model
-            Which model; None for the best.
+            Name of the model; None for the best.
 
         Returns
         -------
@@ -345,105 +308,3 @@ class Table:
             f"the difference is {gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}] "
             f"over {len(set(ours.groups))} held-out groups."
         )
-
-    def per_class(self, method: str, split: str | None = None, rare: Sequence[str] | None = None) -> pd.DataFrame:
-        """Precision, recall and F1 of each class, with the rare classes marked.
-
-        Parameters
-        ----------
-        method
-            Its name.
-        split
-            Which; may be left out if there is one.
-        rare
-            Names of the classes to mark; None: those with fewer than 10 test items.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row a class, those of most test items first: class, n_train, n_test, precision, recall, f1, f1_low, f1_high, rare.
-        """
-        row = self._columns_of(method, split, "multiclass")
-        return per_column.per_class(row.labels, row.scores, row.groups, row.columns, row.train_sizes, rare)
-
-    def per_output(self, method: str, split: str | None = None) -> pd.DataFrame:
-        """Spearman's coefficient of each output with its interval.
-
-        Parameters
-        ----------
-        method
-            Its name.
-        split
-            Which; may be left out if there is one.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row an output, in the task's order: output, spearman, low, high, n; NaN for one whose test values are all equal.
-        """
-        row = self._columns_of(method, split, "multioutput")
-        return per_column.per_output(row.labels, row.scores, row.groups, row.columns)
-
-    def confusion(self, method: str, split: str | None = None) -> pd.DataFrame:
-        """How often test items of each class (rows) were called each class (columns), the mean over seeds.
-
-        Parameters
-        ----------
-        method
-            Its name.
-        split
-            Which; may be left out if there is one.
-
-        Returns
-        -------
-        pandas.DataFrame
-            Float64 (classes, classes), with the classes' names.
-        """
-        row = self._columns_of(method, split, "multiclass")
-        return per_column.confusion(row.labels, row.scores, row.columns)
-
-    def _columns_of(self, method: str, split: str | None, kind: str) -> Row:
-        row = self.row(method, split)
-        if row.task_kind != kind:
-            raise BadInput(f"{self.task} is a task of kind {row.task_kind}; this table is of tasks of kind {kind}.")
-        return row
-
-    def roc(self, split: str | None = None) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Receiver operating curves, averaged over seeds at equal false-positive rates.
-
-        Parameters
-        ----------
-        split
-            Which; may be left out if there is one.
-
-        Returns
-        -------
-        dict
-            Method to (false-positive rate (201,), true-positive rate (201,)), best method first.
-        """
-        from sklearn.metrics import roc_curve
-
-        if any(row.task_kind != "classification" for row in self.rows):
-            kind = {"regression": "a regression", "multiclass": "a task of many classes"}.get(
-                self.rows[0].task_kind, "of many outputs"
-            )
-            raise BadInput(f"{self.task} is {kind}: there is no receiver operating curve of it, which two classes have.")
-        grid = np.linspace(0, 1, 201)
-        curves = {}
-        for row in sorted(self._of(split), key=lambda row: -METRICS["auroc"].value(row.labels, row.scores.mean(0))):
-            parts = [np.interp(grid, *roc_curve(row.labels, scores)[:2]) for scores in row.scores]
-            curves[row.method] = (grid, np.mean(parts, axis=0))
-        return curves
-
-    def _ranked(self, split: str | None, metric: str) -> list[Row]:
-        """The rows of a split, best first."""
-        return sorted(self._of(split), key=lambda row: -METRICS[metric].sign * row.estimates[metric].value)
-
-    def _of(self, split: str | None) -> list[Row]:
-        splits = self.splits
-        if split is None and len(splits) > 1:
-            raise BadInput(f"This table has several splits ({', '.join(splits)}): say which with split=.")
-        name = splits[0] if split is None else split
-        if name not in splits:
-            raise BadInput(f"No split {name!r} in this table; it has {', '.join(splits)}.")
-        return [row for row in self.rows if row.split == name]

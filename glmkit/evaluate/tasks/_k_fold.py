@@ -1,7 +1,7 @@
-"""Cross-validation: every item is tested once, by a method that saw none of its group.
+"""Cross-validation: every item is tested once, by a method that was not trained on its group.
 
-Where items are few, one held-out side is a small and lucky or unlucky sample; k-fold judges all of them at the price of k trainings.
-Whole groups stay together, classes are spread as evenly as the groups allow.
+Where items are few, a single held-out side is a small sample that may be unrepresentative; k-fold cross-validation tests all items at
+the price of k trainings. Whole groups stay together, and classes are spread as evenly as the groups allow.
 """
 
 from collections.abc import Sequence
@@ -21,23 +21,33 @@ def k_fold(items: Any, k: int = 5, *, seeds: Sequence[int] = (0,), name: str = "
     Parameters
     ----------
     items
-        A task, whose splits are replaced; or anything with ``sequences``, ``labels`` and ``groups``.
+        A task, whose splits are replaced; or an object with ``sequences``, ``labels`` and ``groups``.
     k
-        Folds, from 2 to the number of groups.
+        Number of folds, from 2 to the number of groups.
     seeds
-        One division each: the split is called ``"5-fold"``, or with several ``"5-fold, seed 0"`` and so on.
+        Seed of each split; the split is called ``"5-fold"``, or with several seeds ``"5-fold, seed 0"`` and so on.
     name, kind
-        Of the task, where `items` is none.
+        Name and kind of the task, if `items` is not a task.
 
     Returns
     -------
     Task
-        :func:`glmkit.evaluate.compare` fits each method once a fold and judges the scores of all folds together.
+        :func:`glmkit.evaluate.compare` fits each method once a fold and pools the scores of all folds.
 
     Raises
     ------
     BadInput
-        A `k` that does not fit the groups, no seed, or a fold that is left with one class.
+        A `k` that does not fit the groups, no seed, or a fold side with a single class.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmkit.evaluate import Task, k_fold
+    >>> task = Task(
+    ...     name="toy", sequences=list(range(12)), labels=np.arange(12) % 2, groups=[i // 2 for i in range(12)], splits={}
+    ... )
+    >>> [len(fold.test) for fold in k_fold(task, 3).folds("3-fold")]
+    [4, 4, 4]
     """
     if not isinstance(items, Task):
         items = Task(

@@ -1,4 +1,4 @@
-"""From columns of obs and a split to a task: cells by name, classes by number."""
+"""Tasks on cells from columns of obs and a split: cells by name, classes by number."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -23,24 +23,35 @@ def cell_task(
     Parameters
     ----------
     adata
-        The cells, or their obs.
+        Cells, or their obs.
     label
-        Column of obs that holds the class. Cells without a value are no part of the task.
+        Column of obs with the class. Cells without a value are left out of the task.
     splits
-        From :func:`glmkit.data.split_cells`: one, then called after its groups, or several by name. All must have the same groups,
-        as an interval is drawn over them.
+        Splits from :func:`glmkit.data.split_cells`: one, which is named after its groups, or several by name. All must have the same
+        groups, as intervals are drawn over them.
     name
-        For tables.
+        Name for tables.
 
     Returns
     -------
     Task
-        Of kind ``"multiclass"``: its inputs are names of cells. Validation parts are on neither side.
+        Task of kind ``"multiclass"`` whose inputs are names of cells. Validation parts are on neither side.
 
     Raises
     ------
     BadInput
-        No such column, a cell that a split does not know, or splits of different groups.
+        No such column, a cell that is not in a split, or splits with different groups.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from glmkit.data.splits import split_cells
+    >>> from glmkit.evaluate import cell_task
+    >>> obs = pd.DataFrame({"type": ["T", "B"] * 10}, index=[f"cell{i}" for i in range(20)])
+    >>> split = split_cells(obs, label="type")
+    >>> task = cell_task(obs, "type", split)
+    >>> task.kind, task.classes, list(task.splits), len(task.folds("random cells")[0].train)
+    ('multiclass', ('B', 'T'), ['random cells'], 12)
     """
     labels = cell_labels(adata if isinstance(adata, pd.DataFrame) else adata.obs, label)
     folds, groups = _folds(labels.names, splits)
@@ -56,21 +67,33 @@ def modality_task(values: pd.DataFrame, splits: CellSplit | Mapping[str, CellSpl
     Parameters
     ----------
     values
-        What is to be predicted, normalised: one row a cell, one column a feature (protein, peak, gene).
+        Normalised values to predict: one row for each cell, one column for each feature (protein, peak, gene).
     splits
         As for :func:`cell_task`.
     name
-        For tables.
+        Name for tables.
 
     Returns
     -------
     Task
-        Of kind ``"multioutput"``: its inputs are names of cells.
+        Task of kind ``"multioutput"`` whose inputs are names of cells.
 
     Raises
     ------
     BadInput
-        A cell that a split does not know, or splits of different groups.
+        A cell that is not in a split, or splits with different groups.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from glmkit.data.splits import split_cells
+    >>> from glmkit.evaluate import modality_task
+    >>> names = [f"cell{i}" for i in range(20)]
+    >>> values = pd.DataFrame(np.random.default_rng(0).random((20, 2)), index=names, columns=["CD3", "CD19"])
+    >>> task = modality_task(values, {"held out": split_cells(pd.DataFrame(index=names))})
+    >>> task.kind, task.outputs, len(task.folds("held out")[0].test)
+    ('multioutput', ('CD3', 'CD19'), 4)
     """
     names = tuple(str(cell) for cell in values.index)
     folds, groups = _folds(names, splits)
@@ -90,7 +113,7 @@ def _folds(names: Sequence[str], splits: CellSplit | Mapping[str, CellSplit]) ->
     for title, split in splits.items():
         parts, group = split.parts, split.groups
         if absent := [cell for cell in names if cell not in parts.index]:
-            raise BadInput(f"Split {title!r} does not know {len(absent)} of {len(names)} cells, the first is {absent[0]!r}.")
+            raise BadInput(f"Split {title!r} lacks {len(absent)} of {len(names)} cells, the first is {absent[0]!r}.")
         side = parts.loc[list(names)].to_numpy()
         folds[title] = Fold(np.flatnonzero(side == "train"), np.flatnonzero(side == "test"))
         groups.append(group.loc[list(names)].tolist())

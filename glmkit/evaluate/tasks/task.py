@@ -1,4 +1,4 @@
-"""A task of classes or of measured values: labelled items, their units of independence, and which are for training in which split."""
+"""Tasks of classes or measured values: labelled items, their units of independence, and the training and test items of each split."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,14 +13,22 @@ from glmkit.evaluate.metrics.registry import KINDS, Kind, check_values
 
 @dataclass(frozen=True)
 class Fold:  # numpydoc ignore=PR02
-    """One way to divide a task's items.
+    """One division of a task's items into training and test side.
 
     Parameters
     ----------
     train, test
-        Int64 item numbers, disjoint. Items in neither (a validation part, a gap) are left alone.
+        Item numbers, int64, disjoint. Items on neither side (a validation part, a gap) are not used.
     shares_groups
-        Groups may stand on both sides. Only for a random split that is printed beside a sound one to show its optimism.
+        Whether groups may occur on both sides. Only for a random split that is reported next to a grouped one to show its optimism.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmkit.evaluate import Fold
+    >>> fold = Fold(train=np.arange(8), test=np.arange(8, 12))
+    >>> len(fold.train), fold.shares_groups
+    (8, False)
     """
 
     train: np.ndarray
@@ -30,35 +38,46 @@ class Fold:  # numpydoc ignore=PR02
 
 @dataclass(frozen=True, kw_only=True)
 class Task:  # numpydoc ignore=PR02
-    """Labelled items with the splits they are evaluated on.
+    """Labelled items with their splits.
 
     Parameters
     ----------
     name
-        For tables.
+        Name for tables.
     sequences
-        The inputs, n of them: sequences, or whatever stands for an input and can be a dictionary's key (names of cells).
+        Inputs, n: sequences, or hashable identifiers of inputs, such as names of cells.
     labels
-        Int64 (n,), 0 or 1; for regression float64 (n,), higher being more; for many classes int64 (n,), a place in `classes`;
-        for many outputs float64 (n, outputs).
+        0 or 1, int64 (n,); for regression measured values, float64 (n,); for multiclass tasks places in `classes`, int64 (n,); for
+        several outputs float64 (n, outputs).
     groups
-        Unit of independence of each item: contig, block, family. Intervals are drawn over them, and none may stand on both
+        Unit of independence of each item: contig, block, family. Intervals are drawn over groups, and no group may occur on both
         sides of a split.
     splits
-        Name of each split to its fold, or to several folds whose test sides are disjoint (cross-validation): each method is then
-        fitted once a fold and judged once, on the scores of all folds together.
+        Name of each split to its fold, or to several folds whose test sides are disjoint (cross-validation). Each method is then
+        fitted once a fold, and the scores of all folds are pooled.
     kind
         ``"classification"`` (two classes), ``"regression"``, ``"multiclass"`` or ``"multioutput"``.
     classes
-        Names of the classes, for ``"multiclass"``. A class may be absent from one side: no method can then be right about it.
+        Names of the classes, for ``"multiclass"``. A class may be absent from one side; no method can then predict it correctly.
     outputs
         Names of the outputs (proteins, genes), for ``"multioutput"``.
 
     Raises
     ------
     BadInput
-        Lengths differ, a label is not 0 or 1 (not finite, for measured values; no class), a fold's sides overlap or share a group,
-        a side holds one class or value only, or an item is tested in two folds of a split.
+        Lengths differ, a label is not 0 or 1 (measured value not finite, class number out of range), a fold's sides overlap or share
+        a group, a side has a single class or value, or an item is tested in two folds of a split.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmkit.evaluate import Fold, Task
+    >>> task = Task(
+    ...     name="toy", sequences=["ACGT", "ACGA", "TTTT", "TTTA"], labels=np.array([0, 1, 0, 1]), groups=["a", "a", "b", "b"],
+    ...     splits={"contigs": Fold(np.array([0, 1]), np.array([2, 3]))},
+    ... )
+    >>> task.kind, [fold.test.tolist() for fold in task.folds("contigs")]
+    ('classification', [[2, 3]])
     """
 
     name: str
@@ -75,7 +94,7 @@ class Task:  # numpydoc ignore=PR02
         if len(labels) != n or len(self.groups) != n:
             raise BadInput(
                 f"Task {self.name!r}: {n} sequences, but {len(labels)} labels and {len(self.groups)} groups. "
-                "Give one of each an item."
+                "Give one label and one group for each item."
             )
         self._check_labels(labels)
         for split in self.splits:
@@ -89,7 +108,7 @@ class Task:  # numpydoc ignore=PR02
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns of a score: the classes or outputs, or nothing where a score is one number."""
+        """Names of the columns of a score: classes or outputs; empty where a score is a single number."""
         return tuple({"multiclass": self.classes, "multioutput": self.outputs}.get(self.kind, ()))
 
     def _check_labels(self, labels: np.ndarray) -> None:
@@ -97,7 +116,7 @@ class Task:  # numpydoc ignore=PR02
         if self.kind not in KINDS:
             raise BadInput(f"{where}: kind must be {', '.join(KINDS[:-1])} or {KINDS[-1]}, got {self.kind!r}.")
         if len(set(columns)) < len(columns):
-            raise BadInput(f"{where}: classes and outputs need names of their own, got {', '.join(map(str, columns))}.")
+            raise BadInput(f"{where}: expected different names of classes and outputs, got {', '.join(map(str, columns))}.")
         if self.kind == "regression":
             check_values(labels)
         elif self.kind == "multiclass":
@@ -109,7 +128,7 @@ class Task:  # numpydoc ignore=PR02
             raise BadInput(f"{where}: labels must be 0 or 1, got {np.unique(labels)[:5].tolist()}.")
 
     def folds(self, split: str) -> list[Fold]:
-        """The folds of a split: one, or those of a cross-validation."""
+        """Folds of a split: one, or several for a cross-validation."""
         chosen = self.splits[split]
         return [chosen] if isinstance(chosen, Fold) else list(chosen)
 
@@ -124,27 +143,27 @@ class Task:  # numpydoc ignore=PR02
         names = np.asarray(self.groups, dtype=object)
         if not fold.shares_groups and (common := sorted(set(names[fold.train]) & set(names[fold.test]))):
             raise BadInput(
-                f"{where}: {len(common)} groups stand on both sides, the first is {common[0]!r}. Hold out whole groups, "
+                f"{where}: {len(common)} groups are on both sides, the first is {common[0]!r}. Hold out whole groups, "
                 "or give the held-out block as the group where a contig is divided."
             )
 
     @classmethod
     def from_windows(cls, name: str, train: Any, tests: Mapping[str, Any]) -> "Task":
-        """One training set and named test sets, each a split.
+        """A task of one training set and named test sets, each a split.
 
         Parameters
         ----------
         name
-            The task's name.
+            Name of the task.
         train
-            Anything with ``sequences``, ``labels`` and ``groups`` (a LabelledWindows).
+            Object with ``sequences``, ``labels`` and ``groups``, such as a LabelledWindows.
         tests
-            Name to the same kind of object: held-out blocks, a held-out species.
+            Name of each test set to an object of the same kind: held-out blocks, a held-out species.
 
         Returns
         -------
         Task
-            Its items are those of `train`, then of each test set.
+            Task whose items are those of `train`, then of each test set.
         """
         parts = [train, *tests.values()]
         ends = np.cumsum([0, *(len(part.sequences) for part in parts)])
@@ -159,23 +178,23 @@ class Task:  # numpydoc ignore=PR02
 
     @classmethod
     def hold_out_groups(cls, name: str, windows: Any, fraction: float = 0.25, seeds: Sequence[int] = (0,)) -> "Task":
-        """Whole groups drawn at random for testing, once a seed.
+        """Whole groups held out at random, once a seed.
 
         Parameters
         ----------
         name
-            The task's name.
+            Name of the task.
         windows
-            Anything with ``sequences``, ``labels`` and ``groups``.
+            Object with ``sequences``, ``labels`` and ``groups``.
         fraction
-            Share of the items to hold out, reached or just passed by the last group drawn.
+            Share of the items to hold out, in (0, 1); groups are drawn until it is reached.
         seeds
-            One split each, named ``"groups <seed>"``.
+            Seed of each split, which is named ``"groups <seed>"``.
 
         Returns
         -------
         Task
-            With ``len(seeds)`` splits.
+            Task with ``len(seeds)`` splits.
         """
         if not 0 < fraction < 1:
             raise BadInput(f"fraction: expected between 0 and 1, got {fraction}.")

@@ -108,7 +108,7 @@ def test_tables_of_one_task_stand_together() -> None:
     assert [row.method for row in both.rows] == ["net", "majority", "likelihood"]
     assert both.metrics == ("auroc", "auprc")
     assert both.difference("net", "likelihood") == (0, 0, 0)  # the same order, over the same draws
-    with pytest.raises(BadInput, match="net stands in two tables on held out"):
+    with pytest.raises(BadInput, match="net is in two tables on held out"):
         combine(trained, trained)
     with pytest.raises(BadInput, match="likelihood has another number of draws than net"):
         combine(trained, zero_shot(toy, [score], draws=61))

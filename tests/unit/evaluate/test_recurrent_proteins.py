@@ -111,7 +111,7 @@ def test_the_same_network_without_training() -> None:
     assert predicted_values(untrained(regressor, 3), [WILD])[0] == pytest.approx([110, -6], abs=2)
     del model.card["context"]
     np.testing.assert_array_equal(embed(model, [WILD]), before)
-    with pytest.raises(BadInput, match=r"with a Transformer, LSTM or mLSTM, got a Linear\. Make the control by hand"):
+    with pytest.raises(BadInput, match=r"with a Transformer, LSTM or mLSTM, got a Linear\. Make the control with"):
         untrained(torch.nn.Linear(2, 3))
 
 

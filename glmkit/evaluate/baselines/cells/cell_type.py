@@ -1,10 +1,8 @@
-"""Simple methods on single cells: what a model of cells has to beat, class by class.
+"""Baselines for cell types.
 
-They have the interface of :mod:`glmkit.evaluate.baselines.dna.standard`; an input is the name of a cell, and the counts are looked up in an AnnData.
-A plain
-logistic regression held its own against a pretrained model of cells in Boiarsky et al. (2024, Nature Machine Intelligence), the more
-so where labels are few. k-nearest neighbours in the same components is what atlases call label transfer. Everything, variable genes
-and components too, is learnt on the training cells.
+Inputs are names of cells, and their counts are looked up in an AnnData. A plain logistic regression was on par with a pretrained model
+of cells in Boiarsky et al. (2024, Nature Machine Intelligence), in particular with few labels. k-nearest neighbours in principal
+components is the label transfer of cell atlases. Everything, including variable genes and components, is fitted on the training cells.
 """
 
 from collections.abc import Sequence
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class _CellClassifier:
-    """Features of cells in, probabilities (n, classes) out; a class without training cells has probability 0."""
+    """A classifier on features of cells; a class without training cells has probability 0."""
 
     name = ""
     description = ""
@@ -34,51 +32,51 @@ class _CellClassifier:
     def __init__(self, classes: int | None) -> None:
         self._classes, self._model = classes, None
 
-    def fit(self, sequences: Sequence[Any], labels: np.ndarray, seed: int = 0) -> Any:
-        """Learn from names of cells and their class numbers."""
+    def fit(self, names: Sequence[Any], labels: np.ndarray, seed: int = 0) -> Any:
+        """Fit on names of cells and their class numbers."""
         labels = np.asarray(labels)
-        if len(sequences) != len(labels) or labels.dtype.kind not in "iu" or len(np.unique(labels)) < 2:
+        if len(names) != len(labels) or labels.dtype.kind not in "iu" or len(np.unique(labels)) < 2:
             raise BadInput(
-                f"{self.name}: expected a class number for each of {len(sequences)} cells, of at least two classes, "
+                f"{self.name}: expected a class number for each of {len(names)} cells, of at least two classes, "
                 f"got {len(labels)} labels with values {np.unique(labels)[:5].tolist()}."
             )
         self._width = int(labels.max()) + 1 if self._classes is None else self._classes
         if labels.min() < 0 or labels.max() >= self._width:
             raise BadInput(f"{self.name}: expected labels 0 to {self._width - 1}, got {labels.min()} to {labels.max()}.")
         with threadpool_limits(1):
-            self.prepare(sequences)
-            self._model = self.estimator(seed, len(labels)).fit(self.features(sequences), labels)
+            self.prepare(names)
+            self._model = self.estimator(seed, len(labels)).fit(self.features(names), labels)
         return self
 
     def prepare(self, names: Sequence[Any]) -> None:
-        """Learn what the features need from the training cells."""
+        """Fit the feature extraction on the training cells."""
         raise NotImplementedError
 
     def features(self, names: Sequence[Any]) -> Any:
-        """What the estimator sees, one row a cell."""
+        """Features, one row for each cell."""
         raise NotImplementedError
 
     def estimator(self, seed: int, n: int) -> Any:
-        """The scikit-learn estimator, not yet fitted."""
+        """Unfitted scikit-learn estimator."""
         raise NotImplementedError
 
-    def score(self, sequences: Sequence[Any]) -> np.ndarray:
+    def score(self, names: Sequence[Any]) -> np.ndarray:
         """Probabilities, float64 (n, classes)."""
-        model = check_fitted(self, self._model)
+        model: Any = check_fitted(self, self._model)
         with threadpool_limits(1):
-            known = model.predict_proba(self.features(sequences))
-        scores = np.zeros((len(sequences), self._width))
+            known = model.predict_proba(self.features(names))
+        scores = np.zeros((len(names), self._width))
         scores[:, model.classes_] = known
         return scores
 
 
 class ClassShares:
-    """The share of each class in training, for every cell: always the largest class.
+    """The share of each class in training for every cell, so that the largest class is always predicted.
 
     Parameters
     ----------
     classes
-        How many there are; None: up to the largest label in training.
+        Number of classes; None for the largest label in training plus one.
     """
 
     name = "majority"
@@ -89,32 +87,32 @@ class ClassShares:
     def __init__(self, classes: int | None = None) -> None:
         self.classes = classes
 
-    def fit(self, sequences: Sequence[Any], labels: np.ndarray, seed: int = 0) -> "ClassShares":
-        """Learn from cells and their class numbers."""
+    def fit(self, names: Sequence[Any], labels: np.ndarray, seed: int = 0) -> "ClassShares":
+        """Take the shares of the classes."""
         self._shares = np.bincount(labels, minlength=self.classes or 0) / len(labels)
         return self
 
-    def score(self, sequences: Sequence[Any]) -> np.ndarray:
+    def score(self, names: Sequence[Any]) -> np.ndarray:
         """The same shares for each cell, float64 (n, classes)."""
-        return np.tile(check_fitted(self, self._shares), (len(sequences), 1))
+        return np.tile(check_fitted(self, self._shares), (len(names), 1))
 
 
 class ComponentsLogistic(_CellClassifier):
-    """Logistic regression on principal components, each class weighing the same.
+    """Logistic regression on principal components, with each class weighted equally.
 
-    Equal weights are for macro metrics: without them few labels of a rare class are outvoted. The components keep their relative
-    spreads, in units of the first one's, so that the penalty falls on the small ones, which are mostly noise.
+    Equal weights suit macro metrics: without them rare classes hardly count. The components keep their relative standard deviations, in
+    units of the first one, so that the penalty acts on the small components, which are mostly noise.
 
     Parameters
     ----------
     cells
-        Where the counts come from.
+        Cells with their counts.
     classes
-        How many there are; None: up to the largest label in training.
+        Number of classes; None for the largest label in training plus one.
     genes, size
-        Variable genes and components.
+        Number of variable genes and of components.
     cost
-        Inverse strength of the squared penalty.
+        Inverse strength of the squared penalty, above 0.
     """
 
     name = "PCA + logistic regression"
@@ -128,15 +126,15 @@ class ComponentsLogistic(_CellClassifier):
         )
 
     def prepare(self, names: Sequence[Any]) -> None:
-        """Learn what the features need from the training cells."""
+        """Fit the feature extraction on the training cells."""
         self._unit = float(self.space.fit(names).transform(names)[:, 0].std()) or 1.0
 
     def features(self, names: Sequence[Any]) -> np.ndarray:
-        """What the estimator sees, one row a cell."""
+        """Features, one row for each cell."""
         return self.space.transform(names) / self._unit
 
     def estimator(self, seed: int, n: int) -> Any:
-        """The scikit-learn estimator, not yet fitted."""
+        """Unfitted scikit-learn estimator."""
         return LogisticRegression(C=self.cost, class_weight="balanced", max_iter=1000)
 
 
@@ -146,13 +144,13 @@ class VariableForest(_CellClassifier):
     Parameters
     ----------
     cells
-        Where the counts come from.
+        Cells with their counts.
     classes
-        How many there are; None: up to the largest label in training.
+        Number of classes; None for the largest label in training plus one.
     genes
-        Variable genes.
+        Number of variable genes.
     trees
-        Trees of the forest.
+        Number of trees.
     """
 
     name = "HVG + random forest"
@@ -164,31 +162,31 @@ class VariableForest(_CellClassifier):
         self.description = f"random forest of {trees} trees on up to {genes} genes, the most variable, log-normalised; genes chosen on training cells"
 
     def prepare(self, names: Sequence[Any]) -> None:
-        """Learn what the features need from the training cells."""
+        """Fit the feature extraction on the training cells."""
         self._chosen = self.cells.variable_genes(names, self.genes)
 
     def features(self, names: Sequence[Any]) -> Any:
-        """What the estimator sees, one row a cell."""
+        """Features, one row for each cell."""
         return self.cells.values(names, self._chosen)
 
     def estimator(self, seed: int, n: int) -> Any:
-        """The scikit-learn estimator, not yet fitted."""
+        """Unfitted scikit-learn estimator."""
         return RandomForestClassifier(self.trees, min_samples_leaf=1, class_weight="balanced_subsample", random_state=seed)
 
 
 class NearestCells(_CellClassifier):
-    """Label transfer: the classes of the nearest training cells in principal components, nearer ones weighing more.
+    """Label transfer: distance-weighted vote of the nearest training cells in principal components.
 
     Parameters
     ----------
     cells
-        Where the counts come from.
+        Cells with their counts.
     classes
-        How many there are; None: up to the largest label in training.
+        Number of classes; None for the largest label in training plus one.
     neighbours
-        Training cells that vote.
+        Number of training cells that vote.
     genes, size
-        Variable genes and components.
+        Number of variable genes and of components.
     """
 
     name = "k-NN label transfer"
@@ -201,43 +199,57 @@ class NearestCells(_CellClassifier):
         self.description = f"vote of the {neighbours} nearest training cells in {size} principal components"
 
     def prepare(self, names: Sequence[Any]) -> None:
-        """Learn what the features need from the training cells."""
+        """Fit the feature extraction on the training cells."""
         self.space.fit(names)
 
     def features(self, names: Sequence[Any]) -> np.ndarray:
-        """What the estimator sees, one row a cell."""
+        """Features, one row for each cell."""
         return self.space.transform(names)
 
     def estimator(self, seed: int, n: int) -> Any:
-        """The scikit-learn estimator, not yet fitted."""
+        """Unfitted scikit-learn estimator."""
         return KNeighborsClassifier(min(self.neighbours, n), weights="distance")
 
 
 def cell_baselines(
     adata: "AnnData", classes: Sequence[str] | int | None = None, *, genes: int = 2000, size: int = 50
 ) -> list[Method]:
-    """The baselines to print beside a model of cell types.
+    """The baselines of a comparison of models of cell types.
 
     Parameters
     ----------
     adata
-        Raw counts, cells × genes, of all cells of the task, training and test; an input of the task is a cell's name.
+        Raw counts, cells × genes, of all cells of the task, training and test.
     classes
-        The task's classes or how many they are; None: up to the largest label in training.
+        Classes of the task or their number; None for the largest label in training plus one.
     genes
-        Variable genes to choose on the training cells.
+        Number of variable genes, chosen on the training cells.
     size
-        Principal components.
+        Number of principal components.
 
     Returns
     -------
     list of Method
-        Majority, PCA + logistic regression, HVG + random forest, k-NN label transfer; unfitted.
+        Unfitted baselines: majority, PCA + logistic regression, HVG + random forest, k-NN label transfer.
 
     Raises
     ------
     BadInput
-        ``adata.X`` holds no counts, or names of cells are not unique.
+        ``adata.X`` has no counts, or names of cells are not unique.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from anndata import AnnData
+    >>> from glmkit.evaluate.baselines import cell_baselines
+    >>> labels = np.arange(30) % 2
+    >>> rates = np.where(labels[:, None] == np.arange(6) % 2, 9.0, 2.0)
+    >>> cells = AnnData(np.random.default_rng(0).poisson(rates).astype(float))
+    >>> baselines, names = cell_baselines(cells, ["B", "T"], size=3), cells.obs_names.tolist()
+    >>> [baseline.name for baseline in baselines]
+    ['majority', 'PCA + logistic regression', 'HVG + random forest', 'k-NN label transfer']
+    >>> float((baselines[1].fit(names[:20], labels[:20]).score(names[20:]).argmax(1) == labels[20:]).mean())
+    1.0
     """
     count = classes if classes is None or isinstance(classes, int) else len(classes)
     cells = CellRows(adata)

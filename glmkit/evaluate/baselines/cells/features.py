@@ -1,8 +1,8 @@
-"""What the baselines of cells see: log-normalised genes, the variable ones, and principal components, all learnt on training cells.
+"""Features of cells for the baselines: log-normalised genes, variable genes and principal components, fitted on training cells.
 
-Normalisation looks at one cell at a time and may be done for all. Which genes vary, their means and spreads, and the components are
-learnt from the training cells alone: chosen on all cells, they would have seen the test. Only the most variable genes are made dense,
-so that memory grows with cells × 2,000 and not with cells × all genes.
+Normalisation uses one cell at a time and may be done for all cells. Variable genes, their means and standard deviations, and the
+components are fitted on the training cells only. A choice on all cells would use the test set. Only the most variable genes are
+made dense, so that memory grows with cells × 2,000 and not with cells × all genes.
 """
 
 from collections.abc import Sequence
@@ -46,12 +46,12 @@ class CellRows:
         self._place = {name: i for i, name in enumerate(self.log.obs_names)}
 
     def rows(self, names: Sequence[Any]) -> np.ndarray:
-        """Row numbers of cells, or an error that names the first that is not there.
+        """Row numbers of cells, or an error that names the first unknown cell.
 
         Parameters
         ----------
         names
-            Of cells.
+            Names of cells.
 
         Returns
         -------
@@ -68,14 +68,14 @@ class CellRows:
         Parameters
         ----------
         names
-            Of cells.
+            Names of cells.
         genes
-            Column numbers.
+            Column numbers of genes, int64; None for all.
 
         Returns
         -------
         scipy.sparse.csr_matrix
-            Float32.
+            Float32 (n, genes).
         """
         rows = self.log.X[self.rows(names)]
         return rows if genes is None else rows[:, genes]
@@ -86,14 +86,14 @@ class CellRows:
         Parameters
         ----------
         names
-            Of the training cells.
+            Names of the training cells.
         count
-            Genes to choose, of those that any of the cells has.
+            Number of genes to choose, among those with a count in any of the cells.
 
         Returns
         -------
         numpy.ndarray
-            Int64, ascending.
+            Column numbers, int64, ascending.
         """
         import scanpy as sc
 
@@ -108,33 +108,33 @@ class CellRows:
 
 
 class Components:
-    """Scaled variable genes and their principal components, learnt on training cells.
+    """Scaled variable genes and their principal components, fitted on training cells.
 
     Parameters
     ----------
     cells
-        Where the values come from.
+        Cells with their values.
     genes
-        Variable genes to use.
+        Number of variable genes.
     size
-        Components; fewer where there are too few training cells or genes.
+        Number of components; fewer if there are too few training cells or genes.
     """
 
     def __init__(self, cells: CellRows, genes: int = 2000, size: int = 50) -> None:
         self.cells, self.genes, self.size = cells, genes, size
 
     def fit(self, names: Sequence[Any]) -> "Components":
-        """Learn genes, scale and components.
+        """Choose genes, and fit scale and components.
 
         Parameters
         ----------
         names
-            Of the training cells, at least three.
+            Names of the training cells, at least three.
 
         Returns
         -------
         Components
-            Itself.
+            The object itself, fitted.
         """
         from sklearn.decomposition import PCA
         from sklearn.preprocessing import StandardScaler
@@ -150,12 +150,12 @@ class Components:
         return self
 
     def transform(self, names: Sequence[Any]) -> np.ndarray:
-        """Components of cells.
+        """Principal components of cells.
 
         Parameters
         ----------
         names
-            Of cells.
+            Names of cells.
 
         Returns
         -------
@@ -186,7 +186,7 @@ def check_counts(adata: "AnnData") -> Any:
     """
     if not adata.obs_names.is_unique:
         twice = adata.obs_names[adata.obs_names.duplicated()][0]
-        raise BadInput(f"obs_names: {twice!r} stands there more than once. Call adata.obs_names_make_unique() first.")
+        raise BadInput(f"obs_names: {twice!r} occurs more than once. Call adata.obs_names_make_unique() first.")
     values: Any = adata.X[:] if adata.isbacked else adata.X
     if values is None:
         raise BadInput("X is empty: expected raw counts. Read the file with glmkit.bio.read_cells.")

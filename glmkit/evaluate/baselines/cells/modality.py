@@ -1,11 +1,11 @@
-"""Simple methods that predict one modality of a cell from another: RNA to surface protein, RNA to accessibility and back.
+"""Baselines that predict one modality of a cell from another: RNA to surface protein, RNA to accessibility and back.
 
-They have the interface of :mod:`glmkit.evaluate.baselines.dna.standard` with many outputs; an input is the name of a cell. Ridge regression on
-principal components is the strong one; the gene's own RNA shows how much of a protein is copied from a number that was measured
-anyway (little, as few copies of most such RNAs are caught). Components, penalties and slopes are learnt on the training cells.
+Inputs are names of cells, and there are several outputs. Ridge regression on principal components is the strong one. The gene's own RNA
+shows how much of a protein its RNA predicts (little, as few copies of most such RNAs are captured). Components, penalties and slopes are
+fitted on the training cells.
 
-Proteins are judged after a centred log-ratio within each cell (Stoeckius et al. 2017, doi:10.1038/nmeth.4380), which takes out how
-much antibody the cell caught and looks at no other cell.
+Proteins are compared after a centred log-ratio within each cell (Stoeckius et al. 2017, doi:10.1038/nmeth.4380). It removes the total
+amount of antibody of the cell and uses no other cell.
 """
 
 from collections.abc import Sequence
@@ -31,15 +31,15 @@ ALPHAS = np.logspace(-1, 6, 15)
 
 
 def modality_values(adata: "AnnData", normalise: Literal["clr", "log1p", "binary"] = "clr") -> pd.DataFrame:
-    """What a modality's prediction is judged against.
+    """Normalised values of a modality, as targets of a prediction.
 
     Parameters
     ----------
     adata
         Raw counts, cells × features.
     normalise
-        ``clr``: log(1 + count) less its mean over the cell's features, for proteins; ``log1p``: log(1 + count per 10,000), for
-        genes; ``binary``: 1 where anything was counted, for peaks.
+        ``clr``: log(1 + count) minus its mean over the cell's features, for proteins; ``log1p``: log(1 + count per 10,000), for
+        genes; ``binary``: 1 for a count above 0, for peaks.
 
     Returns
     -------
@@ -49,7 +49,17 @@ def modality_values(adata: "AnnData", normalise: Literal["clr", "log1p", "binary
     Raises
     ------
     BadInput
-        ``adata.X`` holds no counts, or `normalise` is none of the three.
+        ``adata.X`` has no counts, or `normalise` is none of the three.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from anndata import AnnData
+    >>> from glmkit.evaluate.baselines import modality_values
+    >>> proteins = AnnData(np.array([[0.0, 9.0], [4.0, 4.0]]))
+    >>> modality_values(proteins, "clr").round(2).to_numpy()
+    array([[-1.15,  1.15],
+           [ 0.  ,  0.  ]])
     """
     counts = check_counts(adata)
     dense = np.asarray(counts.toarray() if hasattr(counts, "toarray") else counts, dtype=np.float64)
@@ -73,27 +83,28 @@ class MeanOutputs:
     random = False
     _mean: np.ndarray | None = None
 
-    def fit(self, sequences: Sequence[Any], labels: np.ndarray, seed: int = 0) -> "MeanOutputs":
-        """Learn from cells and their values (n, outputs)."""
+    def fit(self, names: Sequence[Any], labels: np.ndarray, seed: int = 0) -> "MeanOutputs":
+        """Fit on names of cells and their values, float64 (n, outputs)."""
         self._mean = check_outputs(labels).mean(0)
         return self
 
-    def score(self, sequences: Sequence[Any]) -> np.ndarray:
+    def score(self, names: Sequence[Any]) -> np.ndarray:
         """The same values for each cell, float64 (n, outputs)."""
-        return np.tile(check_fitted(self, self._mean), (len(sequences), 1))
+        return np.tile(check_fitted(self, self._mean), (len(names), 1))
 
 
 class OwnGene:
-    """Each protein from the log-normalised RNA of its own gene (the sum of its genes'), along a line that never falls.
+    """Linear regression of each protein on the log-normalised RNA of its own gene (or the sum of its genes), with slope 0 or more.
 
-    More RNA may not mean less protein: where training cells say so, the line is flat. A protein without a gene in the data gets its mean; ``table`` says which were matched.
+    A negative slope in the training cells is set to 0. A protein without a gene in the data gets its mean; ``table`` lists the matches.
 
     Parameters
     ----------
     cells
-        Where the RNA comes from.
+        Cells with their RNA.
     table
-        From :func:`glmkit.evaluate.baselines.protein.antibody_genes`, one row an output in the task's order; its genes are var_names.
+        Table from :func:`glmkit.evaluate.baselines.protein.antibody_genes`, one row for each output in the task's order; its genes are
+        var_names.
     """
 
     name = "own RNA"
@@ -109,30 +120,30 @@ class OwnGene:
             f"a rising line on the log-normalised RNA of the protein's own gene ({matched} of {len(table)} matched by name)"
         )
 
-    def fit(self, sequences: Sequence[Any], labels: np.ndarray, seed: int = 0) -> "OwnGene":
-        """Learn from cells and their values (n, outputs)."""
+    def fit(self, names: Sequence[Any], labels: np.ndarray, seed: int = 0) -> "OwnGene":
+        """Fit on names of cells and their values, float64 (n, outputs)."""
         labels = check_outputs(labels)
-        if labels.shape != (len(sequences), len(self._columns)):
-            raise BadInput(f"{self.name}: expected values ({len(sequences)}, {len(self._columns)}), got {labels.shape}.")
-        rna = self._rna(sequences)
+        if labels.shape != (len(names), len(self._columns)):
+            raise BadInput(f"{self.name}: expected values ({len(names)}, {len(self._columns)}), got {labels.shape}.")
+        rna = self._rna(names)
         centre, mean = rna.mean(0), labels.mean(0)
         slope = np.maximum(divide(((rna - centre) * (labels - mean)).sum(0), ((rna - centre) ** 2).sum(0), 0.0), 0.0)
         self._line = slope, mean - slope * centre
         return self
 
-    def score(self, sequences: Sequence[Any]) -> np.ndarray:
+    def score(self, names: Sequence[Any]) -> np.ndarray:
         """Predicted values, float64 (n, outputs)."""
         slope, base = check_fitted(self, self._line)
-        return self._rna(sequences) * slope + base
+        return self._rna(names) * slope + base
 
     def _rna(self, names: Sequence[Any]) -> np.ndarray:
-        """Log-normalised RNA of each output's genes, (n, outputs); 0 where there is none."""
+        """Log-normalised RNA of the genes of each output, (n, outputs); 0 without a gene."""
         rows = self.cells.values(names).tocsc()
         return np.stack([np.asarray(rows[:, c].sum(1), dtype=np.float64).ravel() for c in self._columns], 1)
 
 
 class _OnComponents:
-    """Principal components of the other modality in, several measured outputs out."""
+    """A regression of several outputs on principal components of the other modality."""
 
     name = ""
     description = ""
@@ -141,36 +152,36 @@ class _OnComponents:
     def __init__(self, cells: CellRows, genes: int, size: int) -> None:
         self.space, self._model = Components(cells, genes, size), None
 
-    def fit(self, sequences: Sequence[Any], labels: np.ndarray, seed: int = 0) -> Any:
-        """Learn from cells and their values (n, outputs)."""
+    def fit(self, names: Sequence[Any], labels: np.ndarray, seed: int = 0) -> Any:
+        """Fit on names of cells and their values, float64 (n, outputs)."""
         labels = check_outputs(labels)
-        if len(sequences) != len(labels):
-            raise BadInput(f"{self.name}: expected values for {len(sequences)} cells, got {len(labels)}.")
+        if len(names) != len(labels):
+            raise BadInput(f"{self.name}: expected values for {len(names)} cells, got {len(labels)}.")
         with threadpool_limits(1):
-            x = self.space.fit(sequences).transform(sequences)
+            x = self.space.fit(names).transform(names)
             self._model = self.estimator(len(labels)).fit(x, labels)
         return self
 
     def estimator(self, n: int) -> Any:
-        """The scikit-learn estimator, not yet fitted."""
+        """Unfitted scikit-learn estimator."""
         raise NotImplementedError
 
-    def score(self, sequences: Sequence[Any]) -> np.ndarray:
+    def score(self, names: Sequence[Any]) -> np.ndarray:
         """Predicted values, float64 (n, outputs)."""
-        model = check_fitted(self, self._model)
+        model: Any = check_fitted(self, self._model)
         with threadpool_limits(1):
-            return model.predict(self.space.transform(sequences))
+            return model.predict(self.space.transform(names))
 
 
 class ComponentsRidge(_OnComponents):
-    """Ridge regression on principal components; each output chooses its penalty by leaving one training cell out.
+    """Ridge regression on principal components, with the penalty of each output chosen by leave-one-out cross-validation.
 
     Parameters
     ----------
     cells
-        Where the input modality comes from.
+        Cells with the input modality.
     genes, size
-        Variable features and components.
+        Number of variable features and of components.
     """
 
     name = "ridge on PCA"
@@ -180,21 +191,21 @@ class ComponentsRidge(_OnComponents):
         self.description = f"ridge regression on {size} principal components of the input, penalty by leaving one cell out"
 
     def estimator(self, n: int) -> Any:
-        """The scikit-learn estimator, not yet fitted."""
+        """Unfitted scikit-learn estimator."""
         return RidgeCV(ALPHAS, alpha_per_target=True)
 
 
 class NearestValues(_OnComponents):
-    """The mean over the nearest training cells in principal components, nearer ones weighing more.
+    """Distance-weighted mean over the nearest training cells in principal components.
 
     Parameters
     ----------
     cells
-        Where the input modality comes from.
+        Cells with the input modality.
     neighbours
-        Training cells.
+        Number of training cells.
     genes, size
-        Variable features and components.
+        Number of variable features and of components.
     """
 
     name = "k-NN"
@@ -205,36 +216,50 @@ class NearestValues(_OnComponents):
         self.description = f"mean over the {neighbours} nearest training cells in {size} principal components of the input"
 
     def estimator(self, n: int) -> Any:
-        """The scikit-learn estimator, not yet fitted."""
+        """Unfitted scikit-learn estimator."""
         return KNeighborsRegressor(min(self.neighbours, n), weights="distance")
 
 
 def modality_baselines(
     source: "AnnData", proteins: Sequence[str] | None = None, *, genes: int = 2000, size: int = 50
 ) -> list[Method]:
-    """The baselines to print beside a model that predicts a modality.
+    """The baselines of a comparison of models that predict a modality.
 
     Parameters
     ----------
     source
-        Raw counts of the modality to predict from (RNA, or peaks), of all cells of the task; an input is a cell's name.
+        Raw counts of the input modality (RNA, or peaks), of all cells of the task.
     proteins
-        The task's outputs, where they are antibodies: adds the gene's own RNA. Genes are matched by ``var["symbol"]`` or else by
-        ``var_names``. Where the outputs are genes or peaks, None.
+        Outputs of the task if they are antibodies, which adds the gene's own RNA; None if they are genes or peaks. Genes are matched
+        by ``var["symbol"]`` or else by ``var_names``.
     genes
-        Variable features to choose on the training cells.
+        Number of variable features, chosen on the training cells.
     size
-        Principal components.
+        Number of principal components.
 
     Returns
     -------
     list of Method
-        Mean, the gene's own RNA (``table`` says which proteins have one), ridge on PCA, k-NN; unfitted.
+        Unfitted baselines: mean, the gene's own RNA (its ``table`` lists the matches), ridge on PCA, k-NN.
 
     Raises
     ------
     BadInput
-        ``source.X`` holds no counts, or names of cells are not unique.
+        ``source.X`` has no counts, or names of cells are not unique.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from anndata import AnnData
+    >>> from glmkit.evaluate.baselines import modality_baselines
+    >>> rna = AnnData(np.random.default_rng(0).poisson(3.0, (30, 6)).astype(float))
+    >>> rna.var_names = ["CD3E", "CD19", "MS4A1", "CD8A", "LYZ", "GNLY"]
+    >>> baselines = modality_baselines(rna, ["CD3", "CD19"], size=3)
+    >>> [baseline.name for baseline in baselines]
+    ['mean', 'own RNA', 'ridge on PCA', 'k-NN']
+    >>> values, names = np.log1p(rna.X[:, :2]), rna.obs_names.tolist()
+    >>> baselines[1].fit(names[:20], values[:20]).score(names[20:]).shape
+    (10, 2)
     """
     cells = CellRows(source)
     own: list[Method] = []

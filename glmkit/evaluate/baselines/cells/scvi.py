@@ -1,9 +1,9 @@
 """Baselines that predict one modality from another by totalVI and MultiVI; the extra ``cells`` installs them.
 
-Both are probabilistic models of raw counts, trained on the cells at hand. They are given what the task allows: both modalities of the
-training cells, and the input modality of the cells to be predicted. Those are part of the training (their other modality is declared
-missing), so that a prediction trains a model: minutes where ridge regression takes a second. The other baselines never see
-the inputs of test cells while they learn; it is how these two are meant to be used, and their descriptions say so.
+Both are probabilistic models of raw counts. They are given what the task allows: both modalities of the training cells, and the input
+modality of the cells to predict. The latter are part of the training, with their other modality declared missing. A prediction thus
+trains a model, which takes minutes where ridge regression takes a second. The other baselines do not use the inputs of test cells in
+training. This is the intended use of these two models, and their descriptions state it.
 
 References
 ----------
@@ -30,7 +30,7 @@ KNOWN, WANTED = "known", "wanted"
 
 
 class _Joint:
-    """What the two share: which cells know both modalities, and a network trained when a prediction is asked for."""
+    """The common part of both: the cells with both modalities, and a network that is trained for each prediction."""
 
     name = ""
     description = ""
@@ -46,28 +46,28 @@ class _Joint:
         self.outputs = [str(name) for name in target.var_names]
         self._names: list[Any] = []
 
-    def fit(self, sequences: Sequence[Any], labels: np.ndarray, seed: int = 0) -> Any:
+    def fit(self, names: Sequence[Any], labels: np.ndarray, seed: int = 0) -> Any:
         """Keep the training cells, whose counts are looked up; the values themselves are not used."""
         labels = np.asarray(labels)
-        if labels.shape != (len(sequences), len(self.outputs)):
-            raise BadInput(f"{self.name}: expected values ({len(sequences)}, {len(self.outputs)}), got {labels.shape}.")
-        self._names, self._seed = list(sequences), seed
+        if labels.shape != (len(names), len(self.outputs)):
+            raise BadInput(f"{self.name}: expected values ({len(names)}, {len(self.outputs)}), got {labels.shape}.")
+        self._names, self._seed = list(names), seed
         return self
 
-    def score(self, sequences: Sequence[Any]) -> np.ndarray:
+    def score(self, names: Sequence[Any]) -> np.ndarray:
         """Predicted values, float64 (n, outputs); each call trains a network on the training cells and these."""
         check_fitted(self, self._names or None)
-        if common := set(self._names) & set(sequences):
+        if common := set(self._names) & set(names):
             raise BadInput(f"{self.name}: {len(common)} cells to predict are training cells, such as {min(map(str, common))!r}.")
         need("scvi", "scvi-tools").settings.seed = self._seed
         chosen = self.cells.variable_genes(self._names, self.features)
-        rows = np.r_[self.cells.rows(self._names), self.cells.rows(sequences)]
+        rows = np.r_[self.cells.rows(self._names), self.cells.rows(names)]
         known = np.arange(len(rows)) < len(self._names)
-        target = sparse.diags(known.astype(np.float32)) @ self._target[rows]  # nothing is known of the others
+        target = sparse.diags(known.astype(np.float32)) @ self._target[rows]  # zeros for the cells to predict
         return self.predict(self._source[rows][:, chosen], target.tocsr(), known)
 
     def predict(self, source: Any, target: Any, known: np.ndarray) -> np.ndarray:
-        """Train on all rows and predict `target` where it is not known."""
+        """Train on all rows and predict `target` where it is missing."""
         raise NotImplementedError
 
     def _train(self, model: Any, **settings: Any) -> None:
@@ -82,11 +82,11 @@ class TotalVI(_Joint):
     source
         RNA counts of all cells of the task.
     target
-        Protein counts, the same cells; those of the cells to be predicted are not looked at.
+        Protein counts of the same cells; those of the cells to predict are not used.
     genes
-        Most variable genes of the training cells to use.
+        Number of most variable genes of the training cells.
     epochs
-        Of training.
+        Number of training epochs.
     """
 
     name = "totalVI"
@@ -96,7 +96,7 @@ class TotalVI(_Joint):
         self.description = f"totalVI, {epochs} epochs on training cells and the RNA of test cells"
 
     def predict(self, source: Any, target: Any, known: np.ndarray) -> np.ndarray:
-        """Train on all rows and predict `target` where it is not known."""
+        """Train on all rows and predict `target` where it is missing."""
         import anndata
 
         totalvi = need("scvi.model", "scvi-tools").TOTALVI
@@ -118,18 +118,18 @@ class MultiVI(_Joint):
     Parameters
     ----------
     source
-        Counts of the modality to predict from, of all cells of the task.
+        Counts of the input modality, of all cells of the task.
     target
-        Counts of the other, the same cells; those of the cells to be predicted are not looked at.
+        Counts of the other modality of the same cells; those of the cells to predict are not used.
     to
-        What `target` is: ``atac`` or ``rna``.
+        Modality of `target`: ``atac`` or ``rna``.
     features
-        Most variable features of `source` to use.
+        Number of most variable features of `source`.
     epochs
-        Of training.
+        Number of training epochs.
     rate, batch
-        Learning rate and cells of a step. The package's own (0.0001 and 128) are for tens of thousands of cells; on hundreds they leave
-        the network as it began.
+        Learning rate and number of cells of a training step. The package's defaults (0.0001 and 128) are for tens of thousands of
+        cells; with hundreds they hardly change the network.
     """
 
     name = "MultiVI"
@@ -151,7 +151,7 @@ class MultiVI(_Joint):
         self.description = f"MultiVI, {epochs} epochs at rate {rate:g} on training cells and the input of test cells"
 
     def predict(self, source: Any, target: Any, known: np.ndarray) -> np.ndarray:
-        """Train on all rows and predict `target` where it is not known."""
+        """Train on all rows and predict `target` where it is missing."""
         import anndata
         import mudata
 

@@ -1,8 +1,8 @@
-"""DNA as arrays for the baselines: letter codes, one-hot windows, k-mer and codon counts.
+"""Features of DNA for the baselines: base codes, one-hot windows, k-mer and codon counts.
 
-Codes are 0..3 for A, C, G, T and 4 for anything else (N, IUPAC codes, a special token), in upper or lower case. Many
-sequences are laid end to end with a 4 between them, so that every count below is a handful of NumPy passes whatever the
-lengths are: a k-mer that would straddle two sequences, or that holds an unknown letter, contains a 4 and is not counted.
+Codes are 0..3 for A, C, G, T and 4 for anything else (N, IUPAC codes, a special token), in upper or lower case. Sequences are
+concatenated with a 4 between them, so that every count below takes a few NumPy passes, independent of the lengths. A k-mer across two
+sequences, or with an unknown letter, contains a 4 and is not counted.
 """
 
 from collections.abc import Sequence
@@ -24,9 +24,9 @@ def base_codes(sequence: str | np.ndarray, letter_ids: Sequence[int] | np.ndarra
     Parameters
     ----------
     sequence
-        A string, or integer ids (length,).
+        String, or integer ids (length,).
     letter_ids
-        Which ids stand for A, C, G and T when ids are given (a base tokenizer's ``letter_ids``).
+        Ids of A, C, G and T if ids are given (a base tokenizer's ``letter_ids``).
 
     Returns
     -------
@@ -46,7 +46,7 @@ def base_codes(sequence: str | np.ndarray, letter_ids: Sequence[int] | np.ndarra
 def join_codes(
     sequences: Sequence[str | np.ndarray], letter_ids: Sequence[int] | np.ndarray = (0, 1, 2, 3)
 ) -> tuple[np.ndarray, np.ndarray]:
-    """All sequences end to end, an unknown letter after each.
+    """All sequences concatenated, with an unknown letter after each.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def join_codes(
     Returns
     -------
     codes : uint8 array (total + n,)
-        The codes.
+        Codes, 0..4.
     starts : int64 array (n + 1,)
         Sequence i is ``codes[starts[i] : starts[i + 1] - 1]``.
     """
@@ -75,19 +75,19 @@ def join_codes(
 
 
 def kmer_codes(codes: np.ndarray, k: int) -> np.ndarray:
-    """The k-mer that *ends* at each position, as a number in base 4 (unknown letters read as A).
+    """The k-mer that *ends* at each position, as a number in base 4 (unknown letters count as A).
 
     Parameters
     ----------
     codes
-        Uint8 (total,).
+        Base codes, uint8 (total,).
     k
-        Letters, 1 to 15.
+        Length of the k-mers, 1 to 15.
 
     Returns
     -------
     int32 array (total,)
-        The first ``k - 1`` entries stand for shorter k-mers, padded with A on the left.
+        K-mer numbers; the first ``k - 1`` are of shorter k-mers, padded with A on the left.
     """
     known = np.where(codes == UNKNOWN, 0, codes).astype(np.int32)
     result = known.copy()
@@ -97,19 +97,19 @@ def kmer_codes(codes: np.ndarray, k: int) -> np.ndarray:
 
 
 def known_run(codes: np.ndarray, longest: int) -> np.ndarray:
-    """How many known letters in a row end at each position, at most `longest`.
+    """Length of the run of known letters that ends at each position, at most `longest`.
 
     Parameters
     ----------
     codes
-        Uint8 (total,).
+        Base codes, uint8 (total,).
     longest
-        Where to stop counting.
+        Largest length.
 
     Returns
     -------
     int64 array (total,)
-        0 at an unknown letter.
+        Lengths; 0 at an unknown letter.
     """
     place = np.arange(len(codes))
     last_unknown = np.maximum.accumulate(np.where(codes == UNKNOWN, place, -1))
@@ -117,14 +117,14 @@ def known_run(codes: np.ndarray, longest: int) -> np.ndarray:
 
 
 def kmer_counts(sequences: Sequence[str], k: int) -> np.ndarray:
-    """How often each k-mer stands in each sequence.
+    """Counts of each k-mer in each sequence.
 
     Parameters
     ----------
     sequences
-        DNA, any lengths.
+        DNA of any lengths.
     k
-        Letters, 1 to 8.
+        Length of the k-mers, 1 to 8.
 
     Returns
     -------
@@ -132,7 +132,7 @@ def kmer_counts(sequences: Sequence[str], k: int) -> np.ndarray:
         Counts, k-mers in alphabetical order.
     """
     if not 1 <= k <= 8:
-        raise BadInput(f"k: expected 1 to 8, got {k}. A table of 4**k columns an item would not fit beyond.")
+        raise BadInput(f"k: expected 1 to 8, got {k}. Larger tables of 4**k columns do not fit into memory.")
     codes, starts = join_codes(sequences)
     whole = known_run(codes, k) == k
     item = np.repeat(np.arange(len(sequences)), np.diff(starts))
@@ -151,25 +151,25 @@ def base_grid(sequences: Sequence[str]) -> np.ndarray:
     Returns
     -------
     uint8 array (n, length)
-        0..4.
+        Base codes, 0..4.
 
     Raises
     ------
     BadInput
-        The lengths differ; the first two that do are named.
+        The lengths differ; the first two that differ are named.
     """
     codes, starts = join_codes(sequences)
     lengths = np.diff(starts) - 1
     if odd := np.flatnonzero(lengths != lengths[0]).tolist():
         raise BadInput(
             f"Expected windows of one length, but window 0 has {lengths[0]} bases and window {odd[0]} has {lengths[odd[0]]}. "
-            "Cut them alike, or use a baseline that counts k-mers."
+            "Cut windows of one length, or use a baseline that counts k-mers."
         )
     return codes.reshape(len(sequences), -1)[:, :-1]
 
 
 def one_hot(sequences: Sequence[str]) -> np.ndarray:
-    """Windows as indicators of A, C, G and T at each position.
+    """One-hot encoding of A, C, G and T at each position.
 
     Parameters
     ----------
@@ -179,14 +179,14 @@ def one_hot(sequences: Sequence[str]) -> np.ndarray:
     Returns
     -------
     float32 array (n, 4 * length)
-        Position by position; an unknown letter is four zeros.
+        Indicators, position by position; an unknown letter is four zeros.
     """
     grid = base_grid(sequences)
     return np.eye(5, 4, dtype=np.float32)[grid].reshape(len(grid), -1)
 
 
 def codon_grid(sequences: Sequence[str], first: int) -> np.ndarray:
-    """The codons in frame from position `first` to the end of each window.
+    """Codons in frame from position `first` to the end of each window.
 
     Parameters
     ----------
@@ -198,7 +198,7 @@ def codon_grid(sequences: Sequence[str], first: int) -> np.ndarray:
     Returns
     -------
     int64 array (n, codons)
-        0..63 in alphabetical order, 64 where a letter is unknown.
+        Codon numbers, 0..63 in alphabetical order, 64 with an unknown letter.
     """
     grid = base_grid(sequences)
     if not 0 <= first <= grid.shape[1] - 3:

@@ -1,8 +1,8 @@
-"""A linear model on which short words a sequence holds: fast, hard to beat by little, and easy to read.
+"""A linear model on short words: fast, interpretable and a strong baseline.
 
-Words of one to `k` letters are counted wherever they stand, damped by the logarithm (a word seen eight times says little more than
-one seen four times) and weighed down where they are common (inverse document frequency); each sequence then has length one, so
-long and short ones are alike. The counting is scikit-learn's, which keeps the table sparse.
+Words of one to `k` letters are counted anywhere in the sequence. Counts are damped by the logarithm and weighted by inverse document
+frequency. Each row is scaled to length one, so that long and short sequences are comparable. The counting is scikit-learn's, which
+keeps the table sparse.
 """
 
 from collections.abc import Sequence
@@ -13,23 +13,23 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, RidgeCV
 
 from glmkit.errors import BadInput
-from glmkit.evaluate.baselines.base import Fitted
+from glmkit.evaluate.baselines.base import EstimatorBaseline
 from glmkit.evaluate.metrics.registry import Kind
 
 _ALPHAS = tuple(float(alpha) for alpha in np.logspace(-2, 2, 9))
 
 
-class KmerLinear(Fitted):
+class KmerLinear(EstimatorBaseline):
     """Logistic or ridge regression on the k-mers of proteins or DNA.
 
     Parameters
     ----------
     kind
-        ``"classification"`` or ``"regression"``; ridge chooses its penalty by leaving one training item out.
+        ``"classification"`` or ``"regression"``; ridge chooses its penalty by leave-one-out cross-validation.
     k
-        Letters of the longest word, 1 to 8; shorter words count too. Words that training lacks are passed over.
+        Length of the longest word, 1 to 8; shorter words are counted too. Words absent from training are ignored.
     cost
-        Inverse strength of the logistic regression's squared penalty.
+        Inverse strength of the logistic regression's squared penalty, above 0.
 
     Raises
     ------
@@ -47,15 +47,15 @@ class KmerLinear(Fitted):
         self.description = f"{how} on damped, inverse-frequency weighted counts of words of 1 to {k} letters"
 
     def prepare(self, sequences: Sequence[str], labels: np.ndarray) -> None:
-        """Learn what the features need before the estimator is fitted."""
-        least = 2 if len(sequences) > 100 else 1  # a word of one sequence tells others nothing
+        """Fit the feature extraction on the training side."""
+        least = 2 if len(sequences) > 100 else 1  # a word of a single sequence does not generalise
         self._counter = TfidfVectorizer(analyzer="char", ngram_range=(1, self.k), sublinear_tf=True, min_df=least)
         self._counter.fit(sequences)
 
     def features(self, sequences: Sequence[str]) -> Any:
-        """What the estimator sees of each sequence: a sparse matrix (n, words)."""
+        """Features, a sparse matrix (n, words)."""
         return self._counter.transform(sequences)
 
     def estimator(self, seed: int) -> Any:
-        """The scikit-learn estimator, not yet fitted."""
+        """Unfitted scikit-learn estimator."""
         return RidgeCV(_ALPHAS) if self.kind == "regression" else LogisticRegression(C=self.cost, max_iter=1000)

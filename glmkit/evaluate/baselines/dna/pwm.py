@@ -1,8 +1,8 @@
-"""A position-weight model: each column of an alignment has its own letter frequencies, and columns are independent.
+"""Position weight matrix: each column of an alignment has its own letter frequencies, and columns are independent.
 
-The oldest model of a family, and the one that any better model has to beat: what it lacks is that sites act together. Sequences are
-weighted by position (Henikoff & Henikoff 1994), so that a hundred near copies do not outvote one distant relative, and counts are
-smoothed towards the composition of the whole alignment. A gap or an unknown letter says nothing, in counting and in scoring.
+It is the oldest model of a sequence family and the reference for models with dependence between positions. Sequences are weighted by
+position (Henikoff & Henikoff 1994), so that many near copies do not outweigh one distant relative. Counts are smoothed towards the
+composition of the whole alignment. Gaps and unknown letters are ignored in counting and in scoring.
 
 References
 ----------
@@ -18,24 +18,24 @@ from glmkit.errors import BadInput
 def henikoff_weights(codes: np.ndarray, letters: int) -> np.ndarray:
     """Position-based weights of the rows of an alignment.
 
-    In each column a letter's share is divided equally among the letters that stand there, then among the rows that have it.
+    Each column has equal weight, divided equally among its letters, and each letter's part equally among the rows that have it.
 
     Parameters
     ----------
     codes
-        Int64 (n, columns): 0 to letters - 1, or `letters` for a gap, which gets nothing.
+        Letter codes, int64 (n, columns): 0 to letters - 1, or `letters` for a gap, which has no weight.
     letters
-        Of the alphabet.
+        Number of letters of the alphabet.
 
     Returns
     -------
     float64 array (n,)
-        Summing to 1.
+        Weights with sum 1.
 
     Raises
     ------
     BadInput
-        No row has a letter.
+        No row has a known letter.
     """
     n, columns = codes.shape
     counts = column_counts(codes, letters, np.ones(n))
@@ -49,21 +49,21 @@ def henikoff_weights(codes: np.ndarray, letters: int) -> np.ndarray:
 
 
 def column_counts(codes: np.ndarray, letters: int, weights: np.ndarray) -> np.ndarray:
-    """Weighted letters of each column.
+    """Weighted letter counts of each column.
 
     Parameters
     ----------
     codes
-        Int64 (n, columns), as for :func:`henikoff_weights`.
+        Letter codes, int64 (n, columns), as for :func:`henikoff_weights`.
     letters
-        Of the alphabet.
+        Number of letters of the alphabet.
     weights
-        Float64 (n,).
+        Weights of the rows, float64 (n,).
 
     Returns
     -------
     float64 array (columns, letters)
-        Gaps are left out.
+        Counts without gaps.
     """
     columns = codes.shape[1]
     flat = np.arange(columns) * (letters + 1) + codes
@@ -72,7 +72,7 @@ def column_counts(codes: np.ndarray, letters: int, weights: np.ndarray) -> np.nd
 
 
 def composition_of(codes: np.ndarray, letters: int) -> np.ndarray:
-    """Share of each letter in the whole alignment, float64 (letters,), none of them 0."""
+    """Share of each letter in the whole alignment, float64 (letters,), each above 0 by a pseudo-count of 1."""
     counts = np.bincount(codes.ravel(), minlength=letters + 1)[:letters] + 1.0
     return counts / counts.sum()
 
@@ -82,26 +82,26 @@ def log_profile(
 ) -> np.ndarray:
     """Log-probability of each letter in each column.
 
-    With N the letters of a column (its rows, counted by weight, which sum to n) and b the pseudo-counts, the probability of letter a is
-    (N_a + b · background_a) / (N + b).
+    With N the weighted letter count of a column (the weights of the n rows sum to n) and b the pseudo-count, the probability of letter a
+    is (N_a + b · background_a) / (N + b).
 
     Parameters
     ----------
     codes
-        Int64 (n, columns), as for :func:`henikoff_weights`.
+        Letter codes, int64 (n, columns), as for :func:`henikoff_weights`.
     letters
-        Of the alphabet.
+        Number of letters of the alphabet.
     background
-        Float64 (letters,): where a column without letters falls back to.
+        Letter probabilities of a column without letters, float64 (letters,).
     pseudo_count
-        b, above 0; None for the square root of n.
+        Pseudo-count b, above 0; None for the square root of n.
     weighted
-        Weigh rows by position; otherwise each counts once.
+        Weigh rows by position; otherwise each row counts once.
 
     Returns
     -------
     float64 array (columns, letters + 1)
-        Nats; the last column is 0, for gaps, so that looking up ``codes`` scores a row.
+        Log-probabilities in nats; the last column is 0, for gaps, so that indexing with ``codes`` scores a row.
 
     Raises
     ------
@@ -111,7 +111,9 @@ def log_profile(
     n = len(codes)
     pseudo = float(np.sqrt(n)) if pseudo_count is None else pseudo_count
     if not pseudo > 0:
-        raise BadInput(f"pseudo_count: expected above 0, got {pseudo_count}. A letter that was never seen would be impossible.")
+        raise BadInput(
+            f"pseudo_count: expected above 0, got {pseudo_count}. With 0, a letter absent from training would have probability 0."
+        )
     weights = henikoff_weights(codes, letters) * n if weighted else np.ones(n)
     counts = column_counts(codes, letters, weights)
     share = (counts + pseudo * background) / (counts.sum(1, keepdims=True) + pseudo)
@@ -124,13 +126,13 @@ def score_rows(codes: np.ndarray, profile: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     codes
-        Int64 (n, columns).
+        Letter codes, int64 (n, columns).
     profile
-        From :func:`log_profile`.
+        Log-probabilities from :func:`log_profile`.
 
     Returns
     -------
     float64 array (n,)
-        Nats, gaps counting 0.
+        Log-likelihoods in nats; gaps count as 0.
     """
     return profile[np.arange(codes.shape[1]), codes].sum(1)

@@ -1,12 +1,12 @@
-"""Simple methods on sequences and labels: what a language model has to beat before it is worth its cost.
+"""Standard baselines for DNA windows.
 
-Each baseline has a name, one line that says what it does, ``fit(sequences, labels, seed)`` and ``score(sequences)``, which
-returns a number between 0 and 1 that is higher for class 1 (probabilities, except for the support vector machine: see there).
-None of them keeps anything between two fits. All of them together take a few seconds on five thousand windows of 121 bases.
+Each baseline is a :class:`glmkit.evaluate.Method` whose scores are between 0 and 1 and higher for class 1. They are probabilities,
+except those of the support vector machine. No state is kept between two fits. All of them together take a few seconds on five thousand
+windows of 121 bases.
 
-The strong ones are the positional ones. For translation starts, a logistic regression on which base stands where sees the start
-codon and the Shine-Dalgarno site, and adding the codon usage downstream makes it a small gene finder
-(Salzberg 1998; Prodigal, Hyatt 2010, uses the same evidence). A model that only beats the k-mer forest has shown little.
+The positional baselines are the strong ones. For translation starts, a logistic regression on the base at each position covers the start
+codon and the Shine-Dalgarno site. With the codon usage downstream it becomes a small gene finder (Salzberg 1998; Prodigal, Hyatt 2010,
+uses the same evidence). A model that is better than the k-mer forest only has shown little.
 
 References
 ----------
@@ -24,13 +24,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from glmkit.evaluate.baselines.base import Fitted
+from glmkit.evaluate.baselines.base import EstimatorBaseline
 from glmkit.evaluate.baselines.dna.features import base_grid, codon_grid, kmer_counts, one_hot
 from glmkit.evaluate.method import Method, check_fitted
 
 
 class Majority:
-    """The share of class 1 (or the mean value) in training, for everything: AUROC one half, or Spearman 0, by construction."""
+    """The share of class 1 (or the mean value) in training for every item: AUROC one half, or Spearman 0, by construction."""
 
     name = "majority"
     description = "the mean label in training, for everything"
@@ -38,7 +38,7 @@ class Majority:
     _share: float | None = None
 
     def fit(self, sequences: Sequence[str], labels: np.ndarray, seed: int = 0) -> "Majority":
-        """Learn from sequences and their labels (0 or 1, or measured values)."""
+        """Take the mean of the labels (0 or 1, or measured values)."""
         self._share = float(np.mean(labels))
         return self
 
@@ -47,15 +47,15 @@ class Majority:
         return np.full(len(sequences), check_fitted(self, self._share))
 
 
-class KmerForest(Fitted):
-    """Random forest on k-mer counts, blind to where in the window a k-mer stands.
+class KmerForest(EstimatorBaseline):
+    """Random forest on k-mer counts, irrespective of the position of a k-mer.
 
     Parameters
     ----------
     k
-        Letters of a k-mer.
+        Length of the k-mers, 1 to 8.
     trees
-        Trees of the forest.
+        Number of trees.
     """
 
     random = True
@@ -67,26 +67,26 @@ class KmerForest(Fitted):
         self.description = f"random forest of {trees} trees on {k}-mer counts"
 
     def features(self, sequences: Sequence[str]) -> np.ndarray:
-        """What the estimator sees of each sequence, one row a sequence."""
+        """Features, one row for each sequence."""
         return kmer_counts(sequences, self.k)
 
     def estimator(self, seed: int) -> Any:
-        """The scikit-learn estimator, not yet fitted."""
+        """Unfitted scikit-learn estimator."""
         return RandomForestClassifier(self.trees, min_samples_leaf=2, random_state=seed)
 
 
-class KmerSVM(Fitted):
+class KmerSVM(EstimatorBaseline):
     """Support vector machine with a Gaussian kernel on standardised k-mer counts.
 
-    The score is the logistic function of the distance to the boundary: it ranks as the machine does and is 0.5 on its
+    The score is the logistic function of the distance to the decision boundary. It has the ranking of the distance and is 0.5 on the
     boundary, but it is not a calibrated probability. Fitting time grows with the square of the number of windows.
 
     Parameters
     ----------
     k
-        Letters of a k-mer.
+        Length of the k-mers, 1 to 8.
     cost
-        The machine's C.
+        Cost parameter C, above 0.
     """
 
     def __init__(self, k: int = 4, cost: float = 1.0) -> None:
@@ -96,15 +96,15 @@ class KmerSVM(Fitted):
         self.description = f"support vector machine (RBF kernel, C={cost:g}) on standardised {k}-mer counts"
 
     def prepare(self, sequences: Sequence[str], labels: np.ndarray) -> None:
-        """Learn what the features need before the estimator is fitted."""
+        """Fit the feature extraction on the training side."""
         self._scaler = StandardScaler().fit(kmer_counts(sequences, self.k))
 
     def features(self, sequences: Sequence[str]) -> np.ndarray:
-        """What the estimator sees of each sequence, one row a sequence."""
+        """Features, one row for each sequence."""
         return self._scaler.transform(kmer_counts(sequences, self.k))
 
     def estimator(self, seed: int) -> Any:
-        """The scikit-learn estimator, not yet fitted."""
+        """Unfitted scikit-learn estimator."""
         return SVC(C=self.cost, random_state=seed)
 
     def score(self, sequences: Sequence[str]) -> np.ndarray:
@@ -112,13 +112,13 @@ class KmerSVM(Fitted):
         return 1 / (1 + np.exp(-self.fitted().decision_function(self.features(sequences))))
 
 
-class PositionWeights(Fitted):
-    """Logistic regression on which base stands where: a position weight matrix learnt against the decoys.
+class PositionWeights(EstimatorBaseline):
+    """Logistic regression on one-hot bases: a position weight matrix trained to discriminate the classes.
 
     Parameters
     ----------
     cost
-        Inverse strength of the squared penalty.
+        Inverse strength of the squared penalty, above 0.
     """
 
     name = "position weights"
@@ -129,21 +129,21 @@ class PositionWeights(Fitted):
         self.description = f"logistic regression (L2, C={cost:g}) on one-hot bases by position"
 
     def features(self, sequences: Sequence[str]) -> np.ndarray:
-        """What the estimator sees of each sequence, one row a sequence."""
+        """Features, one row for each sequence."""
         return one_hot(sequences)
 
     def estimator(self, seed: int) -> Any:
-        """The scikit-learn estimator, not yet fitted."""
+        """Unfitted scikit-learn estimator."""
         return LogisticRegression(C=self.cost, max_iter=500)
 
 
-class OneHotForest(Fitted):
-    """Random forest on which base stands where.
+class OneHotForest(EstimatorBaseline):
+    """Random forest on one-hot bases.
 
     Parameters
     ----------
     trees
-        Trees of the forest.
+        Number of trees.
     """
 
     name = "one-hot forest"
@@ -155,21 +155,21 @@ class OneHotForest(Fitted):
         self.description = f"random forest of {trees} trees on one-hot bases by position"
 
     def features(self, sequences: Sequence[str]) -> np.ndarray:
-        """What the estimator sees of each sequence, one row a sequence."""
+        """Features, one row for each sequence."""
         return one_hot(sequences)
 
     def estimator(self, seed: int) -> Any:
-        """The scikit-learn estimator, not yet fitted."""
+        """Unfitted scikit-learn estimator."""
         return RandomForestClassifier(self.trees, min_samples_leaf=2, random_state=seed)
 
 
-class BoostedTrees(Fitted):
-    """Gradient-boosted trees on the base at each position, as a category.
+class BoostedTrees(EstimatorBaseline):
+    """Gradient-boosted trees on the base at each position as a category.
 
     Parameters
     ----------
     rounds
-        Boosting rounds.
+        Number of boosting rounds.
     """
 
     name = "boosted trees"
@@ -181,36 +181,36 @@ class BoostedTrees(Fitted):
         self.description = f"gradient-boosted trees ({rounds} rounds) on the base at each position as a category"
 
     def features(self, sequences: Sequence[str]) -> np.ndarray:
-        """What the estimator sees of each sequence, one row a sequence."""
+        """Features, one row for each sequence."""
         return base_grid(sequences)
 
     def estimator(self, seed: int) -> Any:
-        """The scikit-learn estimator, not yet fitted."""
+        """Unfitted scikit-learn estimator."""
         return HistGradientBoostingClassifier(
             max_iter=self.rounds, categorical_features=np.arange(self._length), early_stopping=False, random_state=seed
         )
 
     def prepare(self, sequences: Sequence[str], labels: np.ndarray) -> None:
-        """Learn what the features need before the estimator is fitted."""
+        """Fit the feature extraction on the training side."""
         self._length = base_grid(sequences).shape[1]
 
 
-class CodonUsage(Fitted):
-    """Position weights and codon usage around a start codon: a small gene finder.
+class CodonUsage(EstimatorBaseline):
+    """Logistic regression on one-hot bases and codon usage around a start codon.
 
-    From the training windows, the log-odds of each of the 64 codons in class 1 against class 0; a window's codon score is
-    their sum over the codons read in frame after the start. With `all_frames` there are six such scores, three frames before
-    the start and three after it, each with its own log-odds: a decoy inside a gene betrays itself by coding sequence before
-    it, or in another frame. A logistic regression then weighs the scores together with the one-hot bases.
+    The training windows give the log-odds of each of the 64 codons in class 1 against class 0. The codon score of a window is their
+    sum over the codons in frame after the start. With `all_frames` there are six such scores, three frames before the start and three
+    after it, each with its own log-odds: a decoy inside a gene has coding sequence before it, or in another frame. The features are
+    the scores and the one-hot bases.
 
     Parameters
     ----------
     start
-        0-based position of the start codon's first base in the window; None: the middle, ``length // 2``.
+        Position of the first base of the start codon in the window, from 0; None for the middle, ``length // 2``.
     all_frames
-        Score three frames on both sides rather than the frame of the start downstream only.
+        Score three frames on both sides rather than only the frame of the start downstream.
     cost
-        Inverse strength of the squared penalty.
+        Inverse strength of the squared penalty, above 0.
     """
 
     def __init__(self, start: int | None = None, all_frames: bool = False, cost: float = 0.03) -> None:
@@ -233,34 +233,43 @@ class CodonUsage(Fitted):
         return [np.bincount((rows + g).ravel(), minlength=65 * len(g)).reshape(-1, 65)[:, :64] for g in grids]
 
     def prepare(self, sequences: Sequence[str], labels: np.ndarray) -> None:
-        """Learn what the features need before the estimator is fitted."""
+        """Fit the feature extraction on the training side."""
         self._log_odds = []
         for counts in self._tracks(sequences):
             shares = [(counts[labels == c].sum(0) + 1) / (counts[labels == c].sum() + 64) for c in (1, 0)]
             self._log_odds.append(np.log(shares[0] / shares[1]))
 
     def features(self, sequences: Sequence[str]) -> np.ndarray:
-        """What the estimator sees of each sequence, one row a sequence."""
+        """Features, one row for each sequence."""
         scores = [counts @ odds for counts, odds in zip(self._tracks(sequences), self._log_odds, strict=True)]
         return np.column_stack([one_hot(sequences), *scores])
 
     def estimator(self, seed: int) -> Any:
-        """The scikit-learn estimator, not yet fitted."""
+        """Unfitted scikit-learn estimator."""
         return LogisticRegression(C=self.cost, max_iter=500)
 
 
 def standard_baselines(starts: bool = False) -> list[Method]:
-    """The baselines to print beside a model of DNA windows.
+    """The baselines of a comparison of models of DNA windows.
 
     Parameters
     ----------
     starts
-        The windows are centred on (putative) start codons: add the two codon-usage baselines.
+        Whether windows are centred on (putative) start codons; adds the two codon-usage baselines.
 
     Returns
     -------
     list of Method
-        Unfitted. The recurrent network of :mod:`glmkit.evaluate.baselines.lstm` is not among them, as it needs PyTorch.
+        Unfitted baselines. :class:`glmkit.evaluate.baselines.RecurrentNetwork` is not among them, as it needs PyTorch.
+
+    Examples
+    --------
+    >>> from glmkit.evaluate.baselines import standard_baselines
+    >>> baselines = standard_baselines(starts=True)
+    >>> [baseline.name for baseline in baselines][:4]
+    ['majority', '4-mer forest', '4-mer SVM', 'position weights']
+    >>> baselines[3].fit(["ACGT", "ACGA", "TTTT", "TTTA"], [1, 1, 0, 0]).score(["ACGG", "TTTG"]).round(1)
+    array([0.6, 0.4])
     """
     plain: list[Method] = [Majority(), KmerForest(), KmerSVM(), PositionWeights(), OneHotForest(), BoostedTrees()]
     return plain + ([CodonUsage(), CodonUsage(all_frames=True)] if starts else [])

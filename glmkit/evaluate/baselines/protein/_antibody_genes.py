@@ -1,9 +1,9 @@
-"""Which gene an antibody sees, by name: for the baseline that takes a protein for its own RNA.
+"""The gene of an antibody's target, by name, for the baseline that predicts a protein from its own RNA.
 
 Antibody names follow no standard: ``CD3``, ``CD8a``, ``HLA-DR``, ``PD-1 (CD279)``, ``anti-human CD45RA_TotalSeqB`` are all in use. A name is
-reduced to letters and digits, what stands in brackets is tried besides what stands before them, and a table gives the genes of common
-names that are no gene symbols. What is left over is looked up as a symbol. A name that is found nowhere has no gene, and says so; an
-isotype control has none by nature. Isoforms (CD45RA, CD45RO) share their gene's RNA, which is why its RNA predicts them badly.
+reduced to letters and digits, with the text in brackets tried after the text before them. A table gives the genes of common names that
+are not gene symbols; other names are looked up as symbols. A name that is not found has no gene and is reported as such; an isotype
+control has none. Isoforms (CD45RA, CD45RO) share the RNA of their gene, so their RNA predicts them poorly.
 """
 
 import re
@@ -48,20 +48,28 @@ _EXTRAS = re.compile(
 
 
 def antibody_genes(names: Sequence[str], symbols: Sequence[str]) -> pd.DataFrame:
-    """The genes of each antibody, as far as the data has them.
+    """Genes of each antibody that the data has.
 
     Parameters
     ----------
     names
-        Of antibodies.
+        Names of antibodies.
     symbols
-        Of the genes that were measured, or their ids; case does not matter, and nor does a prefix such as ``hg19_``.
+        Symbols or ids of the measured genes; case and a prefix such as ``hg19_`` are ignored.
 
     Returns
     -------
     pandas.DataFrame
-        One row an antibody: ``protein``, ``genes`` (tuple of entries of `symbols`, empty if none), ``matched`` (bool) and ``how``
+        One row for each antibody: ``protein``, ``genes`` (tuple of entries of `symbols`, empty if none), ``matched`` (bool) and ``how``
         (``table``, ``symbol``, ``control`` for an isotype control, ``not measured`` for a known gene that the data lacks, ``unknown``).
+
+    Examples
+    --------
+    >>> from glmkit.evaluate.baselines.protein import antibody_genes
+    >>> antibody_genes(["CD3", "anti-human PD-1 (CD279)"], ["CD3E", "PDCD1"])[["protein", "genes", "how"]]
+                       protein     genes    how
+    0                      CD3   (CD3E,)  table
+    1  anti-human PD-1 (CD279)  (PDCD1,)  table
     """
     place: dict[str, str] = {}
     for symbol in symbols:
@@ -88,7 +96,7 @@ def _genes_of(name: str, place: dict[str, str]) -> tuple[tuple[str, ...], str]:
 
 
 def _spellings(name: str) -> list[str]:
-    """The name, then what stands outside and inside of brackets, each without vendors' additions."""
+    """The name, then the text outside and inside of brackets, each without vendors' additions."""
     bare = _EXTRAS.sub("", name.strip())
     bare = _EXTRAS.sub("", bare)
     inside = re.findall(r"\(([^)]*)\)", bare)

@@ -1,8 +1,8 @@
-"""Proteins as numbers a biochemist would write down: composition, dipeptides, hydropathy, charge, and the same of the N-terminus.
+"""Physicochemical features of protein sequences: composition, dipeptides, hydropathy and charge, whole and of the N-terminus.
 
-Where a protein goes is often said by its first thirty residues (a signal peptide is hydrophobic, a mitochondrial presequence
-positively charged), so those stand apart from the whole. Shares rather than counts make long and short proteins alike; length is a
-feature of its own.
+The first thirty residues often determine where a protein goes: a signal peptide is hydrophobic, a mitochondrial presequence positively
+charged. They therefore have features of their own. Shares rather than counts make long and short proteins comparable; length is a
+separate feature.
 
 References
 ----------
@@ -35,12 +35,12 @@ def residue_codes(sequence: str) -> np.ndarray:
     Parameters
     ----------
     sequence
-        Letters, in either case.
+        Letters in either case.
 
     Returns
     -------
     uint8 array (length,)
-        0..19 in the order of ``LETTERS``, 20 for any other letter.
+        Codes, 0..19 in the order of ``LETTERS``, 20 for any other letter.
     """
     if not sequence:
         raise BadInput("Expected proteins of at least one residue, got an empty one. Remove it.")
@@ -55,12 +55,12 @@ def composition(sequences: Sequence[str], first: int | None = None) -> np.ndarra
     sequences
         Proteins.
     first
-        Residues to look at, from the N-terminus; None for all.
+        Number of residues from the N-terminus; None for all.
 
     Returns
     -------
     float64 array (n, 20)
-        Of all residues, unknown ones included.
+        Shares of all residues, unknown ones included.
     """
     codes = [residue_codes(sequence)[:first] for sequence in sequences]
     return np.stack([np.bincount(c, minlength=OTHER + 1)[:OTHER] / len(c) for c in codes])
@@ -77,7 +77,7 @@ def dipeptides(sequences: Sequence[str]) -> np.ndarray:
     Returns
     -------
     float64 array (n, 400)
-        Pairs in alphabetical order; pairs with an unknown residue count in the total alone.
+        Shares of pairs in alphabetical order; pairs with an unknown residue count in the total only.
     """
     table = np.zeros((len(sequences), (OTHER + 1) ** 2))
     for row, sequence in zip(table, sequences, strict=True):
@@ -112,26 +112,26 @@ def physical(sequences: Sequence[str]) -> np.ndarray:
 
 
 def protein_features(sequences: Sequence[str], pairs: bool = False) -> np.ndarray:
-    """All of the above side by side.
+    """Composition, length, hydropathy and charge, and optionally dipeptides.
 
     Parameters
     ----------
     sequences
         Proteins.
     pairs
-        With dipeptides.
+        Whether to add dipeptides.
 
     Returns
     -------
     float64 array (n, 49) or (n, 449)
-        Composition of the whole and of the first 30 residues, length, hydropathy and charge, and dipeptides if asked for.
+        Composition of the whole and of the first 30 residues, length, hydropathy and charge, and dipeptides with `pairs`.
     """
     parts = [composition(sequences), composition(sequences, N_TERMINUS), physical(sequences)]
     return np.hstack([*parts, dipeptides(sequences)] if pairs else parts)
 
 
 def _window_means(values: np.ndarray, size: int) -> np.ndarray:
-    """Mean over every window of `size`, or over all if there are fewer."""
+    """Mean over every window of `size` values, or over all if there are fewer."""
     size = min(size, len(values))
     sums = np.cumsum(np.r_[0.0, values])
     return (sums[size:] - sums[:-size]) / size

@@ -1,10 +1,10 @@
-"""Multiple alignments by Clustal Omega or MAFFT, and new sequences placed into one that stands.
+"""Multiple alignments by Clustal Omega or MAFFT, and the placement of new sequences into an existing alignment.
 
-The columns of an alignment are what a position-weight model counts in, so they must not move when further sequences come: new
-ones are added with the old columns kept, and residues that would need a column of their own are left out. Each new sequence is
-placed by itself, whatever else is asked for at the same time; otherwise the score of a test sequence would depend on the others.
+A position weight model counts in the columns of an alignment, so they must not move when sequences are added. New sequences are added
+with the old columns kept, and residues without a column are left out. Each new sequence is placed separately; otherwise the score of a
+test sequence would depend on the others.
 
-MAFFT places many in one call (``--addfragments``), Clustal Omega takes a call each (a tenth of a second for a hundred sequences of
+MAFFT places many in one call (``--addfragments``). Clustal Omega takes one call each (a tenth of a second for a hundred sequences of
 three hundred residues), and tends to align distant relatives better.
 
 References
@@ -51,25 +51,25 @@ def align(
     Parameters
     ----------
     sequences
-        n of them without gaps, of any lengths; ambiguity codes are written as X or N.
+        Sequences without gaps, n, of any lengths; ambiguity codes are written as X or N.
     program
         ``"clustalo"`` or ``"mafft"``.
     alphabet
         ``"protein"`` or ``"dna"``.
     threads
-        Processor threads.
+        Number of processor threads.
     seconds
-        Time limit.
+        Time limit in seconds.
 
     Returns
     -------
     list of str
-        n rows of one length in upper case, ``-`` for a gap. One sequence alone is its own alignment.
+        Rows of one length in upper case, n, with ``-`` for a gap. A single sequence is its own alignment.
 
     Raises
     ------
     BadInput
-        The program is not installed, a sequence is empty, or it has a letter that is not of the alphabet.
+        The program is not installed, a sequence is empty, or it has a letter outside the alphabet.
     ResourceError
         The program failed or took too long.
     """
@@ -97,23 +97,23 @@ def add_to_alignment(
     threads: int = 1,
     seconds: float = SECONDS,
 ) -> list[str]:
-    """Place further sequences into the columns of an alignment, each by itself.
+    """Place further sequences into the columns of an alignment, each separately.
 
     Parameters
     ----------
     rows
-        The alignment: sequences of one length with ``-`` for gaps, no column of gaps alone.
+        Rows of the alignment, of one length, with ``-`` for gaps and no column of gaps only.
     sequences
-        n further ones without gaps.
+        Further sequences without gaps, n.
     program, alphabet, threads
         As for :func:`align`.
     seconds
-        Time limit of a call of the program.
+        Time limit of a call of the program in seconds.
 
     Returns
     -------
     list of str
-        n rows, as long as those of the alignment. Letters between two of its columns are left out.
+        Rows of the length of the alignment, n. Letters between two of its columns are left out.
 
     Raises
     ------
@@ -139,17 +139,17 @@ def add_to_alignment(
 
 
 def is_aligned(sequences: Sequence[str]) -> bool:
-    """Whether sequences stand in columns already: all of one length.
+    """Whether sequences are taken as aligned: all of one length.
 
     Parameters
     ----------
     sequences
-        With or without gaps.
+        Sequences with or without gaps.
 
     Returns
     -------
     bool
-        Mutants of one protein, windows cut alike, and the rows of an alignment are.
+        True for mutants of one protein, windows of one length, and rows of an alignment.
     """
     return len({len(sequence) for sequence in sequences}) == 1
 
@@ -160,40 +160,40 @@ def check_alignment(rows: Sequence[str], alphabet: AlphabetName = "protein") -> 
     Parameters
     ----------
     rows
-        The alignment.
+        Rows of the alignment.
     alphabet
         ``"protein"`` or ``"dna"``.
 
     Returns
     -------
     int
-        Columns.
+        Number of columns.
     """
     check_alphabet("alignment", rows, alphabet, also=GAP)
     if odd := next((i for i, row in enumerate(rows) if len(row) != len(rows[0])), 0):
         raise BadInput(
             f"alignment: expected rows of one length, but row 0 has {len(rows[0])} columns and row {odd} has {len(rows[odd])}. "
-            "Align the sequences first: glmkit.evaluate.align."
+            "Align the sequences first: glmkit.evaluate.baselines.protein.align."
         )
     if empty := next((i for i, row in enumerate(rows) if not row.strip(GAP)), None):
-        raise BadInput(f"alignment: row {empty} holds gaps only. Remove it.")
+        raise BadInput(f"alignment: row {empty} has gaps only. Remove it.")
     return len(rows[0])
 
 
 def column_codes(rows: Sequence[str], alphabet: AlphabetName = "protein") -> np.ndarray:
-    """The letters of an alignment as numbers.
+    """Letter codes of an alignment.
 
     Parameters
     ----------
     rows
-        Of one length, in either letter case.
+        Rows of one length, in either case.
     alphabet
         ``"protein"`` or ``"dna"``.
 
     Returns
     -------
     int64 array (n, columns)
-        Place in the alphabet's letters; as many as there are letters for a gap, an ambiguity code or an unknown one.
+        Places in the alphabet's letters; the number of letters for a gap, an ambiguity code or an unknown letter.
     """
     letters = find_alphabet(alphabet).letters
     table = np.full(256, len(letters), dtype=np.int64)
@@ -203,7 +203,7 @@ def column_codes(rows: Sequence[str], alphabet: AlphabetName = "protein") -> np.
 
 
 def _plain(sequences: Sequence[str], alphabet: str) -> list[str]:
-    """Upper case, every code as the letter for anything at all: rare letters make some programs stop."""
+    """Upper case, with ambiguity codes as the unknown letter, since some programs fail on rare letters."""
     known = find_alphabet(alphabet)
     table = str.maketrans(known.codes, known.unknown * len(known.codes))
     return [sequence.upper().translate(table) for sequence in sequences]
@@ -216,7 +216,7 @@ def _by_mafft(folder: str, count: int, new: list[str], alphabet: str, threads: i
 
 
 def _by_clustal(folder: str, rows: list[str], sequence: str, alphabet: str, threads: int, seconds: float) -> str:
-    """Aligned with the alignment as it stands; the columns that only the new sequence fills are taken out again."""
+    """The new row after alignment to the profile, without the columns that only the new sequence has."""
     write_numbered(Path(folder, "new.fasta"), [sequence])
     argv = ["--p1=rows.fasta", "--p2=new.fasta", "--is-profile", "-o", "out.fasta", "--force", f"--threads={threads}"]
     run_program("clustalo", [*argv, "-t", _TYPES["clustalo", alphabet]], folder, seconds)
@@ -224,7 +224,7 @@ def _by_clustal(folder: str, rows: list[str], sequence: str, alphabet: str, thre
     grid = np.array([list(row) for row in old])
     kept = (grid != GAP).any(0)
     if ["".join(row) for row in grid[:, kept]] != rows:
-        raise BadInput("clustalo moved the columns of the alignment. Does it have a column of gaps alone? Remove it.")
+        raise BadInput("clustalo moved the columns of the alignment. Does it have a column of gaps only? Remove it.")
     return "".join(np.array(list(last))[kept])
 
 

@@ -1,11 +1,10 @@
-"""Classes of homologues told apart column by column: align, count letters, add up log-odds.
+"""Classification of homologues column by column: alignment, letter counts, sums of log-odds.
 
-This is how subfamilies, binding sites and promoters were recognised before anything was learnt from unlabelled sequences, and for
-sequences that align well it is hard to beat with few labels. It presupposes homology (or windows cut around a site): an alignment
-of unrelated proteins has columns that mean nothing, which costs minutes and says nothing.
+This is the classical method for subfamilies, binding sites and promoters. For sequences that align well it is a strong baseline with few
+labels. It presupposes homology (or windows cut around a site): columns of an alignment of unrelated proteins have no meaning.
 
-Columns are taken as independent (naive Bayes), so the scores rank well and are far too sure of themselves; for measured values the
-columns enter a ridge regression instead.
+Columns are taken as independent (naive Bayes), so the scores rank well but are overconfident. For measured values the columns enter a
+ridge regression instead.
 """
 
 from collections.abc import Sequence
@@ -31,10 +30,10 @@ _ALPHAS = tuple(float(alpha) for alpha in np.logspace(-2, 5, 15))
 
 
 class AlignmentColumns:
-    """Log-odds of position-weight profiles on an alignment of the training sequences; ridge regression for measured values.
+    """Position weight matrices of the classes on an alignment of the training sequences; ridge regression for measured values.
 
-    Sequences of one length (mutants, windows, rows of an alignment) are taken as aligned. Others are aligned by a program; those
-    to be scored are placed into that alignment one by one. A gap counts as a missing letter.
+    Sequences of one length (mutants, windows, rows of an alignment) are taken as aligned. Others are aligned by a program, and test
+    sequences are placed into that alignment one by one. A gap counts as a missing letter.
 
     Parameters
     ----------
@@ -45,15 +44,15 @@ class AlignmentColumns:
     program
         ``"clustalo"`` or ``"mafft"``, for sequences that are not aligned.
     pseudo_count
-        Weight of the alignment's composition in each column, in sequences; None for the square root of a class's number.
+        Weight of the alignment's composition in each column, in sequences, above 0; None for the square root of the class size.
     weighted
-        Weigh sequences by position, so that near copies do not outvote the others.
+        Weigh sequences by position, so that near copies do not outweigh the others.
     threads
-        Processor threads of the program.
+        Number of processor threads of the program.
     seconds
-        Time limit of a call of the program.
+        Time limit of a call of the program in seconds.
     classes
-        How many there are, for ``"multiclass"``; None: up to the largest label in training.
+        Number of classes, for ``"multiclass"``; None for the largest label in training plus one.
     """
 
     random = False
@@ -87,28 +86,28 @@ class AlignmentColumns:
         Parameters
         ----------
         sequences
-            n of them.
+            Sequences, n.
         labels
             0 or 1, class numbers, or measured values, (n,).
         seed
-            Changes nothing.
+            Not used.
 
         Returns
         -------
         AlignmentColumns
-            Itself.
+            The method itself, fitted.
 
         Raises
         ------
         BadInput
-            Labels that do not fit, letters that are not of the alphabet, or a program that is not installed.
+            Labels that do not fit, letters outside the alphabet, or a program that is not installed.
         ResourceError
             The program failed or took too long.
         """
         labels = np.asarray(labels)
         if len(labels) != len(sequences) or len(np.unique(labels)) < 2:
             raise BadInput(
-                f"{self.name}: expected a label for each of {len(sequences)} sequences, of two values at least, got {len(labels)} "
+                f"{self.name}: expected a label for each of {len(sequences)} sequences, of at least two values, got {len(labels)} "
                 f"labels with values {np.unique(labels)[:5].tolist()}."
             )
         rows = sequences if is_aligned(sequences) else self._program(align, sequences)
@@ -132,7 +131,7 @@ class AlignmentColumns:
         return self
 
     def score(self, sequences: Sequence[str]) -> np.ndarray:
-        """One score for each sequence, float64 (n,), or (n, classes) for many classes."""
+        """One score for each sequence, float64 (n,), or (n, classes) for multiclass tasks."""
         check_fitted(self, self._rows or None)
         codes = column_codes(self.place(sequences), self.alphabet)
         if self.kind == "regression":
@@ -147,12 +146,12 @@ class AlignmentColumns:
         Parameters
         ----------
         sequences
-            n of them. One as long as the alignment is taken as aligned, unless the alignment holds gaps and the sequence none.
+            Sequences, n. One of the length of the alignment is taken as aligned, unless the alignment has gaps and the sequence none.
 
         Returns
         -------
         list of str
-            n rows.
+            Rows, n.
         """
         columns, gapped = len(self._rows[0]), any(GAP in row for row in self._rows)
         new = [i for i, s in enumerate(sequences) if len(s) != columns or (gapped and GAP not in s)]
@@ -172,7 +171,7 @@ class AlignmentColumns:
 
 
 def pwm_baselines(alphabet: AlphabetName = "dna", kind: Kind = "classification", program: Aligner = "clustalo") -> list[Method]:
-    """Position-weight models: log-odds counted from an alignment, and for windows of DNA the logistic regression on letters.
+    """Position weight matrices: log-odds from an alignment, and for windows of DNA the logistic regression on one-hot bases.
 
     Parameters
     ----------
@@ -181,12 +180,19 @@ def pwm_baselines(alphabet: AlphabetName = "dna", kind: Kind = "classification",
     kind
         ``"classification"`` or ``"regression"``.
     program
-        ``"clustalo"`` or ``"mafft"``, used only where lengths differ.
+        ``"clustalo"`` or ``"mafft"``, used only if lengths differ.
 
     Returns
     -------
     list of Method
-        Unfitted. The logistic regression needs windows of one length.
+        Unfitted baselines. The logistic regression needs windows of one length.
+
+    Examples
+    --------
+    >>> from glmkit.evaluate.baselines import pwm_baselines
+    >>> counted, regression = pwm_baselines("dna")
+    >>> counted.fit(["ACGT", "ACGA", "TTTT", "TTTA"], [1, 1, 0, 0]).score(["ACGG", "TTTG"]).round(2)
+    array([1.  , 0.01])
     """
     counted: list[Method] = [AlignmentColumns(kind, alphabet, program=program)]
     return [*counted, PositionWeights()] if alphabet == "dna" and kind == "classification" else counted

@@ -1,7 +1,8 @@
-"""Which residue stands where, for mutants of one protein: a ridge that adds the sites up, and a forest that lets them act together.
+"""One-hot baselines for mutants of one protein: an additive ridge regression, and a forest with interactions.
 
-On a random split the ridge learns how sensitive each position is, and on unseen positions it knows nothing, which is what the two
-splits are there to show. The forest can learn that two sites depend on each other, but predicts nothing beyond the values it saw.
+On a random split the ridge regression learns how sensitive each position is; on unseen positions it has no information. The comparison
+of the two splits shows this. The forest can learn that two positions depend on each other, but it cannot predict beyond the range of
+its training values.
 """
 
 from collections.abc import Sequence
@@ -12,22 +13,22 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression, RidgeCV
 
 from glmkit.errors import BadInput
-from glmkit.evaluate.baselines.base import Fitted
+from glmkit.evaluate.baselines.base import EstimatorBaseline
 from glmkit.evaluate.baselines.protein.features import OTHER, residue_codes
 from glmkit.evaluate.metrics.registry import Kind
 
 _ALPHAS = np.logspace(-2, 5, 15)
 
 
-class MutantLinear(Fitted):
-    """Ridge or logistic regression on which residue stands where, for mutants of one protein.
+class MutantLinear(EstimatorBaseline):
+    """Ridge or logistic regression on one-hot residues, for mutants of one protein.
 
     Parameters
     ----------
     kind
-        ``"classification"`` or ``"regression"``; ridge chooses its penalty by leaving one training item out.
+        ``"classification"`` or ``"regression"``; ridge chooses its penalty by leave-one-out cross-validation.
     cost
-        Inverse strength of the logistic regression's squared penalty.
+        Inverse strength of the logistic regression's squared penalty, above 0.
     """
 
     def __init__(self, kind: Kind = "regression", cost: float = 1.0) -> None:
@@ -38,14 +39,14 @@ class MutantLinear(Fitted):
         self.description = f"{how} on one-hot residues by position"
 
     def prepare(self, sequences: Sequence[str], labels: np.ndarray) -> None:
-        """Learn what the features need before the estimator is fitted."""
+        """Fit the feature extraction on the training side."""
         grid = _grid(sequences)
         self._length = grid.shape[1]
         self._seen = np.array([np.bincount(column, minlength=OTHER + 1) > 0 for column in grid.T])
-        self._seen[self._seen.sum(1) < 2] = False  # a position that never varies says nothing
+        self._seen[self._seen.sum(1) < 2] = False  # a position that never varies has no information
 
     def features(self, sequences: Sequence[str]) -> np.ndarray:
-        """What the estimator sees of each sequence, one row a sequence."""
+        """Features, one row for each sequence."""
         grid = _grid(sequences)
         if grid.shape[1] != self._length:
             raise BadInput(
@@ -55,19 +56,19 @@ class MutantLinear(Fitted):
         return (grid[:, position] == letter).astype(np.float32)
 
     def estimator(self, seed: int) -> Any:
-        """The scikit-learn estimator, not yet fitted."""
+        """Unfitted scikit-learn estimator."""
         return RidgeCV(_ALPHAS) if self.kind == "regression" else LogisticRegression(C=self.cost, max_iter=1000)
 
 
 class MutantForest(MutantLinear):
-    """Random forest on which residue stands where, for mutants of one protein.
+    """Random forest on one-hot residues, for mutants of one protein.
 
     Parameters
     ----------
     kind
         ``"classification"`` or ``"regression"``.
     trees
-        Trees of the forest.
+        Number of trees.
     """
 
     random = True
@@ -79,7 +80,7 @@ class MutantForest(MutantLinear):
         self.description = f"random forest of {trees} trees on one-hot residues by position"
 
     def estimator(self, seed: int) -> Any:
-        """The scikit-learn estimator, not yet fitted."""
+        """Unfitted scikit-learn estimator."""
         forest = RandomForestRegressor if self.kind == "regression" else RandomForestClassifier
         return forest(self.trees, max_features=1 / 3, random_state=seed)
 

@@ -1,17 +1,17 @@
-"""The label of the nearest labelled sequence that BLAST finds: what annotation by homology gives without any learning.
+"""The label of the nearest labelled sequence found by BLAST: annotation by homology, without training.
 
-BLAST says which alignments are unlikely by chance; how alike the two sequences are says how far the label can be trusted. So hits
-are ranked by E-value, and each lends its label in proportion to its identity. A sequence without a hit gets the mean label:
-the method abstains, and a table that holds it shows how much of a task mere relatives can solve.
+BLAST reports which alignments are unlikely by chance; the similarity of the two sequences indicates how reliable the label is. Hits are
+therefore ranked by E-value, and each contributes its label in proportion to its identity. A sequence without a hit gets the mean label.
+The baseline shows how much of a task relatives alone can solve.
 
-BLAST rather than MMseqs2 (:class:`glmkit.evaluate.NearestRelative`) where windows of DNA are short, where both strands count, or
-where readers expect its E-values; for proteins it takes two to three times longer.
+BLAST is used rather than MMseqs2 (:class:`glmkit.evaluate.baselines.protein.NearestRelative`) for short windows of DNA, for searches of
+both strands, or if E-values of BLAST are required; for proteins it takes two to three times longer.
 
 References
 ----------
 Altschul SF et al. (1997). Gapped BLAST and PSI-BLAST: a new generation of protein database search programs. Nucleic Acids
 Research 25, 3389-3402. Shah N et al. (2019). Misunderstood parameter of NCBI BLAST impacts the correctness of bioinformatics
-workflows. Bioinformatics 35, 1613-1614: why more hits are asked of the program than are used.
+workflows. Bioinformatics 35, 1613-1614: why more hits are requested from the program than are used.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,8 @@ class BlastNeighbour:
     """The labels of the nearest training sequences, by a BLAST search; without a hit, the mean label.
 
     The score is the mean label of training, moved towards the labels of the hits by their mean identity: for a class m + (label -
-    m) · identity, so that a closer relative counts as surer. For measured values it is the identity-weighted mean of the hits.
+    m) · identity, so that a closer relative gives a score closer to its label. For measured values it is the identity-weighted mean
+    of the hits.
 
     Parameters
     ----------
@@ -49,19 +50,19 @@ class BlastNeighbour:
     alphabet
         ``"protein"`` (the program ``blastp``) or ``"dna"`` (``blastn``).
     neighbours
-        Best hits that count, by E-value; those equally good in the order of training.
+        Number of best hits by E-value; ties in the order of training.
     evalue
-        Largest E-value of a hit, for a database of the training sequences.
+        Largest E-value of a hit, above 0, for a database of the training sequences.
     word
-        Letters of an exact match that starts an alignment; None for the program's own, 3 residues or 11 bases.
+        Length of an exact match that starts an alignment, 2 or more; None for the program's default, 3 residues or 11 bases.
     strand
-        Strands of DNA that are searched.
+        Strands of DNA to search.
     threads
-        Processor threads of the search.
+        Number of processor threads of the search.
     seconds
-        Time limit of a search.
+        Time limit of a search in seconds.
     classes
-        How many there are, for ``"multiclass"``; None: up to the largest label in training.
+        Number of classes, for ``"multiclass"``; None for the largest label in training plus one.
 
     Raises
     ------
@@ -100,21 +101,21 @@ class BlastNeighbour:
         self._train: list[str] = []
 
     def fit(self, sequences: Sequence[str], labels: np.ndarray, seed: int = 0) -> "BlastNeighbour":
-        """Keep the sequences and their labels (0 or 1, class numbers, or measured values).
+        """Keep the sequences and their labels.
 
         Parameters
         ----------
         sequences
-            n of them.
+            Sequences, n.
         labels
-            (n,).
+            0 or 1, class numbers, or measured values, (n,).
         seed
-            Changes nothing.
+            Not used.
 
         Returns
         -------
         BlastNeighbour
-            Itself.
+            The method itself, fitted.
 
         Raises
         ------
@@ -134,7 +135,7 @@ class BlastNeighbour:
         return self
 
     def score(self, sequences: Sequence[str]) -> np.ndarray:
-        """One score for each sequence, float64 (n,), or (n, classes) for many classes."""
+        """One score for each sequence, float64 (n,), or (n, classes) for multiclass tasks."""
         check_fitted(self, self._train or None)
         hits = blast_hits(sequences, self._train, self.alphabet, **self._search)  # type: ignore[arg-type]
         hits = hits.groupby("query", sort=False).head(self.neighbours)
@@ -163,36 +164,36 @@ def blast_hits(
     threads: int = 1,
     seconds: float = SECONDS,
 ) -> pd.DataFrame:
-    """Similar targets of each query, the best first.
+    """Similar targets of each query, best first.
 
     Parameters
     ----------
     queries, targets
-        Sequences of one alphabet, in either letter case.
+        Sequences of one alphabet, in either case.
     alphabet
         ``"protein"`` or ``"dna"``.
     evalue
         Largest E-value of a hit; it grows with the size of `targets`.
     word
-        Letters of an exact match that starts an alignment; None for the program's own.
+        Length of an exact match that starts an alignment, 2 or more; None for the program's default.
     strand
-        Strands of DNA that are searched.
+        Strands of DNA to search.
     threads
-        Processor threads.
+        Number of processor threads.
     seconds
-        Time limit.
+        Time limit in seconds.
 
     Returns
     -------
     pandas.DataFrame
-        A row a pair (its best local alignment), sorted by query, then E-value, then bits, then target: ``query`` and ``target``
-        (item numbers), ``identity`` (share of equal letters in the alignment), ``evalue``, ``bits``, ``coverage`` (share of the
+        One row for each pair (its best local alignment), sorted by query, then E-value, then bits, then target: ``query`` and ``target``
+        (item numbers), ``identity`` (share of identical letters in the alignment), ``evalue``, ``bits``, ``coverage`` (share of the
         query inside alignments with that target) and ``strand`` of the target (``plus``, ``minus``; ``plus`` for proteins).
 
     Raises
     ------
     BadInput
-        A program is not installed, a sequence is empty or has a letter that is not of the alphabet, or a parameter is out of range.
+        A program is not installed, a sequence is empty or has a letter outside the alphabet, or a parameter is out of range.
     ResourceError
         A program failed or took too long.
     """
@@ -210,7 +211,7 @@ def blast_hits(
 
 
 def _in_order(table: pd.DataFrame) -> pd.DataFrame:
-    """Shares from 0 to 1, in an order that does not depend on the program's."""
+    """Hits with shares from 0 to 1, in an order independent of the program's."""
     table["identity"] /= 100
     table["coverage"] /= 100
     table["strand"] = np.where(table["strand"].astype(str) == "minus", "minus", "plus")
@@ -219,18 +220,18 @@ def _in_order(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def check_alphabet(what: str, sequences: Sequence[str] | Mapping[str, str], alphabet: str, also: str = "") -> None:
-    """Raise BadInput unless there are sequences, none is empty, and all letters are of the alphabet.
+    """Raise BadInput unless there are sequences, none is empty, and all letters are in the alphabet.
 
     Parameters
     ----------
     what
-        Their name in the message.
+        Name of the sequences in the message.
     sequences
-        Sequences in either letter case, in a list or by id.
+        Sequences in either case, in a list or by id.
     alphabet
         ``"protein"`` or ``"dna"``.
     also
-        Further characters that may stand in them, such as ``-``.
+        Further allowed characters, such as ``-``.
     """
     if alphabet not in ("protein", "dna"):
         raise BadInput(f"alphabet: expected 'protein' or 'dna', got {alphabet!r}.")

@@ -1,10 +1,10 @@
-"""Simple methods on proteins: what a protein language model has to beat, for classes and for measured values.
+"""Standard baselines for proteins, for classes and for measured values.
 
-They have the interface of :mod:`glmkit.evaluate.baselines.dna.standard`. For whole proteins the forest on composition and hydropathy is the
-strong one: it tells extracellular from mitochondrial human proteins with an AUROC of .98 across a homology split, and membrane
-proteins from cytosolic ones with an accuracy of .92 (AUROC .96). Boosting on the same features is its equal. For mutants of one
-protein it is the regression on which residue stands where (:mod:`glmkit.evaluate.baselines.protein.mutants`). The nearest relative shows how far mere
-homology carries; across a homology split it should be near chance, and if it is far above, the split leaks.
+For whole proteins the forest on composition and hydropathy is the strong one. It separates extracellular from mitochondrial human
+proteins with an AUROC of .98 across a homology split, and membrane from cytosolic proteins with an accuracy of .92 (AUROC .96). Boosting
+on the same features is about equal. For mutants of one protein the strong one is the regression on one-hot residues
+(:mod:`glmkit.evaluate.baselines.protein.mutants`). The nearest relative shows how far homology alone goes. Across a homology split it
+should be near chance; a value far above chance indicates a leak in the split.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
 
 from glmkit.data.search import closest
-from glmkit.evaluate.baselines.base import Fitted
+from glmkit.evaluate.baselines.base import EstimatorBaseline
 from glmkit.evaluate.baselines.dna.kmer_linear import KmerLinear
 from glmkit.evaluate.baselines.dna.standard import Majority
 from glmkit.evaluate.baselines.protein.features import protein_features
@@ -37,7 +37,7 @@ _SEEN = "amino-acid composition (whole and first 30 residues), hydropathy, charg
 _ALPHAS = np.logspace(-2, 5, 15)
 
 
-class CompositionForest(Fitted):
+class CompositionForest(EstimatorBaseline):
     """Random forest on composition, hydropathy and charge.
 
     Parameters
@@ -45,7 +45,7 @@ class CompositionForest(Fitted):
     kind
         ``"classification"`` or ``"regression"``.
     trees
-        Trees of the forest.
+        Number of trees.
     """
 
     name = "composition forest"
@@ -57,16 +57,16 @@ class CompositionForest(Fitted):
         self.description = f"random forest of {trees} trees on {_SEEN}"
 
     def features(self, sequences: Sequence[str]) -> np.ndarray:
-        """What the estimator sees of each sequence, one row a sequence."""
+        """Features, one row for each sequence."""
         return protein_features(sequences)
 
     def estimator(self, seed: int) -> Any:
-        """The scikit-learn estimator, not yet fitted."""
+        """Unfitted scikit-learn estimator."""
         forest = RandomForestRegressor if self.kind == "regression" else RandomForestClassifier
         return forest(self.trees, min_samples_leaf=2, max_features="sqrt", random_state=seed)
 
 
-class CompositionBoosting(Fitted):
+class CompositionBoosting(EstimatorBaseline):
     """Gradient-boosted trees on composition, hydropathy and charge.
 
     Parameters
@@ -74,9 +74,9 @@ class CompositionBoosting(Fitted):
     kind
         ``"classification"`` or ``"regression"``.
     rounds
-        Boosting rounds.
+        Number of boosting rounds.
     learning_rate
-        How much of each tree counts.
+        Learning rate: weight of each tree, in (0, 1].
     """
 
     name = "composition boosting"
@@ -87,24 +87,24 @@ class CompositionBoosting(Fitted):
         self.description = f"gradient-boosted trees ({rounds} rounds, learning rate {learning_rate:g}) on {_SEEN}"
 
     def features(self, sequences: Sequence[str]) -> np.ndarray:
-        """What the estimator sees of each sequence, one row a sequence."""
+        """Features, one row for each sequence."""
         return protein_features(sequences)
 
     def estimator(self, seed: int) -> Any:
-        """The scikit-learn estimator, not yet fitted; without early stopping it draws nothing at random."""
+        """Unfitted scikit-learn estimator; without early stopping it draws nothing at random."""
         boosting = HistGradientBoostingRegressor if self.kind == "regression" else HistGradientBoostingClassifier
         return boosting(max_iter=self.rounds, learning_rate=self.learning_rate, early_stopping=False, random_state=seed)
 
 
-class DipeptideLinear(Fitted):
-    """Logistic or ridge regression on dipeptides besides composition, hydropathy and charge, standardised.
+class DipeptideLinear(EstimatorBaseline):
+    """Logistic or ridge regression on standardised dipeptides, composition, hydropathy and charge.
 
     Parameters
     ----------
     kind
-        ``"classification"`` or ``"regression"``; ridge chooses its penalty by leaving one training item out.
+        ``"classification"`` or ``"regression"``; ridge chooses its penalty by leave-one-out cross-validation.
     cost
-        Inverse strength of the logistic regression's squared penalty.
+        Inverse strength of the logistic regression's squared penalty, above 0.
     """
 
     def __init__(self, kind: Kind = "classification", cost: float = 0.01) -> None:
@@ -115,27 +115,27 @@ class DipeptideLinear(Fitted):
         self.description = f"{how} on dipeptides, {_SEEN}"
 
     def features(self, sequences: Sequence[str]) -> np.ndarray:
-        """What the estimator sees of each sequence, one row a sequence."""
+        """Features, one row for each sequence."""
         return protein_features(sequences, pairs=True)
 
     def estimator(self, seed: int) -> Any:
-        """The scikit-learn estimator, not yet fitted."""
+        """Unfitted scikit-learn estimator."""
         last = RidgeCV(_ALPHAS) if self.kind == "regression" else LogisticRegression(C=self.cost, max_iter=1000)
         return make_pipeline(StandardScaler(), last)
 
 
-class CompositionSVM(Fitted):
+class CompositionSVM(EstimatorBaseline):
     """Support vector machine with a Gaussian kernel on standardised composition, hydropathy and charge.
 
-    The score of a class is the logistic function of the distance to the boundary: it ranks as the machine does, but it is not a
-    calibrated probability.
+    The score of a class is the logistic function of the distance to the decision boundary. It has the ranking of the distance, but it
+    is not a calibrated probability.
 
     Parameters
     ----------
     kind
         ``"classification"`` or ``"regression"``.
     cost
-        The machine's C.
+        Cost parameter C, above 0.
     """
 
     name = "composition SVM"
@@ -146,15 +146,15 @@ class CompositionSVM(Fitted):
         self.description = f"support vector machine (RBF kernel, C={cost:g}) on {_SEEN}"
 
     def features(self, sequences: Sequence[str]) -> np.ndarray:
-        """What the estimator sees of each sequence, one row a sequence."""
+        """Features, one row for each sequence."""
         return protein_features(sequences)
 
     def prepare(self, sequences: Sequence[str], labels: np.ndarray) -> None:
-        """Learn what the features need before the estimator is fitted."""
-        self._width = 0.1 * float(np.std(labels))  # of the tube inside which an error costs nothing
+        """Fit the feature extraction on the training side."""
+        self._width = 0.1 * float(np.std(labels))  # half-width of the tube inside which an error has no cost
 
     def estimator(self, seed: int) -> Any:
-        """The scikit-learn estimator, not yet fitted."""
+        """Unfitted scikit-learn estimator."""
         machine = SVR(C=self.cost, epsilon=self._width) if self.kind == "regression" else SVC(C=self.cost, random_state=seed)
         return make_pipeline(StandardScaler(), machine)
 
@@ -168,18 +168,18 @@ class CompositionSVM(Fitted):
 class NearestRelative:
     """The label of the most similar training protein, by an MMseqs2 search; without a hit, the mean label.
 
-    For DNA take :class:`glmkit.evaluate.BlastNeighbour`: of windows of 121 bases with a quarter of them redrawn, ``blastn`` finds
-    94%, MMseqs2 89%.
+    For DNA use :class:`glmkit.evaluate.baselines.protein.BlastNeighbour`: of windows of 121 bases with a quarter of the bases redrawn,
+    ``blastn`` finds 94%, MMseqs2 89%.
 
     Parameters
     ----------
     kind
-        ``"classification"``: the score is 0.5 + (label - 0.5) · identity, so that a closer relative counts as surer.
-        ``"regression"``: the relative's value.
+        ``"classification"``: the score is 0.5 + (label - 0.5) · identity, so that a closer relative gives a score closer to its label.
+        ``"regression"``: the value of the relative.
     coverage
-        Least share of either protein inside the alignment; 0 counts a shared domain too.
+        Least share of either protein inside the alignment, in [0, 1]; 0 includes shared domains.
     threads
-        Processor threads of the search.
+        Number of processor threads of the search.
     """
 
     name = "nearest relative"
@@ -213,29 +213,38 @@ class NearestRelative:
 def protein_baselines(
     kind: Kind = "classification", mutants: bool = False, relatives: bool = False, field: bool = False
 ) -> list[Method]:
-    """The baselines to print beside a model of proteins.
+    """The baselines of a comparison of models of proteins.
 
     Parameters
     ----------
     kind
         ``"classification"`` or ``"regression"``.
     mutants
-        The sequences are mutants of one protein, of one length: the mean and the one-hot regression only, as composition hardly
-        differs between them.
+        Whether the sequences are mutants of one protein, of one length: only the mean and the one-hot regression, as composition
+        hardly differs between mutants.
     relatives
-        Add the nearest relative, which needs the program ``mmseqs``.
+        Whether to add the nearest relative, which needs the program ``mmseqs``.
     field
-        Add what else the field would try: boosting, a linear model of 3-mers, the nearest neighbour by BLAST and by MMseqs2 (which
-        need these programs); for mutants a forest on one-hot residues and BLOSUM62.
+        Whether to add further common methods: boosting, a linear model of 3-mers, the nearest neighbour by BLAST and by MMseqs2
+        (which need these programs); for mutants a forest on one-hot residues and BLOSUM62.
 
     Returns
     -------
     list of Method
-        Unfitted.
+        Unfitted baselines.
+
+    Examples
+    --------
+    >>> from glmkit.evaluate.baselines import protein_baselines
+    >>> [baseline.name for baseline in protein_baselines()]
+    ['majority', 'composition forest', 'composition SVM', 'dipeptide logistic regression']
+    >>> ridge = protein_baselines("regression", mutants=True)[1]
+    >>> ridge.fit(["AKL", "MKL", "AWL", "MWL"], [0.0, 1.0, 0.5, 1.5]).score(["MKL", "AKL"]).round(1)
+    array([1., 0.])
     """
     if mutants:
-        sites: list[Method] = [Majority(), MutantLinear(kind)]
-        return [*sites, MutantForest(kind), Blosum62(kind=kind)] if field else sites
+        one_hot: list[Method] = [Majority(), MutantLinear(kind)]
+        return [*one_hot, MutantForest(kind), Blosum62(kind=kind)] if field else one_hot
     whole: list[Method] = [Majority(), CompositionForest(kind), CompositionSVM(kind), DipeptideLinear(kind)]
     whole += [CompositionBoosting(kind), KmerLinear(kind), BlastNeighbour(kind)] if field else []
     return [*whole, NearestRelative(kind)] if relatives or field else whole

@@ -1,8 +1,8 @@
-"""Mutations scored without any training: by a substitution matrix, and by the letters that homologues have at the same site.
+"""Mutation scores without training: a substitution matrix, and the letters of homologues at the same position.
 
-A protein language model's zero-shot scores earn their keep when they rank mutants better than these two do. BLOSUM62 knows which
-residues replace each other in proteins at large; the site-independent model knows which ones do at this site of this family, if
-there are homologues. Neither knows that sites act together, so scores of several mutations add up.
+They are the references for the zero-shot scores of a protein language model. BLOSUM62 has the residues that replace each other in
+proteins in general. The site-independent model has those that occur at this position of this family, if there are homologues. Neither
+includes interactions between positions, so scores of several mutations add up.
 
 References
 ----------
@@ -43,26 +43,27 @@ def site_independent(
     Parameters
     ----------
     homologues
-        Proteins of the family: rows of an alignment (one length, ``-`` for gaps), or sequences of any lengths, which are aligned
-        first, together with the wild type. An alignment needs the wild type among its rows, unless it has no gaps.
+        Proteins of the family: rows of an alignment (one length, ``-`` for gaps), or sequences of any lengths, which are first aligned
+        together with the wild type. An alignment needs the wild type among its rows, unless it has no gaps.
     wild_type
-        The protein that the mutations are numbered on.
+        Protein whose positions the mutations refer to.
     mutations
-        Mutants, each a text such as ``A123V`` or ``A123V:G45D`` (residues count from 1), a Mutation, or a list of those that stand
-        together. Substitutions only.
+        Mutants: each a text such as ``A123V`` or ``A123V:G45D`` (residues count from 1), a Mutation, or a list of the mutations of one
+        mutant. Substitutions only.
     program
         ``"clustalo"`` or ``"mafft"``.
     pseudo_count
-        Weight of the alignment's composition in each column, in sequences; None for the square root of their number.
+        Weight of the alignment's composition in each column, in sequences, above 0; None for the square root of their number.
     weighted
-        Weigh homologues by position, so that near copies do not outvote the others.
+        Weigh homologues by position, so that near copies do not outweigh the others.
     threads, seconds
-        Processor threads and time limit of the program.
+        Number of processor threads, and time limit of the program in seconds.
 
     Returns
     -------
     pandas.DataFrame
-        A row a mutant, in the order given: ``mutation``, ``score`` (float64, nats, summed over its sites), ``method``, ``n_sites`` and ``homologues`` (those with a letter at the site where there are fewest).
+        One row for each mutant, in the order given: ``mutation``, ``score`` (float64, nats, summed over its positions), ``method``,
+        ``n_sites`` and ``homologues`` (number of those with a letter, at the position with the fewest).
 
     Raises
     ------
@@ -88,15 +89,21 @@ def site_independent(
 
 
 class Blosum62:
-    """Sum of BLOSUM62 differences between a mutant's residues and the wild type's, as a baseline that learns nothing.
+    """Sum of BLOSUM62 differences between mutant and wild-type residues, a baseline without training.
 
     Parameters
     ----------
     wild_type
-        The protein that mutants are compared with; None for the most frequent residue of each position in training.
+        Protein that mutants are compared with; None for the most frequent residue of each position in training.
     kind
-        ``"regression"``: the score is in BLOSUM's half-bits, not in the units of the labels, so only its ranking means something.
-        ``"classification"``: the logistic function of it, less its median in training.
+        ``"regression"``: the score is in BLOSUM's half-bits, not in the units of the labels, so only its ranking is meaningful.
+        ``"classification"``: the logistic function of the score minus its median in training.
+
+    Examples
+    --------
+    >>> from glmkit.evaluate.baselines.protein import Blosum62
+    >>> Blosum62("MKLV").score(["MKLV", "MRLV", "MWLV"])
+    array([ 0., -3., -8.])
     """
 
     name = "BLOSUM62"
@@ -110,7 +117,7 @@ class Blosum62:
         self._own, self._centre = self.wild_type, 0.0
 
     def fit(self, sequences: Sequence[str], labels: np.ndarray, seed: int = 0) -> "Blosum62":
-        """Find the wild type if none was given; labels and seed change nothing."""
+        """Take the consensus as the wild type if none was given; labels and seed are not used."""
         if self.wild_type is None:
             check_alignment(sequences)
             codes = column_codes(sequences)
@@ -121,7 +128,7 @@ class Blosum62:
         return self
 
     def score(self, sequences: Sequence[str]) -> np.ndarray:
-        """One score for each mutant, float64 (n,): 0 for the wild type itself, or a number in [0, 1] for classes."""
+        """Scores of mutants, float64 (n,): 0 for the wild type, or values in [0, 1] for classification."""
         sums = self._sums(sequences)
         return 1 / (1 + np.exp(self._centre - sums)) if self.kind == "classification" else sums
 
@@ -136,7 +143,7 @@ class Blosum62:
         Returns
         -------
         pandas.DataFrame
-            A row a mutant: ``mutation``, ``score`` (half-bits), ``method`` and ``n_sites``.
+            One row for each mutant: ``mutation``, ``score`` (half-bits), ``method`` and ``n_sites``.
 
         Raises
         ------
@@ -191,14 +198,14 @@ def _read_mutants(wild_type: str, mutations: Sequence[Mutant]) -> list[list[Muta
         check_mutations(wild_type, mutant)
         text = ":".join(map(str, mutant))
         if not mutant or not all(m.is_substitution for m in mutant) or len({m.start for m in mutant}) < len(mutant):
-            raise BadInput(f"{text or 'An empty mutant'}: expected substitutions at different sites, such as 'A123V:G45D'.")
+            raise BadInput(f"{text or 'An empty mutant'}: expected substitutions at different positions, such as 'A123V:G45D'.")
         if odd := [m for m in mutant if not {m.new, wild_type[m.start]} <= set(_LETTERS)]:
             raise BadInput(f"{odd[0]}: expected two of the 20 amino acids, {_LETTERS}.")
     return mutants
 
 
 def _aligned(homologues: Sequence[str], wild_type: str, program: Aligner, threads: int, seconds: float) -> tuple[str, list[str]]:
-    """The wild type's row, and all rows with it among them."""
+    """The row of the wild type, and all rows including it."""
     if not is_aligned(homologues):
         check_alphabet("homologues", homologues, "protein")
         whole = list(dict.fromkeys([wild_type, *(sequence.upper() for sequence in homologues)]))

@@ -41,7 +41,7 @@ def test_unknown_pairs_are_left_out_and_near_ones_do_not_count() -> None:
         ((np.zeros((3, 3)), np.zeros((4, 4))), r"predicted \(3, 3\) and true \(4, 4\)"),
         ((np.zeros((3, 3)), np.full((3, 3), 7.9)), "expected 0, 1 or NaN. Make contacts of distances first"),
         ((np.zeros((23, 23)), np.zeros((23, 23))), "No pair of this protein of 23 residues is 24 or more apart and known"),
-        ((np.full((30, 30), np.nan), np.zeros((30, 30))), "predicted: a pair to judge is NaN"),
+        ((np.full((30, 30), np.nan), np.zeros((30, 30))), "predicted: a pair with known label is NaN"),
         ((np.zeros((30, 30)), np.zeros((30, 30)), 0.0), "Expected k above 0 and separation of 1 or more, got k=0.0"),
     ],
 )

@@ -42,7 +42,7 @@ def test_a_model_that_memorised_is_found_out(model: Any) -> None:
     assert found.table["letters"].tolist()[::2] == [sum(map(len, TRAIN)), sum(map(len, HELD))]
     assert found.excess.low > 0.3
     assert found.membership.value > 0.9
-    assert found.sentence.startswith("Training sequences are remembered beyond what held-out ones show: over their own shuffles")
+    assert found.sentence.startswith("Training sequences are memorised beyond what held-out ones show: over their shuffles")
     assert "held-out, shuffled" in str(found)
     again = memorisation(model, TRAIN, HELD, seed=3, draws=300)
     assert again.table.equals(found.table)
@@ -54,7 +54,7 @@ def test_composition_alone_is_no_memory() -> None:
     found = memorisation(new_model(shape, BaseTokenizer(), seed=2), TRAIN, HELD, draws=200, most=9)
     assert abs(found.excess.value) < 0.05
     assert found.excess.low < 0 < found.excess.high
-    assert found.sentence.startswith("No memory of training sequences can be told: ")
+    assert found.sentence.startswith("No memorisation of training sequences is detectable: ")
     assert found.table["sequences"].tolist() == [9, 9, 9, 9]
 
 

@@ -126,7 +126,7 @@ def test_bad_input_says_what_is_wrong() -> None:
     names, x, y = data(9)
     with pytest.raises(BadInput, match="No embedding is stored for 1 of 2 names, the first is 'nobody'"):
         stored(names, x)(["item 0", "nobody"])
-    with pytest.raises(BadInput, match="a name of its own for each row, got 9 names for 8 rows"):
+    with pytest.raises(BadInput, match="a different name for each row, got 9 names for 8 rows"):
         stored(names, x[:-1])
     with pytest.raises(BadInput, match="probe has not been fitted"):
         Probe(stored(names, x)).score(names)

@@ -125,7 +125,7 @@ def test_a_sentence_says_only_what_the_interval_bears_out() -> None:
     assert table.sentence("position weights", "from scratch") == f"On groups 0, position weights is above from scratch: {words}"
     assert table.sentence("from scratch", "position weights").startswith("On groups 0, from scratch is below position weights: ")
     assert table.sentence("again", "from scratch", metric="mcc") == (
-        "On groups 0, again and from scratch cannot be told apart: the difference in MCC is +0.000 [+0.000, +0.000]."
+        "On groups 0, again and from scratch are not distinguishable: the difference in MCC is +0.000 [+0.000, +0.000]."
     )
 
 
@@ -138,7 +138,7 @@ def test_what_fits_classes_does_not_fit_measured_values() -> None:
         compare(task, [], [Majority()], metrics=["auroc"])
     table = compare(task, [], [Majority()], draws=20)
     assert table.row("majority").estimates["spearman"] == (0, 0, 0)
-    with pytest.raises(BadInput, match="toy is a regression: there is no receiver operating curve"):
+    with pytest.raises(BadInput, match="toy is a task of kind regression: a receiver operating curve needs kind classification"):
         table.roc()
     with pytest.raises(BadInput, match="expected finite numbers, got nan at item 3"):
         Task(**parts, labels=np.where(np.arange(60) == 3, np.nan, np.arange(60)), splits={})
@@ -171,7 +171,7 @@ def test_copies_of_training_windows_are_counted() -> None:
 def test_bad_input_says_what_is_wrong() -> None:
     w = windows(60, 6)
     everything = {"name": "toy", "sequences": w.sequences, "labels": w.labels, "groups": w.groups}
-    with pytest.raises(BadInput, match=r"split 's': 6 groups stand on both sides, the first is 'c0'"):
+    with pytest.raises(BadInput, match=r"split 's': 6 groups are on both sides, the first is 'c0'"):
         Task(**everything, splits={"s": Fold(np.arange(30), np.arange(30, 60))})
     with pytest.raises(BadInput, match="split 's': 1 items are in both train and test, the first is item 29"):
         Task(**everything, splits={"s": Fold(np.arange(30), np.arange(29, 60))})

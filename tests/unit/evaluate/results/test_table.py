@@ -1,4 +1,7 @@
-"""Tables of results: the headline metric, the headline table, sentences on several methods, two splits, and audits."""
+"""Tables of results: the headline metric, the headline table, sentences on several methods, two splits, and audits.
+
+Covers ``glmkit.evaluate.results.rows`` too.
+"""
 
 from types import SimpleNamespace
 
@@ -75,6 +78,8 @@ def test_sentences_cover_each_split_and_method(table: Table) -> None:
     assert table.sentences("good", split="near", metric="mcc") == [
         table.sentence("good", other, "near", "mcc") for other in ("poor", "majority")
     ]
+    more = combine(table, compare(task(), [network("extra", 1.0)], [], ["far"], seeds=(0, 1), draws=60))
+    assert more.sentences("good", ["extra"]) == [more.sentence("good", "extra", "far")]
     with pytest.raises(BadInput, match="none of a, b is in the table; it has poor, good, majority"):
         table.sentences("good", ["a", "b"])
     with pytest.raises(BadInput, match="No method 'best' in this table"):
@@ -93,6 +98,9 @@ def test_two_splits_are_compared_without_pairing(table: Table) -> None:
     both = table.split_differences("near", "far", other, metric="mcc")
     assert both["method"].tolist() == ["good"]
     assert list(both.columns[1:3]) == ["MCC, far", "MCC, near"]
+    fewer = compare(task(), [network("good", 1.5)], [], ["far"], seeds=(0, 1), draws=61)
+    with pytest.raises(BadInput, match="table: good has another number of draws on far than on near"):
+        table.split_differences("near", "far", fewer)
 
 
 def test_audits_are_one_table_and_a_sentence_each(table: Table) -> None:

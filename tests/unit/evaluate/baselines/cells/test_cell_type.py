@@ -85,7 +85,7 @@ def test_what_is_no_count_is_refused() -> None:
         cell_baselines(logged)
     twice = adata.copy()
     twice.obs_names = ["cell0", *adata.obs_names[:-1]]
-    with pytest.raises(BadInput, match="obs_names: 'cell0' stands there more than once"):
+    with pytest.raises(BadInput, match="obs_names: 'cell0' occurs more than once"):
         cell_baselines(twice)
     _majority, logistic, *_ = cell_baselines(adata)
     with pytest.raises(BadInput, match="PCA \\+ logistic regression has not been fitted"):
@@ -101,5 +101,5 @@ def test_a_task_of_a_modality_has_an_output_a_column() -> None:
     values = pd.DataFrame(np.random.default_rng(0).random((90, 2)), index=adata.obs_names, columns=["CD3", "CD4"])
     task = modality_task(values, split_cells(adata.obs, by="donor", shares=(0.5, 0.2, 0.3)))
     assert (task.outputs, task.kind, list(task.splits)) == (("CD3", "CD4"), "multioutput", ["by donor"])
-    with pytest.raises(BadInput, match="does not know 2 of 90 cells, the first is 'cell0'"):
+    with pytest.raises(BadInput, match="lacks 2 of 90 cells, the first is 'cell0'"):
         modality_task(values, split_cells(adata.obs.iloc[2:], by="donor", shares=(0.5, 0.2, 0.3)))

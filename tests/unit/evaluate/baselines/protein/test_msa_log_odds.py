@@ -113,11 +113,11 @@ def test_bad_input_says_what_is_wrong() -> None:
         align(["MK", "MKL"], "muscle")  # type: ignore[arg-type]
     with pytest.raises(BadInput, match="row 0 has 3 columns and row 1 has 4"):
         add_to_alignment(["MK-", "MKLL"], ["MK"])
-    with pytest.raises(BadInput, match="alignment: row 1 holds gaps only"):
+    with pytest.raises(BadInput, match="alignment: row 1 has gaps only"):
         add_to_alignment(["MKL", "---"], ["MK"])
     with pytest.raises(BadInput, match="sequences: sequence 1 has '-' at position 2"):
         align(["MK", "M-L"])
-    with pytest.raises(BadInput, match="of two values at least, got 2 labels with values"):
+    with pytest.raises(BadInput, match="of at least two values, got 2 labels with values"):
         AlignmentColumns().fit(["MK", "ML"], np.array([1, 1]))
     with pytest.raises(BadInput, match="alignment columns has not been fitted"):
         AlignmentColumns().score(["MK"])

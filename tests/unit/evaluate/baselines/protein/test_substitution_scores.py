@@ -58,7 +58,7 @@ def test_unaligned_homologues_are_aligned_with_the_wild_type() -> None:
 def test_bad_input_says_what_is_wrong() -> None:
     with pytest.raises(BadInput, match="K3R: expected 'K' at residue 3, but residue 3 of the sequence is 'T'"):
         site_independent([WILD, "MRTAY"], WILD, ["K3R"])
-    with pytest.raises(BadInput, match="K2del: expected substitutions at different sites"):
+    with pytest.raises(BadInput, match="K2del: expected substitutions at different positions"):
         Blosum62(WILD).mutations(["K2del"])
     with pytest.raises(BadInput, match="expected a list, one entry a mutant, got 'K2R'"):
         Blosum62(WILD).mutations("K2R")
