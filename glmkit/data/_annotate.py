@@ -1,7 +1,8 @@
-"""Results where users of scverse look: in ``obsm``, ``obs`` and ``uns`` of the AnnData that they came with.
+"""Results of a model in the places that scverse uses: ``obsm``, ``obs`` and ``uns`` of an AnnData.
 
-After ``annotate(adata, "model", ...)``, ``sc.pp.neighbors(adata, use_rep="X_model")`` and ``sc.pl.umap(adata, color="model_pred")`` work.
-Only what a h5ad can hold is written, so that the file can be saved at once.
+After ``annotate(adata, "model", ...)`` the functions of scanpy find the results, as in
+``sc.pp.neighbors(adata, use_rep="X_model")`` and ``sc.pl.umap(adata, color="model_pred")``. Only values that an ``.h5ad`` file
+can hold are written, so the object can be saved at once.
 """
 
 import json
@@ -37,21 +38,23 @@ def annotate(
     Parameters
     ----------
     adata
-        n cells. Rows of data frames and series are matched to its ``obs_names``; arrays must have its order.
+        n cells. Rows of data frames and series are matched to its ``obs_names``; arrays must be in its order.
     name
-        Prefix of everything written: letters, digits and ``_``. What was written under it before is replaced.
+        Prefix of everything written: letters, digits and ``_``. Earlier results under the same prefix are replaced.
     embedding
-        Float (n, d): becomes ``obsm["X_<name>"]``.
+        Float (n, d), written to ``obsm["X_<name>"]``.
     prediction
-        One class a cell: becomes ``obs["<name>_pred"]``, categorical. None: the class of highest probability, if those are given.
+        One class per cell, written to ``obs["<name>_pred"]`` as a categorical. None: the class of highest probability, if
+        probabilities are given.
     probabilities
-        Float (n, classes): becomes ``obsm["<name>_probabilities"]``, and the probability of the predicted class (the highest, where the
-        prediction is none of the classes) ``obs["<name>_confidence"]``.
+        Float (n, classes), written to ``obsm["<name>_probabilities"]``. The probability of the predicted class is written to
+        ``obs["<name>_confidence"]`` (the highest one, if the prediction is none of the classes).
     classes
-        Names of the columns of `probabilities`; a data frame has them itself.
+        Names of the columns of `probabilities`; not needed for a data frame.
     provenance
-        What made the results (model, checkpoint's hash, seed, split): becomes ``uns["<name>"]``, beside glmkit's version, the time and the
-        classes. Numbers, text, truth values and lists and mappings of them; anything else is kept as JSON text or refused.
+        Origin of the results (model, hash of the checkpoint, seed, split), written to ``uns["<name>"]`` with glmkit's version,
+        the time and the classes. Numbers, text, booleans, and lists and mappings of them are kept; other values are written as
+        JSON text or refused.
 
     Returns
     -------
@@ -61,21 +64,30 @@ def annotate(
     Raises
     ------
     BadInput
-        A name that is no identifier, nothing to write, results for other cells, numbers that are not finite, or provenance that a file
-        cannot hold.
+        A name that is no identifier, nothing to write, results for other cells, numbers that are not finite, or provenance that
+        a file cannot hold.
+
+    Examples
+    --------
+    >>> import anndata, numpy as np
+    >>> from glmkit.data import annotate
+    >>> cells = anndata.AnnData(np.ones((2, 3), "float32"))
+    >>> cells = annotate(cells, "model", probabilities=np.array([[0.9, 0.1], [0.2, 0.8]]), classes=["B", "T"])
+    >>> cells.obs["model_pred"].tolist(), cells.obs["model_confidence"].astype(float).round(1).tolist()
+    (['B', 'T'], [0.9, 0.8])
     """
     if not NAME.fullmatch(name):
         raise BadInput(f"name: expected letters, digits and _, the first a letter, got {name!r}.")
     if embedding is None and prediction is None and probabilities is None:
         raise BadInput("Nothing to write: give an embedding, a prediction or probabilities.")
     if not adata.obs_names.is_unique:
-        raise BadInput("obs_names: names stand there more than once. Call adata.obs_names_make_unique() first.")
+        raise BadInput("obs_names: some names occur more than once. Call adata.obs_names_make_unique() first.")
     if isinstance(probabilities, pd.DataFrame) and classes is None:
         classes = [str(column) for column in probabilities.columns]
     vectors = None if embedding is None else _rows(adata, embedding, "embedding")
     chances = None if probabilities is None else _rows(adata, probabilities, "probabilities")
     if chances is not None and (classes is None or len(classes) != chances.shape[1] or len(set(classes)) < len(classes)):
-        raise BadInput(f"classes: expected {chances.shape[1]} different names, one a column of probabilities, got {classes}.")
+        raise BadInput(f"classes: expected {chances.shape[1]} different names, one per column of probabilities, got {classes}.")
     if chances is not None and (chances.min(initial=0) < 0 or chances.max(initial=0) > 1 + 1e-4):
         raise BadInput(
             f"probabilities: expected values from 0 to 1, got {chances.min():g} to {chances.max():g}. Apply a softmax first."
@@ -90,7 +102,7 @@ def annotate(
         names = list(classes) if classes is not None else []
         names += sorted(set(called.dropna()) - set(names))
         adata.obs[f"{name}_pred"] = pd.Categorical(called, categories=names).remove_unused_categories()
-        adata.uns.pop(f"{name}_pred_colors", None)  # of other categories
+        adata.uns.pop(f"{name}_pred_colors", None)  # scanpy stored them for the earlier categories
     if chances is not None and classes is not None and called is not None:
         place = {c: i for i, c in enumerate(classes)}
         column = np.array([place.get(value, -1) for value in called])
@@ -138,7 +150,7 @@ def _same_cells(adata: "AnnData", index: pd.Index, what: str) -> None:
 
 
 def _plain(value: Any, where: str) -> Any:
-    """Values that a h5ad can hold: mappings, text, numbers, truth values and arrays of one of these."""
+    """Values that an h5ad file can hold: mappings, text, numbers, booleans and arrays of one of these."""
     if isinstance(value, Mapping):
         if bad := [key for key in value if not isinstance(key, str) or "/" in key or not key]:
             raise BadInput(f"{where}: a key has to be text without '/', got {bad[0]!r}.")

@@ -1,8 +1,8 @@
-"""Labels of cells from a column of ``adata.obs``, checked before anything is trained on them.
+"""Labels of cells from a column of ``adata.obs``, checked before training.
 
-A column of obs may be text, a categorical with unused categories, or numbers that were text once; ``NA`` may be a missing value or
-the name of a class. Text stays as it was written. A missing value (not a number, None) is a cell without a label: it is left out and
-counted, never made a class.
+A column of obs may be text, a categorical with unused categories, or numbers converted from text. ``NA`` may be a missing value
+or the name of a class. Text is kept as written. A cell with a missing value (NaN, None) has no label: it is left out and
+counted, and missing values never form a class.
 """
 
 from collections import Counter
@@ -25,13 +25,13 @@ class CellLabels:  # numpydoc ignore=PR02
     names
         Names of the labelled cells, n of them, in the order of obs.
     codes
-        Int64 (n,): each cell's place in `classes`.
+        Index of each cell's class in `classes`, int64 (n,).
     classes
         Names of the classes that occur, sorted.
     column
-        Of obs.
+        Column of obs.
     missing
-        Cells left out for want of a label.
+        Number of cells left out because they have no label.
     """
 
     names: tuple[str, ...]
@@ -47,25 +47,25 @@ class CellLabels:  # numpydoc ignore=PR02
 
     @property
     def sizes(self) -> dict[str, int]:
-        """Cells of each class."""
+        """Number of cells of each class."""
         counts = np.bincount(self.codes, minlength=len(self.classes)).tolist()
         return dict(zip(self.classes, counts, strict=True))
 
 
 def obs_column(obs: pd.DataFrame, column: str) -> pd.Series:
-    """A column of obs, or an error that lists the columns there are.
+    """A column of obs, or an error that lists the columns present.
 
     Parameters
     ----------
     obs
-        One row a cell.
+        One row per cell.
     column
-        Which.
+        Name of the column.
 
     Returns
     -------
     pandas.Series
-        As it stands.
+        The column, unchanged.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def obs_column(obs: pd.DataFrame, column: str) -> pd.Series:
         raise BadInput("No cells: expected at least two in obs, got none. Were all of them filtered out?")
     if not obs.index.is_unique:
         twice = obs.index[obs.index.duplicated()][0]
-        raise BadInput(f"obs_names: {twice!r} stands there more than once. Call adata.obs_names_make_unique() first.")
+        raise BadInput(f"obs_names: {twice!r} occurs more than once. Call adata.obs_names_make_unique() first.")
     if column not in obs.columns:
         there = [str(name) for name in obs.columns]
         more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
@@ -85,7 +85,7 @@ def obs_column(obs: pd.DataFrame, column: str) -> pd.Series:
 
 
 def as_text(values: pd.Series) -> pd.Series:
-    """Values as text (object), missing ones as None; whole numbers lose a ``.0`` that only stands for a missing neighbour.
+    """Values as text (object), missing ones as None; integers stored as floats because of missing values lose their ``.0``.
 
     Parameters
     ----------
@@ -110,9 +110,9 @@ def cell_labels(obs: pd.DataFrame, column: str) -> CellLabels:
     Parameters
     ----------
     obs
-        One row a cell, such as ``adata.obs``.
+        One row per cell, such as ``adata.obs``.
     column
-        Which holds the label.
+        Column of the labels.
 
     Returns
     -------
@@ -123,6 +123,16 @@ def cell_labels(obs: pd.DataFrame, column: str) -> CellLabels:
     ------
     BadInput
         No cells or column, no label or one class only, or two spellings of one number (``1``, ``1.0``, ``01``).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from glmkit.data import cell_labels
+    >>> labels = cell_labels(pd.DataFrame({"type": ["T", "B", None, "T"]}, index=["c1", "c2", "c3", "c4"]), "type")
+    >>> labels.names, labels.codes.tolist(), labels.classes
+    (('c1', 'c2', 'c4'), [1, 0, 1], ('B', 'T'))
+    >>> labels.missing
+    1
     """
     text = as_text(obs_column(obs, column))
     known = text[text.notna()]

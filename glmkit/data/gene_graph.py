@@ -1,9 +1,9 @@
-"""Which genes go together: the nearest genes of each by the correlation of their expression over cells.
+"""Coexpression graph: the nearest genes of each gene by correlation of expression over cells.
 
-A graph over genes says what the ranks of one cell cannot: which genes rose and fell together in all of them. It is made from
-the *training* cells alone, or the test cells would have a say in the model that they judge. Counts are normalised to 10,000 a
-cell and logged, as scanpy does it; a gene's neighbours are those of highest Pearson correlation, and only positive ones.
-Correlation in sparse counts is weak for rare genes, so genes seen in few cells have none.
+The ranks of one cell do not show which genes vary together over all cells; this graph does. It has to be computed from the
+*training* cells alone, because otherwise information of the test cells enters the model. Counts are normalised to 10,000 per cell
+and log-transformed, as in scanpy. The neighbours of a gene are those of highest positive Pearson correlation. Correlations of
+sparse counts are unreliable for rare genes, so genes detected in few cells have no neighbours.
 """
 
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from scipy.sparse import csc_matrix
 
-BLOCK = 512  # genes whose correlations with all others are in memory together
-DIGITS = 6  # correlations that are equal to so many digits go by gene index
+BLOCK = 512  # genes whose correlations with all others are held in memory at once
+DIGITS = 6  # correlations equal to so many digits are ordered by gene index, so that rounding cannot change the graph
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class GeneGraph:
     genes
         Names, as in ``var_names``.
     neighbours
-        int64 (genes, k): places in `genes`, the nearest first; -1 where a gene has fewer.
+        Indices into `genes`, nearest first, int64 (genes, k); -1 where a gene has fewer than k neighbours.
     """
 
     genes: tuple[str, ...]
@@ -38,37 +38,48 @@ class GeneGraph:
 
     @property
     def edges(self) -> np.ndarray:
-        """Who is heard by whom: int64 (2, n), neighbours above the genes that hear them."""
+        """Edge list of the graph, int64 (2, n_edges): source (the neighbour) in row 0, target gene in row 1."""
         gene, place = np.nonzero(self.neighbours >= 0)
         return np.stack([self.neighbours[gene, place], gene])
 
 
 def coexpression_graph(adata: "AnnData", k: int = 10, *, least_cells: int = 10) -> GeneGraph:
-    """The graph of the genes that are expressed together.
+    """The graph of genes that are expressed together.
 
     Parameters
     ----------
     adata
-        The *training* cells: raw counts (cells, genes).
+        Raw counts of the *training* cells, (cells, genes).
     k
-        Most neighbours of a gene.
+        Largest number of neighbours of a gene.
     least_cells
-        Genes that fewer cells express are nobody's neighbours and have none.
+        Number of cells that have to express a gene; rarer genes have no edges.
 
     Returns
     -------
     GeneGraph
-        Over all genes of `adata`, in their order; the same for the same cells.
+        Over all genes of `adata`, in their order; the result is deterministic.
 
     Raises
     ------
     BadInput
         `k` or `least_cells` is below 1, there are fewer than three cells, or fewer than two genes are expressed often enough.
+
+    Examples
+    --------
+    >>> import anndata, numpy as np
+    >>> from glmkit.data import coexpression_graph
+    >>> counts = np.array([[9, 8, 0, 1], [0, 1, 9, 7], [8, 9, 1, 0], [1, 0, 7, 9]], dtype="float32")
+    >>> graph = coexpression_graph(anndata.AnnData(counts), k=1, least_cells=2)
+    >>> graph.neighbours.ravel().tolist()
+    [1, 0, 3, 2]
+    >>> graph.edges.tolist()
+    [[1, 0, 3, 2], [0, 1, 2, 3]]
     """
     if k < 1 or least_cells < 1:
         raise BadInput(f"k and least_cells: expected 1 or more, got {k} and {least_cells}.")
     if adata.n_obs < 3:
-        raise BadInput(f"A correlation needs three cells or more, got {adata.n_obs}.")
+        raise BadInput(f"A correlation needs at least three cells, got {adata.n_obs}.")
     values = _log_normalised(adata)
     seen = np.diff(values.indptr)
     mean = np.asarray(values.mean(0)).ravel()

@@ -1,7 +1,7 @@
-"""Checks on labels before anything is trained on them.
+"""Checks of labels before training.
 
-Each of these faults trains without complaint and yields a number that means nothing: a single class scores 100%, a sequence that
-stands in train and in test is remembered rather than predicted.
+Each of these faults lets training run and gives a meaningless score: with a single class accuracy is 100%, and a sequence that
+occurs in training and in test can be memorised.
 """
 
 from collections import Counter
@@ -22,25 +22,34 @@ def check_labels(
     ids: Sequence[str] | None = None,
     report: DataReport | None = None,
 ) -> None:
-    """Refuse labels that no honest score can come from.
+    """Refuse labels that make every score meaningless.
 
     Parameters
     ----------
     sequences
         n sequences; letter case does not matter.
     labels
-        n labels, one of a few classes each.
+        Class of each sequence, (n,).
     parts
-        Part (train, validation, test) of each; checks across parts are left out without it.
+        Part (train, validation, test) of each; None leaves out the checks across parts.
     ids
         Name of each sequence for messages; its number (from 0) by default.
     report
-        Counts ``reverse_complement_across_parts``: a DNA sequence whose other strand stands in another part.
+        Report that counts ``reverse_complement_across_parts``: a DNA sequence whose reverse complement is in another part.
 
     Raises
     ------
     BadInput
-        Nothing there; numbers that differ; one class only; one sequence with two labels; one sequence in two parts.
+        No sequences; numbers that differ; one class only; one sequence with two labels; one sequence in two parts.
+
+    Examples
+    --------
+    >>> from glmkit.data import check_labels
+    >>> check_labels(["ACGT", "ACGA"], [0, 1], parts=["train", "test"])
+    >>> check_labels(["ACGT", "ACGT", "GGGG"], [0, 0, 1], parts=["train", "test", "train"])
+    Traceback (most recent call last):
+    ...
+    glmkit.errors.BadInput: 1 sequences are in more than one part: 0 (train) and 1 (test). Drop the copies, or split by group.
     """
     if len(sequences) == 0:
         raise BadInput("No labelled sequences: expected at least two, got none. Were all of them filtered out?")
@@ -58,7 +67,7 @@ def check_labels(
         raise BadInput(f"{clash[0]} sequences have conflicting labels: {clash[1]}. Correct or drop them.")
     if sides is not None:
         if clash := _disagree(letters, sides, names):
-            raise BadInput(f"{clash[0]} sequences stand in more than one part: {clash[1]}. Drop the copies, or split by group.")
+            raise BadInput(f"{clash[0]} sequences are in more than one part: {clash[1]}. Drop the copies, or split by group.")
         if report is not None:
             _count_other_strands(letters, sides, names, report)
 
@@ -71,7 +80,7 @@ def check_stratified(labels: Sequence | np.ndarray, parts: int = 2) -> None:
     labels
         n labels.
     parts
-        Parts (or folds) that each class must reach.
+        Number of parts (or folds) in which each class must occur.
 
     Raises
     ------

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from glmkit.data.splits import Partition
 from glmkit.evaluate import read_card
 from tests.small_study import PROTEIN_STUDY, glmkit, make_workspace, write_proteins
 
@@ -81,7 +82,7 @@ def test_families_stay_on_one_side_and_out_of_pretraining(project: Path) -> None
     assert (located.groupby("group").homology.nunique() == 1).all()
     assert set(located.homology) == set(located.random) == {"train", "validation", "test"}
     tested = located[(located.homology == "test") | (located.random == "test")]
-    corpus = pd.read_csv(project / "preprocess/corpus.csv")
+    corpus = Partition.from_csv(project / "preprocess/corpus.csv").table
     assert not set(corpus.group) & set(tested.group)
     assert corpus.groupby("group").part.nunique().max() == 1
     closest = table(project, "preprocess", "neighbours").iloc[0]

@@ -1,8 +1,8 @@
-"""Batches of about equal work: as many sequences as a token budget holds, sequences of similar length together.
+"""Batches of similar cost: sequences of similar length, up to a token budget per batch.
 
-A pure function of its arguments: a run that is resumed asks again with the same seed and epoch and gets the same batches,
-so nothing about the order has to be stored in a checkpoint. Sorting everything by length would put the same neighbours
-together in every epoch; sorting within large random pools keeps lengths close and neighbours new.
+The function is pure: a resumed run calls it with the same seed and epoch and obtains the same batches, so a checkpoint does not
+store the order. Sorting all items by length would put the same sequences together in every epoch. Sorting within large random
+pools keeps the lengths of a batch similar and its composition random.
 """
 
 from collections.abc import Sequence
@@ -11,29 +11,29 @@ import numpy as np
 
 from glmkit.errors import BadInput
 
-POOL = 64  # batches that are sorted together
+POOL = 64  # number of batches in a pool that is sorted by length
 
 
 def token_budget_batches(
     lengths: np.ndarray | Sequence[int], budget: int, seed: int, epoch: int, drop_last: bool = False
 ) -> list[np.ndarray]:
-    """Deal items out to batches of at most `budget` tokens; each item is in exactly one batch of an epoch.
+    """Distribute items over batches of at most `budget` tokens; each item is in exactly one batch of an epoch.
 
     Parameters
     ----------
     lengths
-        int (n,): tokens of each item, each between 1 and `budget`.
+        Tokens of each item, int (n,), each between 1 and `budget`.
     budget
-        Most tokens of a batch.
+        Largest number of tokens of a batch.
     seed, epoch
-        Decide the order, both at least 0.
+        Seed and epoch of the random order, both at least 0.
     drop_last
-        Leave out the one batch that may hold less than the next item would have filled.
+        Whether to leave out the last batch, which may be incomplete.
 
     Returns
     -------
     list of numpy.ndarray
-        int64 item indices of each batch, in the order to use them.
+        Item indices of each batch, int64, in the order of use.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def token_budget_batches(
 
 
 def _pooled(sizes: np.ndarray, order: np.ndarray, budget: int) -> np.ndarray:
-    """Sort by length within pools, up and down in turns, so that neighbouring pools meet at similar lengths."""
+    """Sort by length within pools, alternately ascending and descending, so that pools join at similar lengths."""
     if sizes.min() == sizes.max():
         return order
     pool = (np.cumsum(sizes[order]) - 1) // (POOL * budget)

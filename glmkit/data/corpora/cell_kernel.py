@@ -1,4 +1,4 @@
-"""Rows out of a memory-mapped CSR matrix, compiled."""
+"""Compiled loops that read rows of a memory-mapped CSR matrix."""
 
 import numpy as np
 from numba import njit
@@ -6,20 +6,20 @@ from numba import njit
 
 @njit(cache=True, nogil=True)
 def gather(counts, columns, offsets, chosen, starts, out_counts, out_columns):
-    """Copy the chosen rows one after another and widen them.
+    """Copy the chosen rows one after another into wider types.
 
     Parameters
     ----------
     counts, columns
-        (non-zeros,): the whole matrix.
+        Values and column indices of the whole matrix, (non-zeros,).
     offsets
-        int64 (rows + 1,): where its rows start.
+        Start of each row, int64 (rows + 1,).
     chosen
-        int64 (n,): rows.
+        Indices of rows, int64 (n,).
     starts
-        int32 (n + 1,): where they start in the result.
+        Start of each chosen row in the result, int32 (n + 1,).
     out_counts, out_columns
-        (non-zeros of the chosen rows,): to be filled.
+        Arrays to fill, (non-zeros of the chosen rows,).
     """
     for row in range(len(chosen)):
         start, stop = offsets[chosen[row]], offsets[chosen[row] + 1]
@@ -41,7 +41,7 @@ def scatter(counts, columns, offsets, chosen, out):
     counts, columns, offsets, chosen
         As in :func:`gather`.
     out
-        float32 (n, columns), to be filled.
+        Array to fill, float32 (n, columns).
     """
     out[:] = 0
     for row in range(len(chosen)):

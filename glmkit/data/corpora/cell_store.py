@@ -1,13 +1,13 @@
-"""Counts of many cells on disk, read in truly random mini-batches.
+"""Counts of many cells on disk, read in random mini-batches.
 
-A folder holds the counts as compressed sparse rows: ``counts.bin`` (uint16, or uint32 if one count needs it), ``columns.bin`` (uint16 up
-to 65,536 features), ``offsets.npy``, names of cells and features, and ``manifest.json`` with the SHA-256 of all of them. Everything is mapped
-into memory; a batch is a compiled loop that copies its rows out of the map and widens them to float32, so it costs no more than the
-bytes of its rows: 4 bytes a non-zero count where an ``.h5ad`` takes 8 and a call into HDF5 for each row.
+A folder holds the counts as compressed sparse rows: ``counts.bin`` (uint16, or uint32 if one count needs it), ``columns.bin``
+(uint16 up to 65,536 features), ``offsets.npy``, names of cells and features, and ``manifest.json`` with the SHA-256 of all of
+them. All arrays are memory-mapped. For a batch, a compiled loop copies its rows from the map and converts them to float32. A
+non-zero count takes 4 bytes; an ``.h5ad`` takes 8 bytes and one HDF5 call per row.
 
-The trade-off: no compression, so a store is larger on disk than a compressed file, and it is written once. Loaders that read shards in
-order and shuffle in a buffer (annbatch) suit disks that cannot seek; here every batch is drawn from all cells. The measured
-ratios to AnnData backed and to bionemo-scdl stand in ``tests/benchmarks/RESULTS.md``.
+The store is not compressed, so it is larger on disk than a compressed file, and it cannot be changed after writing. Loaders
+that read shards in order and shuffle in a buffer (annbatch) suit disks with slow random access; here every batch is drawn from
+all cells. Measured speed relative to backed AnnData and bionemo-scdl is listed in ``tests/benchmarks/RESULTS.md``.
 """
 
 from array import array
@@ -38,20 +38,33 @@ FORMAT = StoreFormat(
 
 
 class CellStore:
-    """Raw counts of cells, memory-mapped. Make one with :meth:`write` or :meth:`open`.
+    """Raw counts of cells, memory-mapped; created by :meth:`write` or :meth:`open`.
 
     ``len(store)`` is the number of cells.
 
     Attributes
     ----------
     folder
-        Where it lies.
+        Path of the store.
     offsets
-        int64 (cells + 1,): where the non-zero counts of each cell start.
+        Start of the non-zero counts of each cell, int64 (cells + 1,).
     shape
-        Cells, features.
+        Numbers of cells and features.
     hash
         SHA-256 over content and format; equal stores have equal hashes wherever they were written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import anndata, numpy as np
+    >>> from glmkit.data import CellStore
+    >>> cells = anndata.AnnData(np.array([[0, 3, 1], [2, 0, 0]], dtype="float32"))
+    >>> store = CellStore.write(Path(tempfile.mkdtemp()) / "counts", cells)
+    >>> store.shape, store.dense([1, 0, 1]).tolist()
+    ((2, 3), [[2.0, 0.0, 0.0], [0.0, 3.0, 1.0], [2.0, 0.0, 0.0]])
+    >>> sorted(int(i) for indices, counts in store.batches(size=1, seed=0) for i in indices)
+    [0, 1]
     """
 
     def __init__(self, folder: Path, manifest: dict[str, Any]) -> None:
@@ -63,11 +76,11 @@ class CellStore:
         self._columns = map_array(folder / "columns.bin", manifest["columns"])
         expected = (self.shape[0] + 1, len(self._counts), len(self._columns))
         if expected != (len(self.offsets), int(self.offsets[-1]), int(self.offsets[-1])) or (np.diff(self.offsets) < 0).any():
-            raise FORMAT.contradiction(folder, "offsets and counts")
+            raise FORMAT.inconsistent(folder, "offsets and counts")
 
     @cached_property
     def names(self) -> list[str]:
-        """Name of each cell, unique; read when it is first asked for."""
+        """Name of each cell, unique; read on first use."""
         return read_json(self.folder / "cells.json")
 
     @cached_property
@@ -77,26 +90,32 @@ class CellStore:
 
     @classmethod
     def write(cls, folder: str | Path, cells: Cells, chunk: int = CHUNK, *, read: Read | None = None) -> "CellStore":
-        """Write cells a block at a time to a temporary folder, then rename it to `folder` whole.
+        """Write cells block by block to a temporary folder, which is renamed to `folder` at the end.
 
         Parameters
         ----------
         folder
-            The store's folder; an older one is replaced when, and only when, the new one is complete.
+            Path of the store; an older store is replaced only when the new one is complete.
         cells
             An AnnData with raw counts in X, a path, or any iterable of these. Later parts must have the features of the first, in
             any order.
         chunk
-            Cells at a time.
+            Number of cells held in memory at once.
         read
-            Opens a path; ``read_cells(path, "rna", backed=True)`` if None.
+            Function that opens a path; ``read_cells(path, "rna", backed=True)`` if None.
+
+        Returns
+        -------
+        CellStore
+            The new store, opened.
 
         Raises
         ------
         BadInput
-            No cells, two cells or features of one name, other features in a later part, or values that are no raw counts below 2^32.
+            No cells, two cells or features of one name, other features in a later part, or values that are no raw counts below
+            2^32.
         ResourceError
-            The disk is full or `folder` cannot be written; nothing partial is left.
+            The disk is full or `folder` cannot be written; no partial store is left.
         """
         folder = Path(folder)
         with atomic_folder(folder) as temporary:
@@ -118,9 +137,14 @@ class CellStore:
         Parameters
         ----------
         folder
-            A folder that :meth:`write` made.
+            Folder written by :meth:`write`.
         verify
-            Also read every file and compare its SHA-256; sizes are compared always.
+            Whether to read every file and compare its SHA-256; sizes are always compared.
+
+        Returns
+        -------
+        CellStore
+            With its arrays mapped, not read.
 
         Raises
         ------
@@ -139,17 +163,17 @@ class CellStore:
         Parameters
         ----------
         indices
-            (n,): numbers of cells, in any order, also more than once.
+            Indices of cells, int (n,), in any order, with or without repeats.
 
         Returns
         -------
         scipy.sparse.csr_matrix
-            float32 (n, features), in the order of `indices`; columns are sorted. (Counts above 2^24 are rounded.)
+            float32 (n, features), in the order of `indices`; columns are sorted. Counts above 2^24 are rounded.
 
         Raises
         ------
         BadInput
-            A number that is no cell.
+            An index out of range.
         """
         from scipy.sparse import csr_matrix
 
@@ -162,7 +186,8 @@ class CellStore:
         gather(self._counts, self._columns, self.offsets, chosen, starts, counts, columns)
         shape: Any = (len(chosen), self.shape[1])
         found = csr_matrix(shape, dtype=np.float32)
-        found.data, found.indices, found.indptr = counts, columns, starts  # as (data, indices, indptr) would, without checks
+        # The constructor with (data, indices, indptr) would scan the arrays again.
+        found.data, found.indices, found.indptr = counts, columns, starts
         found.has_canonical_format = True
         return found
 
@@ -172,19 +197,19 @@ class CellStore:
         Parameters
         ----------
         indices
-            (n,): numbers of cells.
+            Indices of cells, int (n,).
         out
-            float32 (n, features) to be filled, which saves making a new one for each batch; a new one if None.
+            Array to fill, float32 (n, features), which saves an allocation per batch; a new array if None.
 
         Returns
         -------
         numpy.ndarray
-            float32 (n, features): `out`, if it was given.
+            float32 (n, features); the array `out` if it was given.
 
         Raises
         ------
         BadInput
-            A number that is no cell, or an `out` of another shape or type.
+            An index out of range, or an `out` of another shape or type.
         """
         from glmkit.data.corpora.cell_kernel import scatter
 
@@ -202,14 +227,14 @@ class CellStore:
         Parameters
         ----------
         size
-            Cells of a batch; the last one may be smaller.
+            Cells per batch; the last batch may be smaller.
         seed
-            Decides the order.
+            Seed of the random order.
 
         Yields
         ------
         tuple
-            Numbers of the cells, int64 (size,), and their counts, ``csr_matrix`` float32 (size, features).
+            Indices of the cells, int64 (size,), and their counts, ``csr_matrix`` float32 (size, features).
 
         Raises
         ------
@@ -256,10 +281,10 @@ class _Writer:
         self.columns.__exit__()
 
     def begin(self, names: Any) -> None:
-        """Take the features of the next part."""
+        """Check the features of the next part."""
         given = list(map(str, names))
         if len(set(given)) < len(given):
-            raise BadInput(f"The feature {names[names.duplicated()][0]!r} stands for two columns. Make var_names unique.")
+            raise BadInput(f"The feature {names[names.duplicated()][0]!r} names two columns. Make var_names unique.")
         if not self.features:
             self.features = given
             self.column_dtype = max(smallest_dtype(len(given)), np.dtype(np.uint16)).newbyteorder("<")
@@ -297,7 +322,7 @@ class _Writer:
         self.offsets.extend((block.indptr[1:].astype(np.int64) + self.offsets[-1]).tolist())
 
     def _widen(self) -> None:
-        """Write what there is again, in four bytes a count."""
+        """Rewrite the counts so far in four bytes each."""
         self.counts.__exit__()
         narrow = self.counts.path.rename(self.counts.path.with_suffix(".narrow"))
         self.count_dtype = np.dtype("<u4")
@@ -308,7 +333,7 @@ class _Writer:
         narrow.unlink()
 
     def finish(self) -> None:
-        """Write what remains, the manifest last."""
+        """Write the remaining files, the manifest last."""
         if len(self.offsets) == 1:
             raise BadInput("No cells to store: expected at least one, got none. Were all of them filtered out?")
         with NamesFile(self.folder / "features.json") as names:

@@ -1,9 +1,8 @@
-"""Fixed-length windows of a token store, as a corpus to train on.
+"""Fixed-length windows of a token store, as a training corpus.
 
-Nothing is copied: a crop is an offset into the store's memory map, eight bytes a window. Windows lie wholly inside one of
-the given intervals, so those of a split's part cannot touch another part: under overlapping k-mers, where the last token of a
-window still shows k - 1 bases more, these count as part of it. What is left at an interval's end, shorter than a window, is
-not used.
+Nothing is copied: a crop is an offset into the store's memory map, eight bytes per window. Each window lies wholly inside one of
+the given intervals, so windows of different parts of a split share no base. Under overlapping k-mers the last token of a window
+covers k - 1 further bases, which count as part of the window. The rest of an interval, if shorter than a window, is not used.
 """
 
 import hashlib
@@ -26,9 +25,9 @@ class Crops:
     Parameters
     ----------
     store
-        The corpus. Its item names are the intervals' references.
+        Token store, the names of whose items are the intervals' references.
     intervals
-        Where windows may lie, 0-based and half-open: in bases under single bases and overlapping k-mers, else in token
+        Regions for windows, 0-based and half-open: in bases for single-base tokens and overlapping k-mers, otherwise in token
         positions.
     length
         Tokens of a window.
@@ -38,11 +37,11 @@ class Crops:
     Attributes
     ----------
     lengths
-        int64 (n,): `length` for each window.
+        `length` for each window, int64 (n,).
     starts
-        int64 (n,): where each window starts in ``store.tokens``.
+        Start of each window in ``store.tokens``, int64 (n,).
     over
-        Tokens over a base: k under overlapping k-mers, else 1. A window shows ``length + over - 1`` bases.
+        Tokens that cover a base: k under overlapping k-mers, else 1. A window covers ``length + over - 1`` bases.
     hash
         SHA-256 over the store's hash, the starts and the length.
 
@@ -50,6 +49,20 @@ class Crops:
     ------
     BadInput
         A reference that the store lacks, an interval beyond its end, a length or stride below 1, or no window at all.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from glmkit.bio import Interval, Record
+    >>> from glmkit.data import Crops
+    >>> from glmkit.tokens import TokenStore, encode_records, make_tokenizer
+    >>> tokenizer = make_tokenizer("base")
+    >>> tokens = encode_records([Record("chr1", "ACGT" * 10)], tokenizer)
+    >>> store = TokenStore.write(Path(tempfile.mkdtemp()) / "tokens", tokens, tokenizer)
+    >>> crops = Crops(store, [Interval("chr1", 0, 25)], length=8)
+    >>> len(crops), crops[0].shape, crops.where(2)
+    (3, (8,), Interval(reference='chr1', start=16, end=24, strand=0))
     """
 
     def __init__(self, store: TokenStore, intervals: Iterable[Interval], length: int, stride: int | None = None) -> None:
@@ -65,7 +78,7 @@ class Crops:
             item = index.get(interval.reference)
             if item is None:
                 raise BadInput(
-                    f"The store {store.folder} has no {interval.reference!r}; it has {store.names[:3]}… Another genome's split?"
+                    f"The store {store.folder} has no {interval.reference!r}; it has {store.names[:3]}… Is it the split of another genome?"
                 )
             size, unit = int(store.lengths[item]) + self.over - 1, "bases" if self.over > 1 else "tokens"
             if not 0 <= interval.start < interval.end <= size:
@@ -93,7 +106,7 @@ class Crops:
         return self.store.tokens[start : start + self.length]
 
     def where(self, index: int) -> Interval:
-        """The interval that window `index` shows (strand 0)."""
+        """The interval that window `index` covers (strand 0)."""
         item, start = self._locate(index)
         return Interval(self.store.names[item], start, start + self.length + self.over - 1)
 

@@ -1,4 +1,4 @@
-"""Short sequences, or cells, as ids in memory: a corpus for fine-tuning, where a store on disk would be a detour."""
+"""Short sequences, or cells, as token ids in memory: corpora for fine-tuning that need no store on disk."""
 
 import hashlib
 from collections.abc import Sequence
@@ -11,23 +11,31 @@ from glmkit.tokens.cells import cell_ids, cell_names
 
 
 class EncodedWindows:
-    """Sequences as ids, with the face of a corpus that :func:`glmkit.train.fit` reads.
+    """Sequences as token ids: a corpus for :func:`glmkit.train.fit`.
 
     Parameters
     ----------
     sequences
-        Windows, n of them.
+        n sequences.
     tokenizer
-        Makes their ids.
+        Tokenizer of the model to be trained.
 
     Attributes
     ----------
     lengths
-        int64 (n,).
+        Tokens of each sequence, int64 (n,).
     hash
         SHA-256 of the sequences.
     tokenizer_hash
-        The tokenizer's.
+        Hash of the tokenizer.
+
+    Examples
+    --------
+    >>> from glmkit.data import EncodedWindows
+    >>> from glmkit.tokens import make_tokenizer
+    >>> corpus = EncodedWindows(["ACGTACGT", "ACG"], make_tokenizer("kmer3"))
+    >>> corpus.lengths.tolist(), corpus[0].shape
+    ([6, 1], (6,))
     """
 
     def __init__(self, sequences: Sequence[str], tokenizer: Tokenizer) -> None:
@@ -44,30 +52,42 @@ class EncodedWindows:
 
 
 class EncodedCells:
-    """Cells as ids, with the face of a corpus that :func:`glmkit.train.fit` reads.
+    """Cells as token ids: a corpus for :func:`glmkit.train.fit`.
 
     Parameters
     ----------
     cells
         An AnnData of raw counts, or a dictionary of the modalities of the same cells.
     tokenizer
-        Makes their ids: a RankTokenizer or a CellTokenizer.
+        A RankTokenizer or a CellTokenizer.
 
     Attributes
     ----------
     lengths
-        int64 (cells,).
+        Tokens of each cell, int64 (cells,).
     names
-        Of the cells, in order.
+        Names of the cells, in order.
     hash
-        SHA-256 of their ids and lengths.
+        SHA-256 of ids and lengths.
     tokenizer_hash
-        The tokenizer's.
+        Hash of the tokenizer.
 
     Raises
     ------
     BadInput
         A cell has no token.
+
+    Examples
+    --------
+    >>> import anndata, numpy as np, pandas as pd
+    >>> from glmkit.data import EncodedCells
+    >>> from glmkit.tokens import RankTokenizer
+    >>> tokenizer = RankTokenizer(["g1", "g2", "g3"], [1.0, 2.0, 1.0], layout="v1", length=8)
+    >>> counts = np.array([[4, 2, 0], [1, 5, 3]], dtype="float32")
+    >>> cells = anndata.AnnData(counts, var=pd.DataFrame(index=["g1", "g2", "g3"]))
+    >>> corpus = EncodedCells(cells, tokenizer)
+    >>> corpus.lengths.tolist(), corpus.names
+    ([2, 3], ['0', '1'])
     """
 
     def __init__(self, cells: Any, tokenizer: Any) -> None:

@@ -1,4 +1,4 @@
-"""Crops with a label for every token: the corpus for what runs along a genome, such as its coding frame."""
+"""Crops with a label for every token, such as the coding frame along a genome."""
 
 import hashlib
 from collections.abc import Mapping
@@ -21,24 +21,41 @@ class LabelledCrops:
     crops
         Windows over single bases or overlapping k-mers.
     labels
-        For each reference of the windows a label for each *base*, int (bases,): a class from 0, or -1 for none, such as
-        :func:`coding_frames` gives.
+        Class of each *base* (not token) of each reference, int (bases,): 0 or more, or -1 for none, such as
+        :func:`glmkit.data.windows.coding_frames` returns.
 
     Attributes
     ----------
     crops
-        As given.
+        The windows given.
     kept
-        int64 (n,): the number in `crops` of each window.
+        Index of each window in `crops`, int64 (n,).
     lengths
-        int64 (n,): tokens of each window.
+        Tokens of each window, int64 (n,).
     hash
         SHA-256 over the crops' hash and the labels.
 
     Raises
     ------
     BadInput
-        Other tokens, a reference without labels, as many labels as no sequence has, or no label at all.
+        Tokens of several bases, a reference without labels, labels of another length than the reference, or no label at all.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from glmkit.bio import Interval, Record
+    >>> from glmkit.data import Crops, LabelledCrops
+    >>> from glmkit.tokens import TokenStore, encode_records, make_tokenizer
+    >>> tokenizer = make_tokenizer("base")
+    >>> tokens = encode_records([Record("chr1", "ACGT" * 10)], tokenizer)
+    >>> store = TokenStore.write(Path(tempfile.mkdtemp()) / "tokens", tokens, tokenizer)
+    >>> frames = np.full(40, -1)
+    >>> frames[10:14] = [1, 2, 3, 1]
+    >>> labelled = LabelledCrops(Crops(store, [Interval("chr1", 0, 40)], length=8), {"chr1": frames})
+    >>> len(labelled), labelled.labels(0).tolist()
+    (1, [-1, -1, 1, 2, 3, 1, -1, -1])
     """
 
     def __init__(self, crops: Crops, labels: Mapping[str, np.ndarray]) -> None:
@@ -47,7 +64,7 @@ class LabelledCrops:
         if tokenizer.bases_per_token != 1:
             raise BadInput(
                 f"Labels of bases need tokens of single bases or overlapping k-mers; {store.folder} holds {tokenizer.kind!r} tokens "
-                "of several bases each. Preprocess it with make_tokenizer('base') or, say, make_tokenizer('kmer4')."
+                "of several bases each. Preprocess it with make_tokenizer('base') or, for example, make_tokenizer('kmer4')."
             )
         self.crops, self.tokenizer_hash = crops, crops.tokenizer_hash
         self._labels = np.full(len(store.tokens), -1, np.int16)
@@ -55,11 +72,11 @@ class LabelledCrops:
         for item in used:
             name, tokens = store.names[item], int(store.lengths[item])
             if name not in labels:
-                raise BadInput(f"There are no labels for {name!r}; there are some for {list(labels)[:3]}…")
+                raise BadInput(f"There are no labels for {name!r}; the labels given are for {list(labels)[:3]}…")
             given = np.asarray(labels[name])
             if given.shape != (tokens + over - 1,) or given.dtype.kind not in "iu":
                 raise BadInput(
-                    f"{name!r} has {tokens + over - 1:,} bases; expected a whole number for each, got {given.dtype} {given.shape}."
+                    f"{name!r} has {tokens + over - 1:,} bases; expected an integer for each, got {given.dtype} {given.shape}."
                 )
             first = (over - 1) // 2
             self._labels[store.offsets[item] : store.offsets[item + 1]] = given[first : first + tokens]
@@ -84,7 +101,7 @@ class LabelledCrops:
         return self._labels[start : start + self.crops.length]
 
     def where(self, index: int) -> Interval:
-        """The interval of window `index`, as :meth:`Crops.where` gives it."""
+        """The interval of window `index`, as in :meth:`Crops.where`."""
         return self.crops.where(int(self.kept[index]))
 
     def __repr__(self) -> str:

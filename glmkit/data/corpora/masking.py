@@ -1,16 +1,16 @@
-"""Hiding tokens for a masked language model.
+"""Masking of tokens for a masked language model.
 
-Of the tokens that may be hidden, a share `rate` is chosen; of those 80% become ``<mask>``, 10% a random letter and 10% stay
-(Devlin et al. 2019, BERT, section 3.1), so that the model cannot tell which visible tokens it will be asked about. All of
-it is arithmetic on one packed array with the caller's random generator: nothing depends on a global state, and the same
+Of the maskable tokens, a share `rate` is chosen. Of those, 80% become ``<mask>``, 10% a random letter and 10% are left
+unchanged (Devlin et al. 2019, BERT, section 3.1), so that the input does not show which visible tokens are targets. All
+operations work on one packed array with the caller's random generator. Nothing depends on a global state, and the same
 generator state gives the same mask after a resume.
 
-A tokenizer of several modalities says more: what each hidden id becomes (``hidden_by``: a hidden gene ``<mask>``, a hidden
-protein value that protein's own ``CD4:?``), and which ids may take its place at random (``kin``: another gene, another value of
-the same protein).
+A tokenizer of several modalities defines more. ``hidden_by`` is the id that replaces each hidden id: ``<mask>`` for a gene, and
+``CD4:?`` for a value of the protein CD4. ``kin`` is the range of ids for random replacement: other genes, or other values of the
+same protein.
 
-Under overlapping k-mers a base is hidden only if all k tokens over it are, so bases are chosen and the tokens over them hidden
-in one run. A random or true token inside a run would give its bases away: there every hidden token becomes ``<mask>``.
+Under overlapping k-mers a base is hidden only if all k tokens over it are hidden. Therefore bases are chosen, and the tokens over
+them are masked in one run. A random or true token inside a run would reveal its bases, so every token of a run becomes ``<mask>``.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from glmkit.errors import BadInput
 from glmkit.tokens import Tokenizer
 from glmkit.tokens.sequences import tokens_over_base
 
-TO_MASK, TO_RANDOM = 0.8, 0.9  # below the first: <mask>; up to the second: a random letter; above: as it is
+TO_MASK, TO_RANDOM = 0.8, 0.9  # draws below the first: <mask>; up to the second: a random letter; above: unchanged
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,13 @@ class Masked:
     Attributes
     ----------
     inputs
-        (tokens,): the ids the model sees, same type as those given.
+        Input ids of the model, (tokens,), of the same type as those given.
     positions
-        int64 (scored,): the chosen positions, ascending.
+        Chosen positions, ascending, int64 (scored,).
     targets
-        (scored,): the true ids at those positions.
+        True ids at those positions, (scored,).
     weights
-        float32 (scored,): weight of each in the loss.
+        Weight of each target in the loss, float32 (scored,).
     """
 
     inputs: np.ndarray
@@ -56,39 +56,53 @@ def mask_tokens(
     boundaries: np.ndarray | None = None,
     span: int = 1,
 ) -> Masked:
-    """Choose and hide tokens of one sequence or of a packed batch.
+    """Choose and mask tokens of one sequence or of a packed batch.
 
-    Each token is chosen with probability `rate`, independently; special tokens and N never. A sequence in which chance chose none
-    gets one, so that no sequence is without a target (unless it has nothing but special tokens and N).
+    Each token is chosen independently with probability `rate`; special tokens and N are never chosen. A sequence without a chosen
+    token gets one, so that every sequence has a target (unless it consists of special tokens and N).
 
-    With ``span > 1``, and always under overlapping k-mers, runs are hidden, and every token of a run becomes ``<mask>``. Under
+    With ``span > 1``, and always under overlapping k-mers, runs are masked, and every token of a run becomes ``<mask>``. Under
     overlapping k-mers a run of `span` bases takes ``span + k - 1`` tokens (fewer at the ends of a sequence), all of which are
     targets, over the full vocabulary. `rate` is then the share of bases that are chosen; bases between two runs that are fewer
-    than k apart are hidden with them.
+    than k apart are masked with them.
 
     Parameters
     ----------
     ids
-        (tokens,) ids; left as they are.
+        Token ids, (tokens,); not changed.
     tokenizer
-        Says which ids may be hidden (``maskable``) and which one is the mask; ``hidden_by`` and ``kin``, where it has them, say
-        so for each id.
+        Tokenizer with ``maskable`` (which ids may be masked) and ``mask_id``; ``hidden_by`` and ``kin`` are used if present.
     rng
-        The only source of chance.
+        Random generator, the only source of randomness.
     rate
-        Share to choose, above 0 and at most 1.
+        Share of tokens to choose, above 0 and at most 1.
     weights
-        (tokens,) weight of each token in the loss, 0.1 where soft-masked, say; 1 by default.
+        Weight of each token in the loss, (tokens,), such as 0.1 where soft-masked; 1 by default.
     boundaries
-        int (sequences + 1,): where each sequence of a packed batch starts, then the number of tokens. One sequence
-        by default.
+        Start of each sequence of a packed batch, then the number of tokens, int (sequences + 1,). One sequence by default.
     span
         Length of a run: in bases under overlapping k-mers, else in tokens.
+
+    Returns
+    -------
+    Masked
+        Inputs, positions, targets and weights.
 
     Raises
     ------
     BadInput
         A rate or span out of range, or weights or boundaries that do not fit the ids.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmkit.data.corpora import mask_tokens
+    >>> from glmkit.tokens import make_tokenizer
+    >>> tokenizer = make_tokenizer("base")
+    >>> ids = tokenizer.encode("ACGTACGTACGTACGTACGT")
+    >>> masked = mask_tokens(ids, tokenizer, np.random.default_rng(0), rate=0.2)
+    >>> masked.inputs.shape, bool((masked.targets == ids[masked.positions]).all())
+    ((20,), True)
     """
     ids = np.asarray(ids)
     if not 0 < rate <= 1:
@@ -123,7 +137,7 @@ def _choose_single(maskable: np.ndarray, rng: np.random.Generator, rate: float, 
 
 
 def _disguise(targets: np.ndarray, tokenizer: Tokenizer, rng: np.random.Generator) -> np.ndarray:
-    """What the model sees in place of `targets`: the mask, a random letter, or the target itself."""
+    """Input ids in place of `targets`: the mask, a random letter, or the target itself."""
     fate = rng.random(len(targets))
     kin = getattr(tokenizer, "kin", None)
     if kin is None:
@@ -138,26 +152,26 @@ def _disguise(targets: np.ndarray, tokenizer: Tokenizer, rng: np.random.Generato
 
 
 def hide(ids: np.ndarray, tokenizer: Any) -> np.ndarray:
-    """What hidden tokens become.
+    """Ids that replace masked tokens.
 
     Parameters
     ----------
     ids
-        (n,).
+        True ids, (n,).
     tokenizer
-        Has ``hidden_by``, or one mask for all.
+        Tokenizer with ``hidden_by``, or with one ``mask_id`` for all ids.
 
     Returns
     -------
     numpy.ndarray
-        (n,), of the same type.
+        Replacement of each id, (n,), of the same type.
     """
     hidden_by = getattr(tokenizer, "hidden_by", None)
     return np.full_like(ids, tokenizer.mask_id) if hidden_by is None else hidden_by[ids].astype(ids.dtype)
 
 
 def _choose_runs(maskable: np.ndarray, rng: np.random.Generator, share: float, run: int, edges: np.ndarray) -> np.ndarray:
-    """Positions inside runs of `run` tokens; a run may reach over a sequence's ends, so that its edges are hidden as often.
+    """Positions inside runs of `run` tokens; runs may extend over a sequence's ends, so its edges are masked equally often.
 
     A run ends at each place with probability `share`; the places of a sequence are its tokens and ``run - 1`` more after them.
     """

@@ -1,9 +1,9 @@
-"""Cells that lose a whole modality while a model is trained, so that it learns to do without any one of them.
+"""Modality dropout: during training some cells lose a whole modality, so that the model can predict any one from the others.
 
-A cell whose proteins were not measured is as common as one whose were, and the question worth asking of a model is what it
-would say of those that were not. So with some probability a cell of two modalities or more loses one of them, drawn evenly: of
-a panel all values become unknown and are to be predicted; of RNA all ranks are taken out, so that the other modalities have to
-do alone. A cell never loses all.
+Many cells lack a modality, such as protein measurements, and its prediction is a main use of such a model. With a given
+probability a cell of two or more modalities therefore loses one of them, drawn uniformly. If it is a panel, all its values
+become unknown and are targets. If it is RNA, all its tokens are removed, so that only the other modalities remain. A cell never
+loses all its modalities.
 """
 
 from typing import Any, NamedTuple
@@ -19,9 +19,9 @@ class Lost(NamedTuple):  # numpydoc ignore=PR02
     Parameters
     ----------
     kept
-        bool (tokens,): tokens of the batch that are still there.
+        Whether each token of the batch remains, bool (tokens,).
     hidden
-        bool (tokens,): tokens that a lost panel's values were in; they are still there and are to be hidden.
+        Whether each token is a value of a lost panel, bool (tokens,). Such tokens remain and have to be masked.
     """
 
     kept: np.ndarray
@@ -31,25 +31,25 @@ class Lost(NamedTuple):  # numpydoc ignore=PR02
 def lose_modalities(
     ids: np.ndarray, boundaries: np.ndarray, tokenizer: Any, rng: np.random.Generator, probability: float
 ) -> Lost:
-    """Choose what cells lose.
+    """Draw the modality that each cell loses.
 
     Parameters
     ----------
     ids
-        (tokens,) of a packed batch.
+        Token ids of a packed batch, (tokens,).
     boundaries
-        int (cells + 1,).
+        Start of each cell, then the number of tokens, int (cells + 1,).
     tokenizer
-        Says of what modality an id is, see `glmkit.tokens.CellTokenizer`.
+        Tokenizer with the modality of each id, such as :class:`glmkit.tokens.CellTokenizer`.
     rng
-        The only source of chance: two numbers a cell.
+        Random generator, from which two numbers per cell are drawn.
     probability
-        That a cell which has two modalities or more loses one, in [0, 1].
+        Probability that a cell with two or more modalities loses one, in [0, 1].
 
     Returns
     -------
     Lost
-        What is left.
+        Tokens that remain, and tokens to mask.
     """
     cells, kinds = len(boundaries) - 1, len(tokenizer.modalities)
     owner = np.repeat(np.arange(cells), np.diff(boundaries))
@@ -58,32 +58,32 @@ def lose_modalities(
     present = np.zeros((cells, kinds), bool)
     present[owner[known], modality[known]] = True
     loses = (rng.random(cells) < probability) & (present.sum(1) > 1)
-    turn = (rng.random(cells) * present.sum(1)).astype(np.int64)  # which of those that it has
+    turn = (rng.random(cells) * present.sum(1)).astype(np.int64)  # index among the modalities present in the cell
     which = np.argmax(np.cumsum(present, 1) > turn[:, None], 1)
     gone = loses[owner] & (modality == which[owner])
     return Lost(~(gone & (modality == 0)), gone & (modality > 0))
 
 
 def hide_lost(masked: Masked, ids: np.ndarray, hidden: np.ndarray, tokenizer: Any, weights: np.ndarray | None) -> Masked:
-    """Hide the values of lost panels in a batch that was masked already.
+    """Mask the values of lost panels in a batch that is already masked.
 
     Parameters
     ----------
     masked
-        The batch.
+        Masked batch.
     ids
-        (tokens,): as they were before masking.
+        Token ids before masking, (tokens,).
     hidden
-        bool (tokens,): which are lost.
+        Whether each token is a value of a lost panel, bool (tokens,).
     tokenizer
-        Says what they become, and which of them can be asked for.
+        Tokenizer with ``hidden_by`` and ``maskable``.
     weights
-        (tokens,): weight of each in the loss; 1 if None.
+        Weight of each token in the loss, (tokens,); 1 if None.
 
     Returns
     -------
     Masked
-        Lost values are unknown, and scored beside what was chosen before.
+        The batch in which lost values are unknown and are targets, in addition to those chosen before.
     """
     inputs = masked.inputs.copy()
     inputs[hidden] = hide(ids[hidden], tokenizer)

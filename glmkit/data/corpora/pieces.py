@@ -1,8 +1,8 @@
-"""Items of a token store cut into pieces of bounded length, as a corpus to train on.
+"""Items of a token store cut into pieces of bounded length, as a training corpus.
 
 Proteins differ in length by a factor of a thousand. Windows of one fixed length (:class:`glmkit.data.Crops`) would leave out all
-short ones; whole items would let a single long one decide the memory of a step. Here every item is cut into as few pieces as the
-bound allows, of nearly equal length, so that each residue is in exactly one piece and no piece is a stump.
+short proteins. With whole items, a single long protein would determine the memory of a step. Here every item is cut into as few
+pieces as the bound allows, of nearly equal length: each residue is in exactly one piece, and no piece is very short.
 """
 
 import hashlib
@@ -22,18 +22,18 @@ class Pieces:
     Parameters
     ----------
     store
-        The corpus.
+        Token store.
     length
-        Most tokens of a piece.
+        Largest number of tokens of a piece.
     names
-        Items to use; all of them if None.
+        Names of the items to use; all items if None.
 
     Attributes
     ----------
     lengths
-        int64 (n,): tokens of each piece.
+        Tokens of each piece, int64 (n,).
     starts
-        int64 (n,): where each piece starts in ``store.tokens``.
+        Start of each piece in ``store.tokens``, int64 (n,).
     hash
         SHA-256 over the store's hash, starts and lengths.
 
@@ -41,6 +41,19 @@ class Pieces:
     ------
     BadInput
         A length below 1, a name that the store lacks, or no item at all.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from glmkit.data import Pieces
+    >>> from glmkit.tokens import TokenStore, make_tokenizer
+    >>> tokenizer = make_tokenizer("protein")
+    >>> items = [("p1", tokenizer.encode("MKTAYIAKQR"), None), ("p2", tokenizer.encode("MKV"), None)]
+    >>> store = TokenStore.write(Path(tempfile.mkdtemp()) / "tokens", items, tokenizer)
+    >>> pieces = Pieces(store, length=4)
+    >>> pieces.lengths.tolist(), tokenizer.decode(pieces[0])
+    ([3, 4, 3, 3], 'MKT')
     """
 
     def __init__(self, store: TokenStore, length: int, names: Collection[str] | None = None) -> None:
@@ -59,7 +72,7 @@ class Pieces:
             starts.append(store.offsets[item] + edges[:-1])
             lengths.append(np.diff(edges))
         if not starts:
-            raise BadInput("No items were named, so there is nothing to cut into pieces.")
+            raise BadInput("No items were given, so there is nothing to cut into pieces.")
         self.store, self.length = store, length
         self.starts, self.lengths = np.concatenate(starts), np.concatenate(lengths)
         digest = hashlib.sha256(store.hash.encode())

@@ -1,9 +1,9 @@
-"""The leakage audit: what the items that judge a model share with those that it learns from.
+"""Leakage audit of a split: what the test items share with the training items.
 
-A split can be wrong in ways that no score shows: copies, the other strand, relatives that know the answer, whole donors on both
-sides. Each is counted here, and the nearest training item's label is tried as a prediction, which says how much of a score memory
-alone could earn. The audit costs one search of test against training. What it cannot see is a relative too far to be found (about
-25% identity for proteins, 70% for DNA) and a common origin that nobody wrote down as a group.
+Scores do not show the faults of a split: copies, reverse complements, homologues with the same label, donors in training and in
+test. The audit counts each of them. It also uses the label of the nearest training item as a prediction, which estimates the
+score that memorisation alone can reach. The cost is one search of test against training. The audit cannot find remote
+homologues (below about 25% identity for proteins, 70% for DNA), nor a common origin that is not recorded as a group.
 
 References
 ----------
@@ -25,30 +25,30 @@ from glmkit.data.splits.base import PARTS
 from glmkit.errors import BadInput
 from glmkit.programs import SECONDS, find_program
 
-_MANY = 50  # different whole numbers beyond which labels are taken as measured values
+_MANY = 50  # number of different values beyond which numeric labels count as measured values
 
 
 @dataclass(frozen=True, kw_only=True)
 class Audit:  # numpydoc ignore=PR02
-    """What an audit found; ``print`` shows all of it.
+    """Results of an audit; ``print`` shows all of them.
 
     Parameters
     ----------
     table
-        A row a check: ``check``, ``items`` (how many it found; missing where it counts none), ``share`` (of the test items),
-        ``value`` (its figure) and ``meaning`` (what they mean).
+        One row per check: ``check``, ``items`` (number found; missing where the check counts none), ``share`` (of the test
+        items), ``value`` (the figure of the check) and ``meaning`` (a sentence on both).
     nearest
-        A row a test item: ``id``, ``nearest`` (training item; empty without one), ``identity``, ``coverage`` and ``strand`` of
-        their alignment (for rows of numbers instead ``distance``), ``label``, ``nearest_label`` and ``agrees``. No rows if no
+        One row per test item: ``id``, ``nearest`` (training item; empty without one), ``identity``, ``coverage`` and ``strand``
+        of their alignment (for numeric rows ``distance`` instead), ``label``, ``nearest_label`` and ``agrees``. Empty if no
         search was made.
     verdict
-        One sentence.
+        Conclusion in one sentence.
     leaks
-        Whether anything was found that lets a model score by memory.
+        Whether a fault was found that allows a model to score by memorisation.
     sizes
-        Items of train, validation and test.
+        Number of items in train, validation and test.
     name
-        What was audited.
+        Name of the split.
     """
 
     table: pd.DataFrame
@@ -67,8 +67,8 @@ class Audit:  # numpydoc ignore=PR02
             counted = "" if pd.isna(items) else f"{items:,}"
             of_test = "" if pd.isna(share) else f"{share:.1%}"
             figure = "" if pd.isna(value) else f"{value:.3f}"
-            told = meaning if not (counted or figure) else ""
-            lines.append(f"  {check:<{width}} {counted:>8} {of_test:>7} {figure:>8} {told}".rstrip())
+            shown = meaning if not (counted or figure) else ""
+            lines.append(f"  {check:<{width}} {counted:>8} {of_test:>7} {figure:>8} {shown}".rstrip())
         return "\n".join([*lines, self.verdict])
 
 
@@ -88,50 +88,59 @@ def audit(
     seconds: float = SECONDS,
     name: str = "",
 ) -> Audit:
-    """Audit a split: copies, relatives and what their labels tell, groups, label balance, length.
+    """Audit a split: copies, relatives and their labels, groups, label balance, length.
 
     Parameters
     ----------
     sequences
-        n sequences; or n rows of numbers (an array or a table), of which copies and neighbours are sought; or None, if items have
-        neither: then labels and groups are audited.
+        n sequences; or n rows of numbers (an array or a table), among which copies and nearest neighbours are searched; or None,
+        which leaves the audit of labels and groups.
     labels
-        n classes or measured values.
+        Class or measured value of each of n items.
     parts
         Part of each of n items: ``train``, ``validation`` or ``test``.
     alphabet
-        Of the sequences. Proteins are searched with MMseqs2, DNA with BLASTN on both strands.
+        Alphabet of the sequences. Proteins are searched with MMseqs2, DNA with BLASTN on both strands.
     groups
         Group of each item: chromosome, species, subject, study. Windows that overlap on a genome are found by their group.
     ids
         Name of each item; its number (from 0) by default.
     identity
-        Identity from which two sequences are relatives, in (0, 1]; by default 0.3 for proteins and 0.8 for DNA.
+        Identity from which two sequences count as relatives, in (0, 1]; by default 0.3 for proteins and 0.8 for DNA.
     coverage
-        Share of both sequences that the alignment has to cover, in [0, 1]; by default 0.8 for proteins and 0.4 for DNA, where of
-        the windows cut from two copies of a stretch, whatever their phase, some share about half.
+        Least share of both sequences inside the alignment, in [0, 1]; by default 0.8 for proteins and 0.4 for DNA. Of windows
+        tiled over two copies of a region some share only about half, whatever the offset.
     sensitivity
-        Of MMseqs2's search, 1 (fast) to 7.5.
+        Sensitivity of MMseqs2's search, 1 (fast) to 7.5.
     measured
-        Whether labels are measured values. By default numbers with fractions, or more than 50 different ones, are.
+        Whether labels are measured values. By default numbers with fractions, or more than 50 different numbers, are.
     threads
         Processor threads of the search.
     seconds
-        Time limit of each program.
+        Time limit of each program run.
     name
-        What is audited, for the heading.
+        Name of the split, for the heading.
 
     Returns
     -------
     Audit
-        With a line for each check. Where the search program is not installed its line says so, and how to install it.
+        One line per check. If the search program is not installed, its line states this and how to install it.
 
     Raises
     ------
     BadInput
-        Numbers that differ, an unknown part, no training or test items, a missing label, or a sequence that is none.
+        Numbers that differ, an unknown part, no training or test items, a missing label, or an item that is no sequence.
     ResourceError
-        The search program failed or took too long.
+        The search program failed or exceeded the time limit.
+
+    Examples
+    --------
+    >>> from glmkit.data import audit
+    >>> found = audit(None, ["a", "b", "a", "b"], ["train", "train", "test", "test"], groups=["g1", "g2", "g2", "g3"])
+    >>> found.leaks, found.verdict
+    (True, 'The split leaks: 1 group is on both sides, with 50.0% of the test items.')
+    >>> found.table[["check", "items"]].to_numpy().tolist()
+    [['groups on both sides', 1], ['label balance', 0]]
     """
     items = audited_items(labels, parts, ids, measured)
     rows: list[Row] = []
@@ -174,7 +183,7 @@ def audited_items(
     Returns
     -------
     Items
-        The same as arrays.
+        Labels, parts and ids as arrays.
 
     Raises
     ------
@@ -186,7 +195,7 @@ def audited_items(
     names = [str(i) for i in range(len(values))] if ids is None else [str(name) for name in ids]
     if values.ndim != 1 or sides.shape != values.shape or len(names) != len(values):
         raise BadInput(
-            f"Expected one label, part and id an item, got {values.shape} labels, {sides.shape} parts, {len(names)} ids."
+            f"Expected one label, part and id per item, got {values.shape} labels, {sides.shape} parts, {len(names)} ids."
         )
     if unknown := sorted(set(sides.tolist()) - set(PARTS)):
         raise BadInput(f"Unknown parts {unknown[:5]}: expected {', '.join(PARTS)}.")
@@ -194,7 +203,7 @@ def audited_items(
         if part not in sides:
             raise BadInput(f"No item is in the part {part!r}: an audit compares test with train.")
     if len(set(names)) < len(names):
-        raise BadInput("ids: some stand there twice. Give each item a name of its own, or leave ids out.")
+        raise BadInput("ids: some occur twice. Give each item its own name, or leave ids out.")
     missing = pd.isna(values)
     if missing.any():
         raise BadInput(
@@ -216,23 +225,23 @@ def audited_items(
 
 
 def concluded(items: Items, rows: Sequence[Row], nearest: pd.DataFrame, name: str) -> Audit:
-    """Put the lines together and draw the conclusion.
+    """Combine the lines of an audit and derive the verdict.
 
     Parameters
     ----------
     items
         n items.
     rows
-        The lines.
+        Lines of the audit.
     nearest
         As :attr:`Audit.nearest`.
     name
-        What was audited.
+        Name of the split.
 
     Returns
     -------
     Audit
-        Leaks if any line has a finding.
+        Its ``leaks`` is True if any line has a finding.
     """
     findings = [row.finding for row in rows if row.finding]
     unchecked = [row.check for row in rows if row.meaning.startswith("Not checked")]
@@ -262,7 +271,7 @@ def _letters(sequences: Sequence[str] | np.ndarray, items: Items, alphabet: str)
 
 
 def _absent(alphabet: str) -> str:
-    """The sentence that says which program is missing; empty if none is."""
+    """Sentence on the missing program; empty if all are installed."""
     try:
         for program in ("blastn", "makeblastdb") if alphabet == "dna" else ("mmseqs",):
             find_program(program)

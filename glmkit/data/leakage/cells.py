@@ -1,7 +1,7 @@
-"""The leakage audit of cells: equal profiles, donors on both sides, and what the nearest training cell knows.
+"""Leakage audit of cells: equal profiles, donors in training and test, and labels of the nearest training cells.
 
-Cells of one donor are no independent witnesses, so the line on groups is the one to look at first. The nearest-neighbour line is a
-baseline rather than a leak: one-nearest-neighbour in principal components of the training cells.
+Cells of one donor are not independent, so the line on groups is the most important one. The nearest-neighbour line is a baseline
+rather than a leak: one-nearest-neighbour in principal components of the training cells.
 """
 
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ from glmkit.errors import BadInput
 if TYPE_CHECKING:
     from anndata import AnnData
 
-GENES = 2000  # the most variable ones on training cells go into the components
-PER = 1e4
+GENES = 2000  # number of genes for the components, the most variable ones of the training cells
+PER = 1e4  # counts per cell after normalisation
 
 
 def audit_cells(
@@ -33,29 +33,40 @@ def audit_cells(
 ) -> Audit:
     """Audit a split of cells.
 
-    Counts (whole numbers, none below 0) are brought to log(1 + count per 10,000) first; anything else in ``X`` is used as it is.
+    Counts (non-negative integers) are first transformed to log(1 + count per 10,000); other values in ``X`` are used unchanged.
 
     Parameters
     ----------
     cells
-        n cells; read into memory where backed by a file, and never changed.
+        n cells; read into memory if backed by a file, and never changed.
     labels, parts, groups
-        Each a column of ``obs``, n values in its order, or a Series by name of cell (such as the ``parts`` and ``groups`` of a
-        :class:`glmkit.data.CellSplit`). A cell without a label or a part is left out, and counted.
+        For each of them a column of ``obs``, n values in its order, or a Series by name of cell, such as the ``parts`` and
+        ``groups`` of a :class:`glmkit.data.splits.CellSplit`. Cells without a label or a part are left out and counted.
     noun
-        What a group is, in sentences.
+        Word for a group in sentences.
     name
-        What is audited, for the heading.
+        Name of the split, for the heading.
 
     Returns
     -------
     Audit
-        Its ``nearest`` has a ``distance`` in components in place of an alignment.
+        Its ``nearest`` has a ``distance`` in principal components instead of an alignment.
 
     Raises
     ------
     BadInput
         A missing column, numbers that differ, an unknown part, no training or test cells, a group missing, or too few genes.
+
+    Examples
+    --------
+    >>> import anndata, numpy as np, pandas as pd
+    >>> from glmkit.data import audit_cells
+    >>> counts = np.random.default_rng(0).poisson(3, (30, 12)).astype("float32")
+    >>> obs = pd.DataFrame({"type": ["B", "T"] * 15, "donor": ["d1"] * 10 + ["d2"] * 10 + ["d3"] * 10}, index=map(str, range(30)))
+    >>> cells = anndata.AnnData(counts, obs)
+    >>> found = audit_cells(cells, "type", ["train"] * 15 + ["test"] * 15, groups="donor")
+    >>> found.verdict
+    'The split leaks: 1 donor is on both sides, with 33.3% of the test items.'
     """
     of_label, of_part = _values(cells, labels, "labels"), _values(cells, parts, "parts")
     of_group = None if groups is None else _values(cells, groups, "groups")
@@ -75,16 +86,16 @@ def audit_cells(
 
 
 def _values(cells: "AnnData", values: str | Sequence | np.ndarray | pd.Series, what: str) -> pd.Series:
-    """One value a cell, by name; categories as plain values."""
+    """One value per cell, by name; categories as plain values."""
     if isinstance(values, str):
         if values not in cells.obs:
             raise BadInput(f"{what}: obs has no column {values!r}; it has {list(cells.obs.columns)[:20]}.")
         return cells.obs[values].astype(object)
     if isinstance(values, pd.Series):
         if not values.index.is_unique or not cells.obs_names.is_unique:
-            raise BadInput(f"{what}: names of cells stand there more than once. Call adata.obs_names_make_unique() first.")
+            raise BadInput(f"{what}: some names of cells occur more than once. Call adata.obs_names_make_unique() first.")
         if not len(values.index.intersection(cells.obs_names)):
-            raise BadInput(f"{what}: no cell of obs_names ({cells.obs_names[0]!r}, …) stands in it. Index it by name of cell.")
+            raise BadInput(f"{what}: no cell of obs_names ({cells.obs_names[0]!r}, …) occurs in it. Index it by name of cell.")
         return values.astype(object).reindex(cells.obs_names)
     if len(values) != cells.n_obs:
         raise BadInput(f"{what}: expected one value for each of {cells.n_obs} cells, got {len(values)}.")
@@ -92,14 +103,14 @@ def _values(cells: "AnnData", values: str | Sequence | np.ndarray | pd.Series, w
 
 
 def _rows(matrix):
-    """CSR, whatever came."""
+    """The matrix as compressed sparse rows."""
     from scipy.sparse import csr_array
 
     return csr_array(matrix)
 
 
 def _logged(profiles):
-    """log(1 + count per 10,000) of counts; other values as they are."""
+    """log(1 + count per 10,000) of counts; other values unchanged."""
     data = profiles.data
     if data.size and (data.min() < 0 or (data % 1 != 0).any()):
         return profiles

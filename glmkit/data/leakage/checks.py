@@ -1,8 +1,8 @@
-"""The lines of a leakage audit that need no search: copies, groups, label balance, and what length alone tells.
+"""Lines of a leakage audit that need no search: copies, groups, label balance and sequence length.
 
-A line counts test items, because a leak is measured by how many of the items that judge a model it has in some form seen. What is
-no leak but flatters a model all the same (lengths that differ between the classes, a class that training lacks) gets a line too,
-and never decides the verdict.
+Lines count test items, because the size of a leak is the number of test items that the model has seen in some form. Differences
+that are no leak but affect scores (lengths that differ between classes, a class absent from training) also get a line. They
+never enter the verdict.
 """
 
 from collections import Counter, defaultdict
@@ -23,17 +23,17 @@ class Row(NamedTuple):  # numpydoc ignore=PR02
     Parameters
     ----------
     check
-        Its name.
+        Name of the check.
     items
-        How many items it found; None where it does not count items.
+        Number of items found; None where the check does not count items.
     share
-        Of the test items, in [0, 1]; NaN where there is none.
+        Share of the test items, in [0, 1]; NaN where undefined.
     value
-        The check's figure: an accuracy, an AUROC, a distance; NaN where there is none.
+        Figure of the check: an accuracy, an AUROC, a distance; NaN where undefined.
     meaning
-        What the figures mean, in one sentence or two.
+        Explanation of the figures in one or two sentences.
     finding
-        What the verdict says about it; empty if it is no leak.
+        Clause for the verdict; empty if the result is no leak.
     """
 
     check: str
@@ -45,16 +45,16 @@ class Row(NamedTuple):  # numpydoc ignore=PR02
 
 
 class Items(NamedTuple):  # numpydoc ignore=PR02
-    """What is audited, checked and as arrays.
+    """Items of an audit, checked and as arrays.
 
     Parameters
     ----------
     ids
         Name of each of n items.
     labels
-        (n,), classes as text or measured values as float64.
+        Classes as text or measured values as float64, (n,).
     parts
-        str (n,).
+        Part of each item, str (n,).
     measured
         Whether labels are measured values.
     """
@@ -65,12 +65,12 @@ class Items(NamedTuple):  # numpydoc ignore=PR02
     measured: bool
 
     def rows(self, part: str) -> np.ndarray:
-        """Numbers of the items of a part: int64 (m,)."""
+        """Indices of the items of a part, int64 (m,)."""
         return np.flatnonzero(self.parts == part)
 
 
 def duplicate_rows(items: Items, keys: Sequence[Hashable], noun: str = "sequence") -> list[Row]:
-    """Items that are equal, across parts and with other labels.
+    """Equal items in different parts, or with different labels.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def duplicate_rows(items: Items, keys: Sequence[Hashable], noun: str = "sequence
     keys
         n keys; items with equal keys are copies.
     noun
-        What a key stands for, in sentences.
+        Word for a key in sentences.
 
     Returns
     -------
@@ -97,59 +97,59 @@ def duplicate_rows(items: Items, keys: Sequence[Hashable], noun: str = "sequence
     rows = [
         Row(
             "copies in training", len(copies), share, float(np.mean(agree)) if copies else NAN,
-            f"Test items whose {noun} stands in training too; value: share of them with the same label there.",
+            f"Test items whose {noun} is also in training; value: share of them with the same label there.",
             copies_found(len(copies), len(test), "a copy of a training item", "copies of training items"),
         )
     ]  # fmt: skip
     if of_part["validation"]:
         seen = [i for i in test if keys[i] in of_part["validation"]]
         also = [i for i in items.rows("validation") if keys[i] in of_part["train"]]
-        meaning = f"Test items whose {noun} stands in validation, where a model is chosen."
+        meaning = f"Test items whose {noun} is also in validation, where a model is selected."
         finding = copies_found(len(seen), len(test), "a copy of a validation item", "copies of validation items")
         rows.append(Row("copies in validation", len(seen), len(seen) / len(test), NAN, meaning, finding))
-        meaning = f"Validation items whose {noun} stands in training: they make the best step look better than it is."
+        meaning = f"Validation items whose {noun} is also in training: the validation score is too optimistic."
         rows.append(Row("validation copies in training", len(also), NAN, NAN, meaning))
     torn = [i for where in places.values() if len({items.labels[i] for i in where}) > 1 for i in where]
     meaning = (
-        f"Items, of any part, whose {noun} has another label elsewhere: one of the two is wrong, or the {noun} does not decide."
+        f"Items, of any part, whose {noun} has another label elsewhere: one label is wrong, or the {noun} does not determine it."
     )
     return [*rows, Row("copies with another label", len(torn), NAN, NAN, meaning)]
 
 
 def copies_found(count: int, total: int, one: str, many: str) -> str:
-    """What the verdict says of copies; empty if there are none.
+    """Clause of the verdict on copies; empty if there are none.
 
     Parameters
     ----------
     count, total
-        Copies, and test items.
+        Numbers of copies and of test items.
     one, many
-        What one is, and what several are.
+        Words for one copy and for several.
 
     Returns
     -------
     str
-        A clause.
+        Clause without a full stop.
     """
     return f"{count:,} of the test items ({count / total:.1%}) {f'is {one}' if count == 1 else f'are {many}'}" if count else ""
 
 
 def group_row(items: Items, groups: Sequence | np.ndarray | None, noun: str = "group") -> Row:
-    """Groups (donors, chromosomes, studies) that stand in training and in test.
+    """Groups (donors, chromosomes, studies) that occur in training and in test.
 
     Parameters
     ----------
     items
         n items.
     groups
-        Group of each; None: the line says that this was not checked.
+        Group of each item; None gives a line that states that this was not checked.
     noun
-        What a group is, in sentences.
+        Word for a group in sentences.
 
     Returns
     -------
     Row
-        Its value is the number of groups in both.
+        Its value is the number of groups in both parts.
     """
     check = f"{noun}s on both sides"
     if groups is None:
@@ -162,10 +162,10 @@ def group_row(items: Items, groups: Sequence | np.ndarray | None, noun: str = "g
     count = int(np.isin(test, both).sum())
     first = f", such as {both[0]!r}" if len(both) else ""
     meaning = (
-        f"Test items whose {noun} stands in training too; value: number of such {noun}s out of {len(set(test))} in test{first}."
+        f"Test items whose {noun} is also in training; value: number of such {noun}s out of {len(set(test))} in test{first}."
     )
     finding = (
-        f"{len(both):,} {noun}{'s stand' if len(both) > 1 else ' stands'} on both sides, with {count / len(test):.1%} of the test items"
+        f"{len(both):,} {noun}{'s are' if len(both) > 1 else ' is'} on both sides, with {count / len(test):.1%} of the test items"
         if count
         else ""
     )
@@ -173,7 +173,7 @@ def group_row(items: Items, groups: Sequence | np.ndarray | None, noun: str = "g
 
 
 def balance_row(items: Items) -> Row:
-    """How much the labels of training and test differ.
+    """Difference between the label distributions of training and test.
 
     Parameters
     ----------
@@ -183,7 +183,8 @@ def balance_row(items: Items) -> Row:
     Returns
     -------
     Row
-        Value: for classes half the sum of the differences of their shares; for measured values the Kolmogorov-Smirnov distance.
+        Its value is, for classes, half the sum of the absolute differences of their shares (total variation distance); for
+        measured values, the Kolmogorov-Smirnov distance.
     """
     train, test = items.labels[items.rows("train")], items.labels[items.rows("test")]
     if items.measured:
@@ -204,19 +205,20 @@ def balance_row(items: Items) -> Row:
 
 
 def length_row(items: Items, lengths: np.ndarray) -> Row:
-    """How well length alone predicts the label: a ruler as classifier, a tree of eight leaves fitted on training.
+    """Prediction of the label from sequence length alone, by a decision tree of eight leaves fitted on training.
 
     Parameters
     ----------
     items
         n items.
     lengths
-        Letters of each, int64 (n,).
+        Length of each sequence in letters, int64 (n,).
 
     Returns
     -------
     Row
-        Value: AUROC on test, the mean over classes (one against the rest), or Spearman's correlation for measured values.
+        Its value is the AUROC on test, averaged over classes (one against the rest), or Spearman's correlation for measured
+        values.
     """
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
@@ -225,27 +227,27 @@ def length_row(items: Items, lengths: np.ndarray) -> Row:
     x, y = lengths[:, None].astype(float), items.labels
     if items.measured:
         value = spearman(DecisionTreeRegressor(**leaf).fit(x[train], y[train]).predict(x[test]), y[test])
-        meaning = "Spearman's correlation on test of a tree that sees lengths alone; 0 is chance."
+        meaning = "Spearman's correlation on test of a decision tree on length alone; 0 is chance."
     else:
         tree = DecisionTreeClassifier(**leaf).fit(x[train], y[train])
         value = mean_auroc(y[test], tree.predict_proba(x[test]), tree.classes_)
-        meaning = "AUROC on test of a tree that sees lengths alone; 0.5 is chance. A model has to beat it."
+        meaning = "AUROC on test of a decision tree on length alone; 0.5 is chance. A model has to exceed it."
     if len(set(lengths.tolist())) == 1:
         meaning += f" All items have {lengths[0]:,} letters."
     return Row("length alone", None, NAN, value, meaning)
 
 
 def mean_auroc(labels: np.ndarray, probabilities: np.ndarray, classes: np.ndarray) -> float:
-    """AUROC of each class against the rest, averaged over the classes that `labels` has.
+    """AUROC of each class against the rest, averaged over the classes that occur in `labels`.
 
     Parameters
     ----------
     labels
-        Classes, (n,).
+        True class of each item, (n,).
     probabilities
-        (n, classes).
+        Predicted probabilities, (n, classes).
     classes
-        The class of each column. A class without a column counts 0.5.
+        Class of each column. A class without a column counts as AUROC 0.5.
 
     Returns
     -------
@@ -263,7 +265,7 @@ def mean_auroc(labels: np.ndarray, probabilities: np.ndarray, classes: np.ndarra
 
 
 def spearman(a: np.ndarray, b: np.ndarray) -> float:
-    """Spearman's correlation; NaN where fewer than three pairs are there or one side never varies."""
+    """Spearman's correlation; NaN for fewer than three pairs or a constant side."""
     if len(a) < 3 or len(np.unique(a)) < 2 or len(np.unique(b)) < 2:
         return NAN
     from scipy.stats import spearmanr
@@ -272,6 +274,6 @@ def spearman(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def as_table(rows: Sequence[Row]) -> pd.DataFrame:
-    """The lines as a table: check, items (Int64), share, value, meaning."""
+    """Lines as a table with the columns check, items (Int64), share, value and meaning."""
     columns = ["check", "items", "share", "value", "meaning"]
     return pd.DataFrame([row[:5] for row in rows], columns=columns).astype({"items": "Int64", "share": float, "value": float})

@@ -1,8 +1,8 @@
-"""Nearest training neighbours of the test items, and what their labels tell.
+"""Nearest training neighbours of the test items, and the accuracy of their labels as predictions.
 
-That a test item has a relative in training is a leak only as far as the relative knows the answer. So the label of the nearest
-training item is used as a prediction for those test items that have one, and its accuracy stands beside that of the best constant
-answer for the same items. A model's score on such a split has to be read against this figure.
+A relative in training is a leak only if its label predicts that of the test item. The label of the nearest training item is
+therefore used as a prediction for the test items that have one. Its accuracy is reported with that of the best constant
+prediction for the same items. A model's score on the split has to be compared with both.
 
 References
 ----------
@@ -21,7 +21,7 @@ from glmkit.data.leakage.checks import NAN, Items, Row, copies_found, spearman
 from glmkit.data.search.dna import HALF, closest_dna
 from glmkit.data.search.proteins import SHORTEST, closest
 
-TOLERATED = 0.01  # share of test items with a relative that is no leak yet
+TOLERATED = 0.01  # share of test items with a relative up to which the verdict reports no leak
 BANDS = {"protein": (0.5, 0.9), "dna": (0.9, 0.99)}
 CLOSE = {"protein": 0.3, "dna": 0.8}
 SPAN = {"protein": 0.8, "dna": HALF}
@@ -41,7 +41,7 @@ def nearest_items(
     alphabet
         ``protein`` (searched by MMseqs2) or ``dna`` (by BLASTN, both strands).
     coverage, sensitivity, threads, seconds
-        As for :func:`glmkit.data.search.closest`; the sensitivity is MMseqs2's.
+        As for :func:`glmkit.data.search.closest`; BLASTN has no sensitivity.
 
     Returns
     -------
@@ -62,20 +62,20 @@ def nearest_items(
 
 
 def with_labels(items: Items, table: pd.DataFrame) -> pd.DataFrame:
-    """Add the labels of both and whether they agree.
+    """Add the labels of test items and neighbours, and whether they agree.
 
     Parameters
     ----------
     items
         n items.
     table
-        A row a test item, in the order of the items, with a column ``nearest``: the id of a training item, or empty.
+        One row per test item, in the order of the items, with a column ``nearest``: the id of a training item, or empty.
 
     Returns
     -------
     pandas.DataFrame
-        With the columns ``label``, ``nearest_label`` (None without a neighbour) and ``agrees`` (boolean; missing without a
-        neighbour and for measured values).
+        The table with the columns ``label``, ``nearest_label`` (None without a neighbour) and ``agrees`` (boolean; missing
+        without a neighbour and for measured values).
     """
     label = dict(zip(items.ids, items.labels.tolist(), strict=True))
     found = (table["nearest"] != "").to_numpy()
@@ -89,7 +89,7 @@ def with_labels(items: Items, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def relative_rows(items: Items, nearest: pd.DataFrame, identity: float, coverage: float, alphabet: str) -> list[Row]:
-    """Lines on the relatives: at `identity`, and at the closer bands of the alphabet.
+    """Lines on relatives at `identity`, and at the higher identities listed for the alphabet.
 
     Parameters
     ----------
@@ -98,17 +98,17 @@ def relative_rows(items: Items, nearest: pd.DataFrame, identity: float, coverage
     nearest
         From :func:`nearest_items`.
     identity
-        Least identity of a relative.
+        Least identity of a relative, in (0, 1].
     coverage
-        With which it was searched.
+        Coverage of the search, in [0, 1].
     alphabet
         ``protein`` or ``dna``.
 
     Returns
     -------
     list of Row
-        For each identity, the share of test items with a relative and, as value, how often its label is right; then what the best
-        constant answer gets on those at `identity`.
+        For each identity, the share of test items with a relative and, as value, the accuracy of its label; then the accuracy of
+        the best constant prediction for the items at `identity`.
     """
     rows = []
     for least in (identity, *(band for band in BANDS[alphabet] if band > identity)):
@@ -118,35 +118,33 @@ def relative_rows(items: Items, nearest: pd.DataFrame, identity: float, coverage
         span = f" over {coverage:.0%} of both" if least == identity else ""
         meaning = f"Test items with a training sequence at {least:.0%} identity or more{span}; value: {right}."
         leak = least == identity and share > TOLERATED
-        told = "" if np.isnan(value) else f", whose label {'correlates at' if items.measured else 'is theirs in'} "
-        told += "" if np.isnan(value) else f"{value:.2f}" if items.measured else f"{value:.0%}"
+        clause = "" if np.isnan(value) else f", whose label {'correlates at' if items.measured else 'is theirs in'} "
+        clause += "" if np.isnan(value) else f"{value:.2f}" if items.measured else f"{value:.0%}"
         finding = (
-            f"{share:.1%} of the test items have a relative in training at {least:.0%} identity or more{told}" if leak else ""
+            f"{share:.1%} of the test items have a relative in training at {least:.0%} identity or more{clause}" if leak else ""
         )
         rows.append(Row(f"relatives at {least:.0%}", int(close.sum()), share, value, meaning, finding))
         if least == identity and not items.measured and close.any():
             name, n = Counter(nearest.loc[close, "label"]).most_common(1)[0]
-            meaning = (
-                f"Share of those with a relative that have their commonest label, {name}: what no look at the neighbour gets."
-            )
+            meaning = f"Share of items with a relative that have their most common label, {name}: accuracy without the neighbour."
             rows.append(Row("majority rate of those", int(close.sum()), share, n / int(close.sum()), meaning))
     return rows
 
 
 def label_match(items: Items, nearest: pd.DataFrame) -> tuple[float, str]:
-    """How well the nearest label predicts the own one, and the sentence that goes with it.
+    """Agreement between the labels of test items and of their neighbours, with a phrase that explains it.
 
     Parameters
     ----------
     items
         n items.
     nearest
-        Rows with a neighbour.
+        Rows of test items that have a neighbour.
 
     Returns
     -------
     tuple
-        Accuracy or Spearman's correlation (NaN if there is too little), and words with a 95% interval (Wilson).
+        Accuracy or Spearman's correlation (NaN if there are too few items), and a phrase with the 95% interval (Wilson).
     """
     from scipy.stats import binomtest
 
@@ -161,7 +159,7 @@ def label_match(items: Items, nearest: pd.DataFrame) -> tuple[float, str]:
 
 
 def strand_row(items: Items, sequences: Sequence[str]) -> Row:
-    """Test items whose reverse complement stands in training.
+    """Test items whose reverse complement is in training.
 
     Parameters
     ----------
@@ -173,19 +171,19 @@ def strand_row(items: Items, sequences: Sequence[str]) -> Row:
     Returns
     -------
     Row
-        Palindromes that are copies of themselves count among the copies, not here.
+        Test items that are also copies of a training item (palindromes) are counted with the copies, not here.
     """
     train = {sequences[i] for i in items.rows("train")}
     test = items.rows("test")
     count = sum(sequences[i] not in train and reverse_complement(sequences[i]) in train for i in test)
     share = count / len(test)
     finding = copies_found(count, len(test), "the reverse complement of a training item", "reverse complements of training items")
-    meaning = "Test items whose other strand stands in training: the same stretch of DNA."
+    meaning = "Test items whose reverse complement is in training: the same region of DNA."
     return Row("other strand in training", count, share, NAN, meaning, finding)
 
 
 def short_rows(items: Items, sequences: Sequence[str]) -> list[Row]:
-    """Test peptides too short for the search; no line if there are none.
+    """Line on test peptides that are too short for the search.
 
     Parameters
     ----------
@@ -197,9 +195,9 @@ def short_rows(items: Items, sequences: Sequence[str]) -> list[Row]:
     Returns
     -------
     list of Row
-        One or none.
+        One line, or none if there are no such peptides.
     """
     test = items.rows("test")
     short = sum(len(sequences[i]) < SHORTEST for i in test)
-    meaning = f"Test peptides under {SHORTEST} residues: only their copies are found, no relatives."
+    meaning = f"Test peptides under {SHORTEST} residues: the search finds copies of them, but no relatives."
     return [Row("too short to search", short, short / len(test), NAN, meaning)] if short else []

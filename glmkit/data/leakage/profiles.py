@@ -1,8 +1,8 @@
-"""The audit of items that are rows of numbers: equal rows, and the nearest training row in principal components.
+"""Audit of numeric items: equal rows, and the nearest training row in principal components.
 
-Components are fitted on training rows alone, as a model would have to. A near neighbour with the right label is no leak by itself
-(it is how a nearest-neighbour classifier works); its accuracy is shown because any model has to beat it, and because a figure far
-above what a new donor or study allows points to groups on both sides.
+Components are fitted on training rows alone, as a model would have to. A close neighbour with the same label is no leak by
+itself; it is how a nearest-neighbour classifier works. Its accuracy is reported as a baseline for every model. An accuracy far
+above that on a new donor or study suggests that groups are in training and in test.
 """
 
 from collections.abc import Hashable
@@ -18,14 +18,14 @@ COMPONENTS = 50
 
 
 def standardised(items: Items, table: np.ndarray | pd.DataFrame) -> np.ndarray:
-    """Columns brought to mean 0 and standard deviation 1 on training rows.
+    """Columns scaled to mean 0 and standard deviation 1 on training rows.
 
     Parameters
     ----------
     items
         n items.
     table
-        (n, columns) numbers.
+        Numbers, (n, columns).
 
     Returns
     -------
@@ -40,7 +40,7 @@ def standardised(items: Items, table: np.ndarray | pd.DataFrame) -> np.ndarray:
     from sklearn.preprocessing import StandardScaler
 
     if isinstance(table, pd.DataFrame) and (words := [str(c) for c in table.columns if table[c].dtype.kind not in "iufb"]):
-        raise BadInput(f"Expected columns of numbers; {words[:5]} hold something else. Leave them out or encode them.")
+        raise BadInput(f"Expected columns of numbers; {words[:5]} hold other values. Leave them out or encode them.")
     values = np.asarray(table, dtype=np.float64)
     if len(values) != len(items.ids) or values.shape[1] == 0:
         raise BadInput(f"Expected one row for each of {len(items.ids)} labels and at least one column, got shape {values.shape}.")
@@ -51,17 +51,17 @@ def standardised(items: Items, table: np.ndarray | pd.DataFrame) -> np.ndarray:
 
 
 def profile_keys(values) -> list[Hashable]:
-    """A key a row, equal where rows are equal.
+    """One key per row, equal where rows are equal.
 
     Parameters
     ----------
     values
-        (n, columns), dense or a scipy sparse matrix.
+        Numbers, (n, columns), dense or a scipy sparse matrix.
 
     Returns
     -------
     list
-        n keys. Rows of nothing but zeros in a sparse matrix get a key of their own each: they say nothing.
+        n keys. Every row of zeros in a sparse matrix gets its own key, because empty profiles are no evidence of copies.
     """
     import hashlib
 
@@ -80,19 +80,19 @@ def profile_keys(values) -> list[Hashable]:
 
 
 def profile_neighbours(items: Items, values) -> tuple[pd.DataFrame, list[Row]]:
-    """The nearest training row of each test row, and how often its label is right.
+    """The nearest training row of each test row, and the accuracy of its label.
 
     Parameters
     ----------
     items
         n items.
     values
-        (n, columns), dense or sparse, already normalised.
+        Normalised numbers, (n, columns), dense or sparse.
 
     Returns
     -------
     tuple
-        The table of neighbours (``id``, ``nearest``, ``distance``, ``label``, ``nearest_label``, ``agrees``) and the lines.
+        Table of neighbours (``id``, ``nearest``, ``distance``, ``label``, ``nearest_label``, ``agrees``), and lines of the audit.
     """
     from sklearn.decomposition import PCA
     from sklearn.neighbors import NearestNeighbors
@@ -119,6 +119,6 @@ def profile_neighbours(items: Items, values) -> tuple[pd.DataFrame, list[Row]]:
     if not items.measured:
         share = table["label"].value_counts(normalize=True)
         rows.append(
-            Row("majority rate", len(table), 1.0, float(share.iloc[0]), f"Share of the commonest test label, {share.index[0]}.")
+            Row("majority rate", len(table), 1.0, float(share.iloc[0]), f"Share of the most common test label, {share.index[0]}.")
         )
     return table, rows

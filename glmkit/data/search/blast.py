@@ -1,4 +1,4 @@
-"""One BLAST search of numbered sequences: the database made, the program run, its table read. Who asks says which hits count."""
+"""A BLAST+ search of numbered sequences: database, program run and table of alignments. Callers filter the alignments."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ import pandas as pd
 from glmkit.data.search.numbered_fasta import result_file, write_numbered
 from glmkit.programs import run_program
 
-MOST = 500  # targets that the program keeps of a query while it searches; its first few are not always its best
+MOST = 500  # targets kept per query during the search; with a small limit BLAST can miss the best targets
 
 
 def run_blast(
@@ -24,36 +24,36 @@ def run_blast(
     threads: int,
     seconds: float,
 ) -> pd.DataFrame:
-    """Search each query among the targets; one alignment a pair at most.
+    """Search each query among the targets; at most one alignment per pair.
 
     Parameters
     ----------
     program
         ``"blastp"`` for proteins, ``"blastn"`` for DNA.
     queries, targets
-        Sequences that were checked before; their places, from 0, are their names.
+        Sequences, already checked; their indices, from 0, are their names.
     fields
-        Columns of the table, by the program's own names (``qseqid``, ``pident``), with their types.
+        Columns of the table, by the program's names (``qseqid``, ``pident``), with their types.
     options
-        Further words for the program.
+        Further command-line options of the program.
     evalue
         Largest E-value of a hit.
     threads
         Processor threads.
     seconds
-        Time limit of each program.
+        Time limit of each program run.
 
     Returns
     -------
     pandas.DataFrame
-        A row an alignment, in the program's order.
+        One row per alignment, in the program's order.
 
     Raises
     ------
     BadInput
         A program is not installed.
     ResourceError
-        A program failed, took too long, or wrote nothing.
+        A program failed, exceeded the time limit, or wrote nothing.
     """
     kind = "prot" if program == "blastp" else "nucl"
     with tempfile.TemporaryDirectory(prefix="glmkit-blast-") as folder:

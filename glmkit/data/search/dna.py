@@ -1,15 +1,15 @@
-"""Relatives among DNA sequences, on both strands.
+"""Homologues among DNA sequences, on both strands.
 
-Double-stranded DNA has no first strand, so a window and the reverse complement of another can be one stretch of genome. BLASTN
-searches both. MMseqs2 has a nucleotide search too; on windows of 30 to 3,000 bases with planted relatives BLASTN found more of
-them (of those at 80% identity 92% against 43% at 60 bases; of those at 70% identity 97% against 85% at 600) in a fraction of the
-time, because MMseqs2 looks for longer words and sets up a large table first. Words are short (7) for windows up to 250 bases and
-11 beyond, where 7 finds no more and takes ten times as long. Below about 70% identity DNA relatives are not found by any of them:
-compare the proteins, or hold out whole species.
+A window and the reverse complement of another window can be the same genomic region, so BLASTN searches both strands. MMseqs2
+also has a nucleotide search. In a comparison on windows of 30 to 3,000 bases with planted homologues, BLASTN found more of
+them: at 80% identity and 60 bases 92% against 43%, at 70% identity and 600 bases 97% against 85%. It was also much faster,
+because MMseqs2 uses longer words and first builds a large table. The word size is 7 for windows up to 250 bases and 11 beyond,
+where 7 finds no more and takes ten times as long. Below about 70% identity neither program finds DNA homologues: compare the
+proteins, or hold out whole species.
 
-Windows are cut without regard to what they hold, so two that share a repeat share it in part: an alignment counts from 40% of both
-windows on. At the 80% that is usual for whole proteins, windows of 200 bases from the two copies of a chloroplast's inverted repeat
-look unrelated.
+Windows are cut at arbitrary positions, so two windows over copies of a repeat share only part of it. An alignment therefore
+counts if it covers 40% of both windows. With the 80% that is usual for whole proteins, windows of 200 bases from the two copies
+of a chloroplast's inverted repeat appear unrelated.
 
 References
 ----------
@@ -27,8 +27,8 @@ from glmkit.data.search.inputs import check_ranges, check_sequences
 from glmkit.programs import SECONDS, find_program
 
 EVALUE = 1e-3
-HALF = 0.4  # of windows cut from two copies of a stretch, whatever their phase, some share half; less a margin
-SHORT = 250  # bases up to which words of 7 are looked for
+HALF = 0.4  # of windows tiled over two copies of a region some share at least half, whatever the offset; minus a margin
+SHORT = 250  # length in bases up to which the word size is 7
 _FIELDS = {
     "qseqid": "query", "sseqid": "target", "nident": "identical", "length": "length", "qstart": "qstart", "qend": "qend",
     "sstart": "tstart", "send": "tend", "qlen": "qlen", "slen": "tlen",
@@ -48,27 +48,34 @@ def closest_dna(
     Parameters
     ----------
     queries, targets
-        Id to DNA: the test side and the training side, say. Letter case does not matter.
+        Id to DNA sequence, such as those of test and of training; upper or lower case.
     coverage
-        Least share of either sequence inside the alignment, in [0, 1]; 0 counts any shared stretch. For whole genes take 0.8.
+        Least share of either sequence inside the alignment, in [0, 1]; 0 counts any shared region. For whole genes take 0.8.
     threads
         Processor threads.
     seconds
-        Time limit of each program.
+        Time limit of each program run.
 
     Returns
     -------
     pandas.DataFrame
-        A row a query, in order: ``id``, ``nearest`` (id of the target; empty without a hit), ``identity`` (share of equal bases
-        in the alignment; 0 without a hit), ``coverage`` (the smaller of both sequences' shares) and ``strand`` (``+``, ``-`` where
-        the target matches as its reverse complement, empty without a hit).
+        One row per query, in order: ``id``, ``nearest`` (id of the target; empty without a hit), ``identity`` (share of equal
+        bases in the alignment; 0 without a hit), ``coverage`` (the smaller of both sequences' shares) and ``strand`` (``+``,
+        ``-`` where the target matches as its reverse complement, empty without a hit).
 
     Raises
     ------
     BadInput
         ``blastn`` or ``makeblastdb`` is not installed, `coverage` is out of range, or a sequence is empty or no DNA.
     ResourceError
-        A program failed or took too long.
+        A program failed or exceeded the time limit.
+
+    Examples
+    --------
+    >>> from glmkit.data.search import closest_dna
+    >>> gene = "ATGACCGGTTTAGCCAAACGTCTGGATTCAGCGTATCCGGAACATTGCTAA"
+    >>> closest_dna({"q": gene[5:45]}, {"a": gene, "b": "ACGT" * 12}).nearest.tolist()  # doctest: +SKIP
+    ['a']
     """
     check_sequences("queries", queries, "dna")
     check_sequences("targets", targets, "dna")
@@ -100,16 +107,17 @@ def cluster_dna(
     threads: int = 1,
     seconds: float = SECONDS,
 ) -> pd.Series:
-    """Cluster DNA sequences on both strands: everything that a chain of BLASTN hits connects is one cluster.
+    """Cluster DNA sequences on both strands by single linkage over BLASTN hits.
 
-    Equal sequences and reverse complements are always together. The result depends on ids and sequences, not on their order.
+    Equal sequences and reverse complements are always in one cluster. The result depends on ids and sequences, not on their
+    order.
 
     Parameters
     ----------
     sequences
-        Id to DNA; letter case does not matter.
+        Id to DNA sequence, in upper or lower case.
     identity
-        Least share of equal bases in the alignment, in (0, 1]. Below 0.7 relatives are missed.
+        Least share of equal bases in the alignment, in (0, 1]. Below 0.7 homologues are missed.
     coverage
         As for :func:`closest_dna`.
     threads, seconds
@@ -118,8 +126,8 @@ def cluster_dna(
     Returns
     -------
     pandas.Series
-        Index id, in the order given; value the id of the cluster's longest sequence (the first by name among equals). Ready for
-        :func:`glmkit.data.split_homology`.
+        Index id, in the order given; value the id of the cluster's longest sequence (the first by name among equals), as
+        :func:`glmkit.data.split_homology` takes it.
 
     Raises
     ------
@@ -150,8 +158,8 @@ def cluster_dna(
 def _hits(
     queries: Sequence[str], targets: Sequence[str], identity: float, coverage: float, threads: int, seconds: float
 ) -> pd.DataFrame:
-    """Best alignment of each pair that is good enough: query and target as numbers, identity, coverage, strand."""
-    find_program("blastn")  # before makeblastdb: the one sentence that names what to install
+    """Best alignment of each pair above the thresholds: query and target as numbers, identity, coverage, strand."""
+    find_program("blastn")  # before makeblastdb runs, so that the message names the program of the search
     word = 7 if max(map(len, [*queries, *targets])) <= SHORT else 11
     options = ["-task", "blastn", "-strand", "both", "-word_size", str(word), "-qcov_hsp_perc", f"{max(100 * coverage - 1, 0):g}"]
     fields = dict.fromkeys(_FIELDS, np.int64)

@@ -1,4 +1,4 @@
-"""What goes to a search or alignment program as a file, and what it was to leave behind."""
+"""Input and output files of search and alignment programs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,42 +8,42 @@ from glmkit.files import disk_errors
 
 
 def write_numbered(path: Path, sequences: Sequence[str]) -> None:
-    """Write FASTA with item numbers for ids: what stands in a header is data and never reaches a program.
+    """Write FASTA with item numbers as ids, so that no text of a header reaches a program.
 
     Parameters
     ----------
     path
-        The file.
+        File to write.
     sequences
-        In order.
+        Sequences in the order of their numbers, from 0.
     """
     with disk_errors(path):
         path.write_text("".join(f">{i}\n{s.upper()}\n" for i, s in enumerate(sequences)), encoding="ascii")
 
 
 def result_file(folder: str, name: str, program: str) -> Path:
-    """The file that a program was to write.
+    """The result file of a program.
 
     Parameters
     ----------
     folder, name
-        Where, and what it is called.
+        Folder and name of the file.
     program
-        Who was to write it.
+        Name of the program, for messages.
 
     Returns
     -------
     pathlib.Path
-        Its path.
+        Path of the file.
 
     Raises
     ------
     ResourceError
-        It is not there, though the program ended without a word.
+        The file is missing, although the program reported success.
     """
     path = Path(folder, name)
     if not path.is_file():
         raise ResourceError(
-            f"{program} ended well but wrote no result ({name}). Is the disk full, or is it another program of that name?"
+            f"{program} reported success but wrote no result ({name}). Is the disk full, or is it another program of that name?"
         )
     return path

@@ -1,11 +1,11 @@
-"""Families of proteins by sequence, and splits that keep each family on one side.
+"""Protein families by sequence similarity, and the nearest training protein of each test protein.
 
-Two proteins of common descent share structure, place and often function, so a random split asks whether a model remembers, not
-whether it has learnt. MMseqs2 finds the relatives; proteins joined by a chain of hits become one cluster (connected components
-rather than the usual greedy sets, in which two near relatives of different representatives fall into different clusters), and
-whole clusters go to train, validation or test. The trade-off: chains make larger clusters and coarser fractions, and relatives
-too far apart to be found (below about 25% identity), or alike in one domain only, still stand on both sides. How close the
-closest pair across the split is, is therefore searched for and reported.
+Homologous proteins share structure, location and often function, so under a random split a model can score by memorising
+training sequences. MMseqs2 finds the homologues, and proteins connected by a chain of hits form one cluster. These are connected
+components. The usual greedy set cover can place two close homologues with different representatives into different clusters.
+Whole clusters are then assigned to train, validation or test. Chaining makes clusters larger and fractions coarser. Homologues
+that the search cannot find (below about 25% identity), or that share one domain only, can still be in different parts. The
+identity of the closest pair across the split is therefore searched for and reported.
 
 References
 ----------
@@ -23,8 +23,8 @@ from glmkit.data.search.inputs import check_ranges, check_sequences
 from glmkit.data.search.numbered_fasta import result_file, write_numbered
 from glmkit.programs import SECONDS, run_program
 
-_ONE_STEP = 20_000  # sequences up to which all pairs are searched in one pass; beyond, MMseqs2's cascade
-SHORTEST = 14  # residues below which MMseqs2 has no words to look for
+_ONE_STEP = 20_000  # number of sequences up to which all pairs are searched in one pass; beyond, MMseqs2's cascade
+SHORTEST = 14  # residues; MMseqs2 finds no words in shorter peptides
 _FIELDS = "query,target,fident,qcov,tcov"
 
 
@@ -39,24 +39,24 @@ def cluster(
 ) -> pd.Series:
     """Cluster proteins by sequence with MMseqs2.
 
-    Two proteins are joined if their local alignment has at least `identity` and covers at least `coverage` of both; a cluster
-    is everything that a chain of such pairs connects. Equal sequences are always together. The result depends on ids and
-    sequences, not on their order.
+    Two proteins are joined if their local alignment has at least `identity` and covers at least `coverage` of both. A cluster
+    is a connected component of such pairs. Equal sequences are always in one cluster. The result depends on ids and sequences,
+    not on their order.
 
     Parameters
     ----------
     sequences
-        Id to protein; letter case does not matter.
+        Id to protein sequence, in upper or lower case.
     identity
         Least share of equal residues in the alignment, in (0, 1].
     coverage
         Least share of either protein inside the alignment, in [0, 1].
     sensitivity
-        Of MMseqs2's search, 1 (fast) to 7.5 (finds more at low identity, three times slower than 5.7).
+        Sensitivity of MMseqs2's search, 1 (fast) to 7.5 (finds more at low identity, three times slower than 5.7).
     threads
         Processor threads.
     seconds
-        Time limit.
+        Time limit of the program run.
 
     Returns
     -------
@@ -68,7 +68,15 @@ def cluster(
     BadInput
         The program ``mmseqs`` is not installed, a parameter is out of range, or a sequence is empty or no protein.
     ResourceError
-        The program failed or took too long.
+        The program failed or exceeded the time limit.
+
+    Examples
+    --------
+    >>> from glmkit.data import cluster
+    >>> protein = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSGAEK"
+    >>> found = cluster({"a": protein, "b": protein[:-2], "c": "GSHMLEDPVWNACTYKRLH" * 3})  # doctest: +SKIP
+    >>> found["a"] == found["b"], found["a"] == found["c"]  # doctest: +SKIP
+    (True, False)
     """
     check_sequences("sequences", sequences, "protein")
     check_ranges(identity, coverage, sensitivity)
@@ -104,7 +112,7 @@ def closest(
     Parameters
     ----------
     queries, targets
-        Id to protein: the test side and the training side, say.
+        Id to protein sequence, such as those of test and of training.
     coverage
         Least share of either protein inside the alignment, in [0, 1]; 0 counts a shared domain too.
     sensitivity, threads, seconds
@@ -113,13 +121,20 @@ def closest(
     Returns
     -------
     pandas.DataFrame
-        A row a query, in order: ``id``, ``nearest`` (id of the target; empty without a hit), ``identity`` (share of equal
+        One row per query, in order: ``id``, ``nearest`` (id of the target; empty without a hit), ``identity`` (share of equal
         residues in the alignment; 0 without a hit) and ``coverage`` (the smaller of both proteins' shares).
 
     Raises
     ------
     BadInput, ResourceError
         As for :func:`cluster`.
+
+    Examples
+    --------
+    >>> from glmkit.data.search import closest
+    >>> protein = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSGAEK"
+    >>> closest({"q": protein[2:]}, {"a": protein, "b": "GSHMLEDPVWNACTYKRLH" * 3}).nearest.tolist()  # doctest: +SKIP
+    ['a']
     """
     check_sequences("queries", queries, "protein")
     check_sequences("targets", targets, "protein")
@@ -135,7 +150,9 @@ def closest(
             _mmseqs(argv, folder, threads, seconds)
             lines = [line.split("\t") for line in result_file(folder, "hits.tsv", "mmseqs").read_text().splitlines()]
     hits = sorted((float(i), min(float(a), float(b)), -int(target), int(query)) for query, target, i, a, b in lines)
-    best = {query: (names[-target], i, covered) for i, covered, target, query in hits}  # the last, so the best, stays
+    best = {
+        query: (names[-target], i, covered) for i, covered, target, query in hits
+    }  # later entries replace earlier ones, so the best remains
     same = {sequence.upper(): name for name, sequence in list(targets.items())[::-1]}
     rows = [
         (name, same[s], 1.0, 1.0) if (s := queries[name].upper()) in same else (name, *best.get(i, ("", 0.0, 0.0)))
@@ -145,12 +162,12 @@ def closest(
 
 
 def closest_train_neighbour(train: Mapping[str, str], test: Mapping[str, str], coverage: float = 0.8, **search: float) -> float:
-    """Identity of the closest pair across a split: the number for a leakage audit.
+    """Identity of the closest pair across a split, as reported in a leakage audit.
 
     Parameters
     ----------
     train, test
-        Id to protein.
+        Id to protein sequence.
     coverage
         As for :func:`closest`.
     **search
@@ -159,11 +176,12 @@ def closest_train_neighbour(train: Mapping[str, str], test: Mapping[str, str], c
     Returns
     -------
     float
-        0 if no test protein has a hit among the training proteins; below the identity of the clusters if the split held.
+        In [0, 1]; 0 if no test protein has a hit among the training proteins. It is below the identity threshold of the clusters
+        if the split separates them.
     """
     return float(closest(test, train, coverage, **search)["identity"].max())  # type: ignore[arg-type]
 
 
 def _mmseqs(argv: Sequence[str], folder: str, threads: int, seconds: float) -> None:
-    """Run MMseqs2 on proteins in `folder`, without its log."""
+    """Run MMseqs2 on proteins in `folder`, with errors as its only log."""
     run_program("mmseqs", [*argv, "--dbtype", "1", "--threads", str(threads), "-v", "1"], folder, seconds)

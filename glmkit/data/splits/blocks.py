@@ -1,9 +1,9 @@
-"""Which bases may be learnt from, and which are kept to judge by.
+"""Splits of genomes into blocks, and of items into whole groups.
 
-Neighbouring bases are not independent, so a random split of windows leaks. Here a genome is cut into blocks, each block goes
-to one part, and wherever two neighbours go to different parts `gap` bases between them go to none; a window is only ever
-drawn inside one interval of one part, so none can straddle. Stronger still is to hold out whole contigs or species
-(:func:`split_groups`, :func:`hold_out`). The trade-off of a gap is a little less data; of whole groups, coarser fractions.
+Neighbouring bases are not independent, so a random split of windows leaks. Here a genome is cut into blocks and each block is
+assigned to one part. Between neighbouring blocks of different parts `gap` bases belong to no part. Every window is drawn inside
+one interval of one part, so no window spans two parts. A stricter test holds out whole contigs or species
+(:func:`split_groups`, :func:`hold_out`). A gap costs a small share of the data; whole groups give coarser fractions.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -152,7 +152,7 @@ def split_blocks(
     fractions: Sequence[float] = (0.8, 0.1, 0.1),
     seed: int = 0,
 ) -> Split:
-    """Cut references into blocks and deal them out to train, validation and test.
+    """Cut references into blocks and assign each block to train, validation or test.
 
     The last block of a reference takes its remainder (`block` to 2·`block` - 1 bases; a shorter reference is one block).
     Neighbouring blocks of one part are joined. Between neighbours of different parts `gap` bases are left out, half from each.
@@ -164,16 +164,28 @@ def split_blocks(
     block
         Bases of a block, more than `gap`.
     gap
-        Bases between parts that belong to no part. Take at least the length of a window.
+        Bases between parts that belong to no part; at least the length of a window is advisable.
     fractions
         Shares of train, validation and test, summing to 1.
     seed
-        Decides which block goes where; the same arguments give the same split, whatever the order of `lengths`.
+        Seed of the assignment. The same arguments give the same split, whatever the order of `lengths`.
+
+    Returns
+    -------
+    Split
+        Joined blocks as intervals.
 
     Raises
     ------
     BadInput
         A parameter out of range, or so few blocks that a part with a share above 0 would be empty.
+
+    Examples
+    --------
+    >>> from glmkit.data import split_blocks
+    >>> split = split_blocks({"chr1": 300_000, "plasmid": 5_000}, block=20_000, gap=500, seed=0)
+    >>> split.bases()
+    {'train': 239000, 'validation': 39500, 'test': 24500}
     """
     check_fractions(fractions, seed)
     if not (0 <= gap < block):
@@ -184,7 +196,7 @@ def split_blocks(
     for name in sorted(lengths):
         edges = [*range(0, max(lengths[name] - block, 0) + 1, block), lengths[name]]
         blocks += [(name, start, end) for start, end in pairwise(edges)]
-    part_of = _deal(np.array([end - start for _, start, end in blocks]), fractions, np.random.default_rng(seed))
+    part_of = _assign(np.array([end - start for _, start, end in blocks]), fractions, np.random.default_rng(seed))
     rows: list[list] = []
     for (name, start, end), part in zip(blocks, part_of, strict=True):
         if rows and rows[-1][0] == name:
@@ -198,33 +210,39 @@ def split_blocks(
 
 
 def split_groups(groups: Sequence[str], fractions: Sequence[float] = (0.8, 0.1, 0.1), seed: int = 0) -> np.ndarray:
-    """Deal items out to train, validation and test so that no group (contig, species, family) is in two parts.
+    """Assign items to train, validation and test so that no group (contig, species, family) is in two parts.
 
     Parameters
     ----------
     groups
         Group of each item, n of them.
     fractions
-        Shares of the items in train, validation and test, summing to 1. A group is never cut, so shares are met as closely as
+        Shares of the items in train, validation and test, summing to 1. Groups are not divided, so shares are met as closely as
         the groups' sizes allow.
     seed
-        Decides which group goes where; the order of the items does not.
+        Seed of the assignment; the order of the items has no influence.
 
     Returns
     -------
     numpy.ndarray
-        str (n,): the part of each item.
+        str (n,): the part of each item. See :meth:`glmkit.data.splits.Partition.of`.
 
     Raises
     ------
     BadInput
         No items, a parameter out of range, or fewer groups than parts.
+
+    Examples
+    --------
+    >>> from glmkit.data import split_groups
+    >>> split_groups(["mouse", "mouse", "human", "yeast"], (0.5, 0.25, 0.25), seed=0).tolist()
+    ['train', 'train', 'test', 'validation']
     """
     check_fractions(fractions, seed)
     if len(groups) == 0:
         raise BadInput("Expected at least one item to split, got none.")
     _, inverse, sizes = np.unique(np.asarray(groups, dtype=str), return_inverse=True, return_counts=True)
-    return _deal(sizes, fractions, np.random.default_rng(seed))[inverse]
+    return _assign(sizes, fractions, np.random.default_rng(seed))[inverse]
 
 
 def hold_out(groups: Sequence[str], held: Collection[str], rest: Sequence[str] | None = None) -> np.ndarray:
@@ -237,7 +255,7 @@ def hold_out(groups: Sequence[str], held: Collection[str], rest: Sequence[str] |
     held
         Groups to hold out.
     rest
-        Part of each item otherwise (from :func:`split_groups`, say); ``train`` by default.
+        Part of each of the other items, such as :func:`split_groups` returns; ``train`` by default.
 
     Returns
     -------
@@ -248,6 +266,12 @@ def hold_out(groups: Sequence[str], held: Collection[str], rest: Sequence[str] |
     ------
     BadInput
         A held group that no item has (the known ones are listed), or nothing left to train on.
+
+    Examples
+    --------
+    >>> from glmkit.data.splits import hold_out
+    >>> hold_out(["mouse", "human", "yeast"], ["yeast"]).tolist()
+    ['train', 'train', 'test']
     """
     names = np.asarray(groups, dtype=str)
     if absent := sorted(set(held) - set(names.tolist())):
@@ -261,8 +285,8 @@ def hold_out(groups: Sequence[str], held: Collection[str], rest: Sequence[str] |
     return parts
 
 
-def _deal(sizes: np.ndarray, fractions: Sequence[float], rng: np.random.Generator) -> np.ndarray:
-    """Part of each group: large ones first (in random order within a factor of two), each to the part that lacks most."""
+def _assign(sizes: np.ndarray, fractions: Sequence[float], rng: np.random.Generator) -> np.ndarray:
+    """Part of each group: large groups first (in random order within a factor of two), each to the part that lacks most."""
     order = np.lexsort((rng.random(len(sizes)), -np.floor(np.log2(sizes))))
     lacks = np.asarray(fractions, float) * sizes.sum()
     wanted = lacks > 0

@@ -1,8 +1,8 @@
-"""Splits by a name or a date: whole chromosomes, species, subjects, studies, or all that came later.
+"""Splits by name (chromosomes, species, subjects, studies) or by date.
 
-Nothing is random here: who reads the result can say what was held out and why. A named split asks how a model fares on a new
-chromosome or study; a split by date asks what it would have told at the time, which is the honest question for viruses, clinical
-samples and databases that grow. The trade-off is one split instead of many: it has no spread of its own.
+These splits are not random: the test set is stated by name or date. A split by name estimates performance on a new chromosome
+or study. A split by date estimates what a model would have predicted at that time, as is appropriate for viruses, clinical
+samples and growing databases. There is only one such split, so its variability cannot be estimated.
 """
 
 import re
@@ -25,9 +25,9 @@ def split_by(values: Sequence | np.ndarray, held_out: Collection[str], validatio
     values
         Name of each of n items: its chromosome, species, subject or study.
     held_out
-        Names that are tested on.
+        Names of the test part.
     validation
-        Names that a model is chosen by.
+        Names of the validation part.
 
     Returns
     -------
@@ -39,6 +39,12 @@ def split_by(values: Sequence | np.ndarray, held_out: Collection[str], validatio
     BadInput
         A name that no item has (the known ones are listed), one name for both parts, an item without a name, or nothing left to
         train on.
+
+    Examples
+    --------
+    >>> from glmkit.data.splits import split_by
+    >>> split_by(["chr1", "chr2", "chr8", "chr9"], held_out=["chr8"], validation=["chr9"]).tolist()
+    ['train', 'train', 'test', 'validation']
     """
     missing = pd.isna(np.asarray(values, dtype=object))
     if missing.any():
@@ -51,7 +57,7 @@ def split_by(values: Sequence | np.ndarray, held_out: Collection[str], validatio
     if not held_out:
         raise BadInput("held_out: expected at least one name to test on, got none.")
     if both := sorted(set(held_out) & set(validation)):
-        raise BadInput(f"{both} are asked for in test and in validation. Name each once.")
+        raise BadInput(f"{both} are given for test and for validation. Name each once.")
     names = np.asarray(values).astype(str).tolist()
     parts = hold_out(names, held_out)
     if not validation:
@@ -63,10 +69,10 @@ def split_by(values: Sequence | np.ndarray, held_out: Collection[str], validatio
 
 
 def split_dates(dates: Sequence | np.ndarray | pd.Series, test_from: str, validation_from: str | None = None) -> np.ndarray:
-    """Test on what is dated later; equal dates stay together.
+    """Assign items to parts by date, the latest to test; equal dates are never separated.
 
-    A date known to the year or the month only (``2019``, ``2019-05``) stands for all of it, and is refused where a limit falls
-    inside it: nobody can say on which side it belongs.
+    A date given to the year or month only (``2019``, ``2019-05``) covers that whole period. It is refused if a limit falls
+    inside the period, because its side is then undefined.
 
     Parameters
     ----------
@@ -85,8 +91,14 @@ def split_dates(dates: Sequence | np.ndarray | pd.Series, test_from: str, valida
     Raises
     ------
     BadInput
-        A missing date, or one that is none (the first five and the count), a date that a limit cuts, limits in the wrong order,
-        or a part without items.
+        A missing date, text that is not a date (the first five and the count), a limit inside the period of a date, limits in
+        the wrong order, or a part without items.
+
+    Examples
+    --------
+    >>> from glmkit.data.splits import split_dates
+    >>> split_dates(["2018", "2019-05", "2020-03-17"], test_from="2020-01-01", validation_from="2019-01-01").tolist()
+    ['train', 'validation', 'test']
     """
     limits = [_limit("test_from", test_from)]
     if validation_from is not None:
@@ -131,7 +143,7 @@ def _limit(name: str, date: str) -> pd.Timestamp:
 
 
 def _span(value: object) -> tuple[pd.Timestamp, pd.Timestamp] | None:
-    """First and last moment of a date; None if it is none."""
+    """First and last moment of a date; None if `value` is not a date."""
     try:
         if isinstance(value, str):
             period = pd.Period(value) if _DATE.fullmatch(value) else None

@@ -1,8 +1,8 @@
-"""Which cells may be learnt from, and which are kept to judge by.
+"""Splits of cells by donor or batch, or within each class.
 
-Cells of one donor share a genome, a sample and a day, so whole donors (or batches) go to one part each. Where nothing says which
-cells belong together, cells are dealt out within each class, and the split says of itself that it tells nothing about a new donor:
-the numbers of such a split are too good.
+Cells of one donor share a genome, a sample and a day of preparation, so whole donors (or batches) are assigned to one part. If no
+such column is given, cells are assigned within each class. A note on the split then states that the results are too optimistic
+for new donors.
 """
 
 from collections.abc import Sequence
@@ -64,39 +64,48 @@ def split_cells(
     shares: Sequence[float] = (0.6, 0.2, 0.2),
     seed: int = 0,
 ) -> CellSplit:
-    """Deal cells out to train, validation and test.
+    """Assign cells to train, validation and test.
 
     Parameters
     ----------
     obs
-        One row a cell, such as ``adata.obs``.
+        One row per cell, such as ``adata.obs``.
     by
-        Column whose values go to one part as a whole (donor, batch). None: each cell for itself.
+        Column of donors or batches; all cells of one value are assigned to one part. None: cells are assigned individually.
     label
-        Column of classes. Cells without a value are left out. Without groups, each class is dealt out on its own, so that every part
-        has its share of it; with groups the classes only stand in the notes, where a part lacks one.
+        Column of classes. Cells without a value are left out. Without `by`, the split is stratified by class. With `by`, a class
+        that a part lacks is named in the notes.
     shares
-        Of the cells in train, validation and test, summing to 1.
+        Shares of the cells in train, validation and test, summing to 1.
     seed
-        Decides which cell or group goes where; the order of the rows does not.
+        Seed of the assignment; the order of the rows has no influence.
 
     Returns
     -------
     CellSplit
-        With notes that say how far it can be trusted.
+        Its notes state to which cells results generalise.
 
     Raises
     ------
     BadInput
-        No cells, a missing column (those found are listed), a group that is missing for some cell, a class too small to be in each
-        part of a stratified split, one class only, or fewer groups than parts.
+        No cells, a missing column (those found are listed), a group that is missing for some cell, a class too small to be in
+        each part of a stratified split, one class only, or fewer groups than parts.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from glmkit.data import split_cells
+    >>> obs = pd.DataFrame({"donor": ["d1", "d1", "d2", "d3"]}, index=["c1", "c2", "c3", "c4"])
+    >>> split = split_cells(obs, by="donor", shares=(0.5, 0.25, 0.25), seed=0)
+    >>> split.parts.to_dict()
+    {'c1': 'train', 'c2': 'train', 'c3': 'test', 'c4': 'validation'}
     """
     labels = None if label is None else cell_labels(obs, label)
     if labels is None and len(obs) == 0:
         raise BadInput("No cells: expected at least two in obs, got none. Were all of them filtered out?")
     names = np.array(obs.index.astype(str) if labels is None else labels.names, dtype=object)
     if not pd.Index(names).is_unique:
-        raise BadInput("obs_names: names stand there more than once. Call adata.obs_names_make_unique() first.")
+        raise BadInput("obs_names: some names occur more than once. Call adata.obs_names_make_unique() first.")
     notes = []
     if labels is not None and labels.missing:
         notes.append(f"{labels.missing} cells without a value of {label!r} are in no part.")
@@ -104,7 +113,7 @@ def split_cells(
         groups = _groups(obs.loc[names], by)
         parts = split_groups(groups.tolist(), shares, seed)
         count = len(set(groups))
-        notes.append(f"Each of {count} values of {by!r} is in one part as a whole: the test says how a new {by} would fare.")
+        notes.append(f"Each of {count} values of {by!r} is in one part as a whole: the test estimates performance on a new {by}.")
         if labels is not None:
             notes += _lacking(labels.values, parts, shares)
     else:
@@ -114,8 +123,8 @@ def split_cells(
             check_stratified(labels.values, sum(share > 0 for share in shares))
         parts = _stratified(names, values, shares, seed)
         notes.append(
-            "No column says which cells belong together: cells of one donor stand on both sides, so the test says nothing "
-            "about a new donor and its numbers are too good."
+            "No column of donors or batches was given: cells of one donor can be in training and in test. The results do not "
+            "generalise to new donors and are too optimistic."
         )
     return CellSplit(pd.DataFrame({"cell": names, "part": parts, "group": groups}), tuple(notes), by or "")
 
@@ -129,7 +138,7 @@ def _groups(obs: pd.DataFrame, by: str) -> np.ndarray:
 
 
 def _stratified(names: np.ndarray, values: np.ndarray, shares: Sequence[float], seed: int) -> np.ndarray:
-    """Part of each cell: every class dealt out on its own, in an order that only names and seed decide."""
+    """Part of each cell, assigned within each class; the result depends on names and seed, not on the order of rows."""
     check_fractions(shares, seed)
     rng = np.random.default_rng(seed)
     parts = np.zeros(len(names), np.int64)
@@ -142,7 +151,7 @@ def _stratified(names: np.ndarray, values: np.ndarray, shares: Sequence[float], 
 
 
 def _counts(n: int, shares: np.ndarray) -> np.ndarray:
-    """Whole numbers that sum to n, by largest remainder; every share above 0 gets one if there are enough."""
+    """Whole numbers that sum to n, by largest remainder; every share above 0 gets at least one if n allows it."""
     counts = np.floor(n * shares).astype(np.int64)
     order = np.argsort(-(n * shares - counts), kind="stable")
     counts[order[: n - counts.sum()]] += 1

@@ -1,4 +1,4 @@
-"""Folds for cross-validation that never cut a group, with each class in about equal shares."""
+"""Stratified folds for cross-validation that keep each group in one fold."""
 
 from collections.abc import Sequence
 
@@ -10,20 +10,20 @@ from glmkit.errors import BadInput
 def fold_groups(
     groups: Sequence | np.ndarray, labels: Sequence | np.ndarray | None = None, k: int = 5, seed: int = 0
 ) -> np.ndarray:
-    """Deal whole groups out to k folds; item i is tested in fold ``folds[i]`` and trained on in all others.
+    """Assign whole groups to k folds: item i is in the test set of fold ``folds[i]`` and in the training set of all others.
 
-    Scikit-learn's ``StratifiedGroupKFold`` does the dealing, without labels as if all had one.
+    The assignment is that of scikit-learn's ``StratifiedGroupKFold``; without labels all items count as one class.
 
     Parameters
     ----------
     groups
         Group of each of n items: cluster, donor, chromosome.
     labels
-        Class of each item, (n,), of which each fold gets about its share. None: not stratified, as for measured values.
+        Class of each item, (n,), for stratification. None: not stratified, as for measured values.
     k
         Number of folds, at least 2.
     seed
-        Decides which group goes where; the order of the items does not.
+        Seed of the assignment; the order of the items has no influence.
 
     Returns
     -------
@@ -33,7 +33,13 @@ def fold_groups(
     Raises
     ------
     BadInput
-        Numbers that differ, fewer groups than folds, or a class that stands in fewer groups than folds (named).
+        Numbers that differ, fewer groups than folds, or a class that occurs in fewer groups than folds (named).
+
+    Examples
+    --------
+    >>> from glmkit.data.splits import fold_groups
+    >>> fold_groups(["a", "a", "b", "c", "d"], ["x", "y", "x", "y", "x"], k=2, seed=0).tolist()
+    [1, 1, 0, 0, 1]
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -45,7 +51,7 @@ def fold_groups(
         raise BadInput(f"Expected k of at least 2 and a seed of at least 0, got k={k} and seed={seed}.")
     for label in np.unique(classes).tolist() if len(classes) else [""]:
         if (found := len(np.unique(names[classes == label]))) < k:
-            what = f"label {label!r} stands in {found} groups" if labels is not None else f"there are {found} groups"
+            what = f"label {label!r} occurs in {found} groups" if labels is not None else f"there are {found} groups"
             raise BadInput(
                 f"{k} folds need as many groups: {what}. Take a smaller k{', or merge or drop the label' if label else ''}."
             )

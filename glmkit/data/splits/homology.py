@@ -1,4 +1,4 @@
-"""Splits that keep each homology cluster in one part, with each class in about the fractions asked for."""
+"""Stratified splits that keep each homology cluster in one part."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,15 +16,15 @@ def split_homology(
     fractions: Sequence[float] = (0.8, 0.1, 0.1),
     seed: int = 0,
 ) -> np.ndarray:
-    """Deal whole clusters out to train, validation and test, each class in about the shares asked for.
+    """Assign whole clusters to train, validation and test, stratified by class.
 
     Parameters
     ----------
     clusters
         Cluster of each item, n of them, from :func:`cluster`.
     labels
-        Class of each item, (n,). A cluster counts for the class that most of its items have. None: not stratified, as for
-        measured values.
+        Class of each item, (n,). The class of a cluster is that of most of its items. None: not stratified, as for measured
+        values.
     fractions, seed
         As for :func:`glmkit.data.split_groups`.
 
@@ -37,6 +37,13 @@ def split_homology(
     ------
     BadInput
         Numbers that differ, or a class with fewer clusters than parts.
+
+    Examples
+    --------
+    >>> from glmkit.data import split_homology
+    >>> clusters = ["f1", "f1", "f2", "f3", "f4", "f5"]
+    >>> split_homology(clusters, [1, 1, 1, 0, 0, 1], (0.5, 0, 0.5), seed=0).tolist()
+    ['train', 'train', 'test', 'test', 'train', 'test']
     """
     names = np.asarray(clusters, dtype=str)
     if labels is None:

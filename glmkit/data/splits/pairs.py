@@ -1,8 +1,9 @@
-"""Splits of pairs (interactions), told apart by how many partners training has seen.
+"""Splits of pairs (interactions) with a class for the number of partners that occur in training.
 
-A model of interactions can score by knowing that one protein binds much and another little. Park and Marcotte therefore judge three
-classes apart: C1, both partners occur in training pairs; C2, one does; C3, none. Here partners are dealt out first, and pairs
-follow from their partners, which costs the pairs that join a partner of validation with one of test: they are dropped and counted.
+A model of interactions can score well from the number of interactions of each protein alone. Park and Marcotte therefore
+evaluate three classes separately: C1, both partners occur in training pairs; C2, one does; C3, none. Here partners are assigned
+to parts first, and the part of a pair follows from its partners. Pairs of a validation partner and a test partner are dropped and
+counted.
 
 References
 ----------
@@ -97,27 +98,27 @@ def split_pairs(
     *,
     bipartite: bool = False,
 ) -> PairSplit:
-    """Deal pairs out to train, validation and test by their partners.
+    """Assign pairs to train, validation and test by their partners.
 
-    Partners are dealt out by `fractions`. Pairs of two training partners train, but for the same shares of them that go to
-    validation and test as class C1; pairs with one or two partners of test go to test, and so for validation. Equal pairs stay
-    together, in either order unless `bipartite`.
+    Partners are assigned by `fractions`. Pairs of two training partners are training pairs, except that the same shares of them
+    go to validation and test as class C1. Pairs with at least one test partner go to test, and likewise for validation. Equal
+    pairs are kept together, in either order unless `bipartite`.
 
     Parameters
     ----------
     left, right
-        Names of the two partners of each of n pairs. To keep homologues on one side, give the names of their clusters.
+        Names of the two partners of each of n pairs. To keep homologues in one part, give the names of their clusters.
     fractions
         Shares of the partners, and of the pairs among training partners, in train, validation and test, summing to 1.
     seed
-        Decides who goes where; the order of the pairs does not.
+        Seed of the assignment; the order of the pairs has no influence.
     bipartite
-        Left and right are of two kinds (drug and target), and a name on both sides means two things.
+        Whether left and right are of two kinds (drug and target), so that equal names on both sides are different partners.
 
     Returns
     -------
     PairSplit
-        Whose ``sizes`` show how many pairs each class has: at 0.1 of the partners C3 has about one pair in a hundred.
+        With n rows. Its ``sizes`` count the pairs of each class; with 0.1 of the partners in test, C3 has about 1% of the pairs.
 
     Raises
     ------
@@ -160,14 +161,14 @@ def _pair(a: str, b: str, bipartite: bool) -> tuple[Hashable, Hashable]:
 
 
 def _partners(pairs: list, fractions: Sequence[float], seed: int, bipartite: bool) -> dict[Hashable, str]:
-    """The part of each partner; the two kinds are dealt out apart."""
+    """The part of each partner; two kinds are assigned separately."""
     kinds = [sorted({pair[i] for pair in pairs}) for i in (0, 1)] if bipartite else [sorted({p for pair in pairs for p in pair})]
     part_of: dict[Hashable, str] = {}
     for number, kind in enumerate(kinds):
         try:
             parts = split_groups([str(i).zfill(12) for i in range(len(kind))], fractions, seed + number)
         except BadInput as error:
-            error.add_note(f"{len(kind)} different partners are dealt out.")
+            error.add_note(f"The split assigns {len(kind)} different partners.")
             raise
         part_of |= dict(zip(kind, parts.tolist(), strict=True))
     return part_of

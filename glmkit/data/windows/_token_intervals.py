@@ -1,7 +1,7 @@
-"""From intervals of a genome to what a token store holds of them, and back to letters.
+"""Conversion between intervals in bases, tokens of a store, and sequences.
 
-A split is in bases and covers whole records. Under overlapping k-mers token `i` starts at base `i`, so a record of L bases has
-L - k + 1 tokens and the last k - 1 positions have none; under single bases the two agree.
+A split is in bases and covers whole records. Under overlapping k-mers token `i` starts at base `i`. A record of L bases then has
+L - k + 1 tokens, and no token starts at the last k - 1 bases. With single-base tokens, positions in bases and tokens are equal.
 """
 
 from collections.abc import Iterable
@@ -20,21 +20,34 @@ def token_intervals(store: TokenStore, intervals: Iterable[Interval], least: int
     Parameters
     ----------
     store
-        One token a base: a single-base tokenizer, or overlapping k-mers.
+        Token store with one token per base: a single-base tokenizer, or overlapping k-mers.
     intervals
-        In bases, 0-based and half-open.
+        Intervals in bases, 0-based and half-open.
     least
-        Intervals with fewer tokens are left out.
+        Least number of tokens of an interval; shorter ones are left out.
 
     Returns
     -------
     list of Interval
-        Clipped to the tokens there are; intervals on references that the store does not hold are left out.
+        Clipped to the tokens of the store; intervals on references that the store does not hold are left out.
 
     Raises
     ------
     BadInput
         The store's tokens do not start at every base.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from glmkit.bio import Interval, Record
+    >>> from glmkit.data.windows import token_intervals
+    >>> from glmkit.tokens import TokenStore, encode_records, make_tokenizer
+    >>> tokenizer = make_tokenizer("kmer4")
+    >>> tokens = encode_records([Record("c1", "AAAACCCCGGGGTTTT")], tokenizer)
+    >>> store = TokenStore.write(Path(tempfile.mkdtemp()) / "tokens", tokens, tokenizer)
+    >>> token_intervals(store, [Interval("c1", 0, 16), Interval("c2", 0, 9)])
+    [Interval(reference='c1', start=0, end=13, strand=0)]
     """
     if store.tokenizer().bases_per_token != 1:
         raise BadInput(
@@ -50,24 +63,37 @@ def token_intervals(store: TokenStore, intervals: Iterable[Interval], least: int
 
 
 def bases_of(store: TokenStore, interval: Interval) -> str:
-    """The letters of an interval, read back from a store's tokens.
+    """The sequence of an interval, decoded from a store's tokens.
 
     Parameters
     ----------
     store
-        One token a base.
+        Token store with one token per base.
     interval
-        In bases; it may not end beyond the record.
+        Interval in bases, inside the record.
 
     Returns
     -------
     str
-        ``len(interval)`` letters; an ambiguous base reads N.
+        ``len(interval)`` letters; ambiguous bases are N.
 
     Raises
     ------
     BadInput
         The store does not hold the reference, or the interval ends beyond it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from glmkit.bio import Interval, Record
+    >>> from glmkit.data.windows import bases_of
+    >>> from glmkit.tokens import TokenStore, encode_records, make_tokenizer
+    >>> tokenizer = make_tokenizer("kmer4")
+    >>> tokens = encode_records([Record("c1", "AAAACCCCGGGGTTTT")], tokenizer)
+    >>> store = TokenStore.write(Path(tempfile.mkdtemp()) / "tokens", tokens, tokenizer)
+    >>> bases_of(store, Interval("c1", 2, 10))
+    'AACCCCGG'
     """
     tokenizer = store.tokenizer()
     word = getattr(tokenizer, "k", 1)
@@ -91,13 +117,13 @@ def draw_windows(
     Parameters
     ----------
     store
-        One token a base.
+        Token store with one token per base.
     length
         Bases of a window, at least 1.
     n
-        Number of windows to draw; all of them if there are fewer.
+        Number of windows to draw; all windows if there are fewer.
     intervals
-        In tokens, such as :func:`token_intervals` returns; None for every record as a whole.
+        Intervals in tokens, such as :func:`token_intervals` returns; None for every record as a whole.
     seed
         Seed of the draw.
 

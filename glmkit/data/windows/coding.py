@@ -1,9 +1,9 @@
-"""Coding against non-coding windows, with the reading frame as a finer label.
+"""Coding and non-coding windows, with the reading frame as a finer label.
 
-A coding window lies wholly inside one CDS and touches no other gene, so that it has one frame; a non-coding one touches no
-annotated gene on either strand. Windows are read on either strand, in each of the three frames, in equal numbers: a model
-that learns "starts with a codon" from the cut itself would learn nothing about genes. Windows of one kind do not overlap, and
-every contig (and part of a split) gives as many coding as non-coding ones, so that a contig's composition is no clue.
+A coding window lies wholly inside one CDS and overlaps no other gene, so it has one frame. A non-coding window overlaps no
+annotated gene on either strand. Both strands and all three frames are equally frequent, so the position of the
+cut carries no information on the label. Windows of one kind do not overlap. Every contig (and part of a split)
+gives equal numbers of coding and non-coding windows, so the composition of a contig does not predict the label.
 """
 
 import zlib
@@ -20,7 +20,7 @@ from glmkit.errors import BadInput
 
 RNA = {"tRNA", "rRNA", "ncRNA", "tmRNA", "misc_RNA", "precursor_RNA"}
 GENES = RNA | {"CDS", "gene", "mRNA", "exon", "intron", "V_segment", "D_segment", "J_segment", "C_region"}
-_Row = tuple[str, Interval, int, int, str]  # letters, place, frame, coding strand, part
+_Row = tuple[str, Interval, int, int, str]  # sequence, place, frame, coding strand, part
 
 
 def coding_windows(
@@ -38,29 +38,44 @@ def coding_windows(
     records
         Annotated records.
     split
-        If given, a window lies inside one interval of it, and ``extra`` has its ``part``; what lies in a gap is not used.
+        Split to place windows in: each window lies inside one interval, and ``extra`` has its ``part``. Gaps are not used.
     length
         Bases of a window, at least 3.
     per_record
-        At most so many windows of either label from one record (and part); no limit by default.
+        Largest number of windows of each label from one record (and part); no limit by default.
     seed
-        Decides positions and strands; a record's windows do not depend on the other records, but for duplicates.
+        Seed of positions and strands. The windows of a record do not depend on other records, except for duplicates.
     report
-        Counts what was left out: ``cds_pseudo``, ``cds_remote``, ``cds_slippage``, ``record_without_split`` and the codes of
-        dropped windows.
+        Report that counts what is left out: ``cds_pseudo``, ``cds_remote``, ``cds_slippage``, ``record_without_split`` and the
+        codes of dropped windows.
 
     Returns
     -------
     LabelledWindows
-        In order of record and position. ``extra`` has ``frame`` (codon position, 0 to 2, of the first base on the coding strand;
-        -1 without a gene), ``coding_strand`` (1 if the window reads as the gene does, -1 if it is its reverse complement, 0
-        without a gene), ``fine`` (0 non-coding, 1 to 3 for frames 0 to 2 read as the gene does, 4 to 6 for its reverse
-        complement) and, with a split, ``part``.
+        Windows in order of record and position, with these columns of ``extra``:
+
+        - ``frame``: codon position, 0 to 2, of the first base on the coding strand; -1 without a gene;
+        - ``coding_strand``: 1 for a window on the gene's strand, -1 for its reverse complement, 0 without a gene;
+        - ``fine``: 0 non-coding, 1 to 3 for frames 0 to 2 on the gene's strand, 4 to 6 for the reverse complement;
+        - ``part``, with a split only.
 
     Raises
     ------
     BadInput
         A parameter out of range, or no window at all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from glmkit.bio import Feature, Interval, Location, Record
+    >>> from glmkit.data import coding_windows
+    >>> sequence = "".join(np.random.default_rng(0).choice(list("ACGT"), 400))
+    >>> gene = Feature("CDS", Location((Interval("c1", 100, 250, 1),), "c1"), {})
+    >>> windows = coding_windows([Record("c1", sequence, features=(gene,))], length=30)
+    >>> windows.labels.tolist()
+    [0, 1, 1, 1, 1, 0, 0, 0]
+    >>> windows.extra.columns.tolist()
+    ['frame', 'coding_strand', 'fine']
     """
     if length < 3 or seed < 0 or (per_record is not None and per_record < 1):
         raise BadInput(f"Expected length >= 3, seed >= 0 and per_record >= 1, got {length}, {seed} and {per_record}.")
@@ -102,7 +117,7 @@ def _paint(record: Record, split: Split | None) -> np.ndarray:
 
 
 def _coverage(record: Record, kinds: set[str]) -> np.ndarray:
-    """How many features of `kinds` cover each base, introns included: int32 (length,)."""
+    """Number of features of `kinds` that cover each base, introns included: int32 (length,)."""
     change = np.zeros(len(record.sequence) + 1, np.int32)
     for feature in record.features:
         if feature.kind in kinds:
@@ -125,7 +140,7 @@ def _runs(values: np.ndarray) -> Iterator[tuple[int, int, int]]:
 
 
 def _tiles(values: np.ndarray, size: int, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
-    """Starts of as many tiles of `size` as fit into each run, from a random offset; with the run's value."""
+    """Start of each tile of `size` that fits into a run, from a random offset, with the run's value."""
     for start, end, value in _runs(values):
         if (count := (end - start) // size) > 0:
             first = start + int(rng.integers(0, (end - start) % size + 1))
@@ -142,7 +157,7 @@ def _coding_tiles(
 ) -> list[tuple[int, int, int, int]]:
     """Tiles inside one CDS, two bases longer than a window: start, phase of that base, gene's strand, part number.
 
-    The phase of a base is its position in its codon (0 to 2), read on the gene's strand.
+    The phase of a base is its position in its codon (0 to 2), read on the gene's strand. The two extra bases allow any frame.
     """
     alone = (_coverage(record, {"CDS"}) == 1) & (_coverage(record, RNA) == 0)
     usable = np.where(alone, parts, 0)
@@ -184,7 +199,7 @@ def _non_coding(
 def _coding(
     cutter: Cutter, record: Record, tiles: list[tuple[int, int, int, int]], length: int, most: int, rng: np.random.Generator
 ) -> list[_Row]:
-    """Up to `most` coding windows; the six combinations of frame and strand take turns, from a random one on."""
+    """Up to `most` coding windows; the six combinations of frame and strand alternate, from a random one on."""
     rows: list[_Row] = []
     turn = int(rng.integers(6))
     for i in rng.permutation(len(tiles)):
@@ -192,7 +207,7 @@ def _coding(
             break
         start, phase, gene, number = tiles[i]
         frame, side = (turn + len(rows)) % 3, 1 if (turn + len(rows)) % 6 < 3 else -1
-        # On the forward strand the window's first base leads the frame, on the reverse strand its last one.
+        # On the forward strand the window's first base determines the frame, on the reverse strand its last one.
         shift = (frame - phase) % 3 if gene > 0 else (phase - (length - 1) - frame) % 3
         first = start + shift
         if letters := cutter.cut(record, first, first + length, gene * side):

@@ -1,7 +1,7 @@
-"""Labelled windows: short sequences cut from records, each with a label, a group and the place it came from.
+"""Labelled windows: short sequences cut from records, each with a label, a group and its place in the record.
 
-The group is the unit of independence (the contig): splits and bootstrap draws go by it, never by window. The file is a
-tab-separated table that any tool reads; labels are written as integers and names stay text.
+The group is the unit of independence (the contig): splits and bootstrap samples are drawn over groups, never over windows. The
+file is a plain tab-separated table; labels are written as integers, and names stay text.
 """
 
 import csv
@@ -28,20 +28,35 @@ _INTEGER = re.compile("0|-?[1-9][0-9]*")
 
 @dataclass
 class LabelledWindows:
-    """Windows with labels.
+    """Sequences with labels, groups and places.
 
     Attributes
     ----------
     sequences
-        The letters of each window, as read on its strand; n of them.
+        Sequence of each of n windows, read on its strand.
     labels
-        int64 (n,).
+        Class of each window, int64 (n,).
     groups
-        The unit of independence of each window: its contig.
+        Unit of independence of each window, such as its contig.
     where
-        Where each window lies (0-based, half-open) and the strand it is read on.
+        Place of each window (0-based, half-open) with the strand on which it is read.
     extra
-        Further columns, n rows: int64 or str.
+        Further columns, n rows, each int64 or str.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from glmkit.bio import Interval
+    >>> from glmkit.data import LabelledWindows
+    >>> where = [Interval("chr1", 10, 14), Interval("chr1", 130, 134, -1), Interval("chr2", 5, 9)]
+    >>> windows = LabelledWindows(["ACGT", "TTGA", "GGCA"], [1, 0, 1], ["chr1", "chr1", "chr2"], where)
+    >>> windows.extra["part"] = ["train", "train", "test"]
+    >>> len(windows.part("train")), windows.part("test").sequences
+    (2, ['GGCA'])
+    >>> windows.by_block(100).groups
+    ['chr1:0', 'chr1:1', 'chr2:0']
+    >>> windows.counts().to_numpy().tolist()
+    [['train', 1, 1, 1], ['test', 1, 0, 1]]
     """
 
     sequences: list[str]
@@ -67,12 +82,17 @@ class LabelledWindows:
         return hashlib.sha256(self._text().encode("utf-8")).hexdigest()
 
     def select(self, mask: np.ndarray | Sequence[int]) -> "LabelledWindows":
-        """Some of the windows.
+        """A subset of the windows.
 
         Parameters
         ----------
         mask
-            bool (n,), or integer indices.
+            Whether to take each window, bool (n,), or integer indices.
+
+        Returns
+        -------
+        LabelledWindows
+            In the order of the windows, or of the indices.
         """
         chosen = np.arange(len(self))[np.asarray(mask)]
         return LabelledWindows(
@@ -199,7 +219,15 @@ class LabelledWindows:
         return copy
 
     def save(self, path: str | Path) -> None:
-        """Write a gzipped tab-separated table, whole or not at all; equal windows give equal bytes."""
+        """Write a gzipped tab-separated table.
+
+        Equal windows give equal bytes. On failure no partial file is left.
+
+        Parameters
+        ----------
+        path
+            File to write.
+        """
         data = gzip.compress(self._text().encode("utf-8"), mtime=0)
         with atomic_path(path, len(data)) as temporary:
             temporary.write_bytes(data)
@@ -208,11 +236,21 @@ class LabelledWindows:
     def load(cls, path: str | Path) -> "LabelledWindows":
         """Read what :meth:`save` wrote.
 
+        Parameters
+        ----------
+        path
+            File to read.
+
+        Returns
+        -------
+        LabelledWindows
+            Equal to those saved.
+
         Raises
         ------
         BadInput
             Not such a table, a column is missing (those found are listed), or a label or coordinate is no plain integer (``1.0``,
-            ``01``), with its line.
+            ``01``); the line is named.
         """
         try:
             with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
@@ -276,10 +314,16 @@ def block_names(where: Iterable[Interval], size: int) -> list[str]:
 
 
 class Cutter:
-    """Cuts windows out of records and keeps only clean, new ones; what it drops is counted in a report.
+    """Cuts windows out of records and counts those that are dropped in a report.
 
-    A window is dropped if it runs beyond its contig (``window_beyond_contig``), holds a letter other than A, C, G, T
-    (``window_not_acgt``), or was cut before on either strand (``window_duplicate``), since a repeat must not stand in two parts.
+    Three kinds of windows are dropped: those that extend beyond their contig (``window_beyond_contig``), those with a letter other
+    than A, C, G, T (``window_not_acgt``), and those with the sequence of an earlier window on either strand
+    (``window_duplicate``). The last rule keeps a repeat from being in two parts.
+
+    Parameters
+    ----------
+    report
+        Report for the counts; a new one if None.
     """
 
     def __init__(self, report: DataReport | None = None) -> None:
@@ -287,7 +331,7 @@ class Cutter:
         self._seen: set[str] = set()
 
     def cut(self, record: Record, start: int, end: int, strand: int) -> str | None:
-        """The letters of ``[start, end)`` on `strand`, or None if the window is dropped."""
+        """The sequence of ``[start, end)`` on `strand`, or None if the window is dropped."""
         where = f"{record.id}:{start}-{end}"
         if start < 0 or end > len(record.sequence):
             self.report.count("window_beyond_contig", where=where)

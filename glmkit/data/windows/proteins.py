@@ -1,8 +1,7 @@
-"""Proteins with a label each: records joined to a table of labels by id.
+"""Proteins with labels: records joined to a table of labels by id.
 
-The two files come from different hands, so the join is where faults hide: an id that one of them lacks, a header with a version,
-a label for a protein that was left out. Nothing is dropped in silence here: what one side lacks is counted, and what cannot be meant
-is refused.
+The two files come from different sources, so the join is error-prone: an id that one of them lacks, a header with a version, a
+label for a protein that was left out. Items without a partner are counted, and contradictions are refused.
 """
 
 import gzip
@@ -25,11 +24,11 @@ def read_labels(path: str | Path, column: str, key: str = "id") -> dict[str, str
     Parameters
     ----------
     path
-        The table, plain or gzipped, with a header line.
+        Table with a header line, plain or gzipped.
     column
-        Which column holds the label.
+        Column of the labels.
     key
-        Which column holds the id.
+        Column of the ids.
 
     Returns
     -------
@@ -39,7 +38,17 @@ def read_labels(path: str | Path, column: str, key: str = "id") -> dict[str, str
     Raises
     ------
     BadInput
-        No such file, no such column (those found are listed), an empty label, or an id that stands there twice.
+        No such file, no such column (those found are listed), an empty label, or an id that occurs twice.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from glmkit.data import read_labels
+    >>> path = Path(tempfile.mkdtemp()) / "labels.tsv"
+    >>> _ = path.write_text("id\\tlocation\\np1\\tmembrane\\np2\\tcytosol\\n")
+    >>> read_labels(path, "location")
+    {'p1': 'membrane', 'p2': 'cytosol'}
     """
     path = Path(path)
     if not path.is_file():
@@ -55,7 +64,7 @@ def read_labels(path: str | Path, column: str, key: str = "id") -> dict[str, str
     if (empty := table[column].str.strip() == "").any():
         raise BadInput(f"{path}, line {int(np.argmax(empty)) + 2}: the label of {table[key][int(np.argmax(empty))]!r} is empty.")
     if (twice := table[key].duplicated()).any():
-        raise BadInput(f"{path}: {table[key][int(np.argmax(twice))]!r} has two lines. Keep one label a protein.")
+        raise BadInput(f"{path}: {table[key][int(np.argmax(twice))]!r} has two lines. Keep one label per protein.")
     return dict(zip(table[key], table[column], strict=True))
 
 
@@ -72,26 +81,36 @@ def labelled_proteins(
     Parameters
     ----------
     records
-        Proteins; soft masks are ignored.
+        Protein records; soft masks are ignored.
     labels
-        Id to label, from :func:`read_labels`.
+        Id to label, such as :func:`read_labels` returns.
     positive
-        The label that is class 1; every other is class 0.
+        Label of class 1; all other labels are class 0.
     drop_methionine
-        Leave out a first M. Some databases write it and some do not, so whether it is there tells where a protein was taken from.
+        Whether to remove an initial M. Some databases keep it and some do not, so its presence can reveal the source of a
+        protein.
     report
-        Counts ``protein_without_label``, ``label_without_protein``, ``first_methionine_dropped`` and ``protein_duplicate``
-        (a sequence that came before under another id: it is left out).
+        Report that counts ``protein_without_label``, ``label_without_protein``, ``first_methionine_dropped`` and
+        ``protein_duplicate`` (a sequence that occurred before under another id, which is left out).
 
     Returns
     -------
     LabelledWindows
-        One item a protein: its id is both group and reference.
+        One item per protein, whose id is both group and reference.
 
     Raises
     ------
     BadInput
-        No protein has a label, `positive` is nobody's label, or one sequence has two labels.
+        No protein has a label, no label is `positive`, or one sequence has two labels.
+
+    Examples
+    --------
+    >>> from glmkit.bio import Record
+    >>> from glmkit.data import labelled_proteins
+    >>> proteins = [Record("p1", "MKTAY"), Record("p2", "MVLSP"), Record("p3", "MGHFT")]
+    >>> found = labelled_proteins(proteins, {"p1": "membrane", "p2": "cytosol"}, positive="membrane")
+    >>> found.sequences, found.labels.tolist(), found.groups
+    (['KTAY', 'VLSP'], [1, 0], ['p1', 'p2'])
     """
     report = DataReport() if report is None else report
     if positive not in set(labels.values()):
@@ -106,10 +125,10 @@ def labelled_proteins(
         cut = drop_methionine and record.sequence.startswith("M") and len(record) > 1
         sequence = record.sequence[cut:]
         report.count("first_methionine_dropped", int(cut))
-        if (twin := seen.setdefault(sequence, record.id)) != record.id:
-            if labels[twin] != labels[record.id]:
+        if (other := seen.setdefault(sequence, record.id)) != record.id:
+            if labels[other] != labels[record.id]:
                 raise BadInput(
-                    f"{twin!r} ({labels[twin]}) and {record.id!r} ({labels[record.id]}) are one sequence with two labels. "
+                    f"{other!r} ({labels[other]}) and {record.id!r} ({labels[record.id]}) are one sequence with two labels. "
                     "Correct or drop one of them."
                 )
             report.count("protein_duplicate", where=record.id)
@@ -117,7 +136,7 @@ def labelled_proteins(
         rows.append((record.id, sequence))
     report.count("label_without_protein", len(left), where=next(iter(left), ""))
     if not rows:
-        raise BadInput(f"No protein has a label: ids differ. The table's begin with {list(labels)[:3]}.")
+        raise BadInput(f"No protein has a label: no id occurs in both files. The ids of the table begin with {list(labels)[:3]}.")
     names, sequences = [name for name, _ in rows], [sequence for _, sequence in rows]
     where = [Interval(name, 0, len(sequence), 0) for name, sequence in rows]
     return LabelledWindows(sequences, np.array([labels[name] == positive for name in names], np.int64), names, where)

@@ -1,8 +1,8 @@
-"""The reading frame of every base: what a network that knows genes would say along a sequence.
+"""Reading frame of every base, as per-base labels for training.
 
-Seven classes: 0 where no protein is encoded, 1 to 3 for the first, second and third base of a codon on the forward strand, 4
-to 6 for those on the reverse strand. A base whose class the annotation leaves open gets -1 and is not scored; it is better
-to lose a few than to teach a contradiction.
+There are seven classes: 0 for bases that encode no protein, 1 to 3 for the first, second and third base of a codon on the forward
+strand, 4 to 6 for those on the reverse strand. Bases whose class the annotation leaves undetermined get -1 and are not scored, so
+that no contradictory labels are trained on.
 """
 
 import numpy as np
@@ -10,32 +10,40 @@ import numpy as np
 from glmkit.bio import DataReport, Feature, Record
 
 FRAMES = ("noncoding", "+1", "+2", "+3", "-1", "-2", "-3")  # names of the classes
-OTHER_STRAND = (0, 4, 5, 6, 1, 2, 3)  # what each class is called when the other strand is read
+OTHER_STRAND = (0, 4, 5, 6, 1, 2, 3)  # class of each base on the reverse complement
 
 
 def coding_frames(record: Record, report: DataReport | None = None) -> np.ndarray:
-    """Label each base with the codon position it has in an annotated CDS.
+    """Label each base with its codon position in an annotated CDS.
 
-    The frame is counted back from the stop codon, which also holds for genes that are cut off at their 5' end; only where
-    the 3' end is the missing one, it is counted from ``/codon_start``. Introns and RNA genes are class 0. Class -1 have
+    The frame is counted back from the stop codon, which is also correct for genes that are truncated at their 5' end. If the 3'
+    end is missing, the frame is counted from ``/codon_start``. Introns and RNA genes are class 0. Class -1 is assigned to
 
     - pseudogenes (CDS or gene), and CDS whose parts are not known to be joined (``order``);
-    - CDS with a change of frame (``/ribosomal_slippage``, or a base read twice) or patched by the annotator
+    - CDS with a change of frame (``/ribosomal_slippage``, or a base read twice) or altered by the annotator
       (``/artificial_location``);
-    - CDS that are complete at both ends and yet not a whole number of codons;
-    - bases that two CDS claim in different frames or on different strands (in the same frame they keep their class).
+    - CDS that are complete at both ends but not a whole number of codons;
+    - bases of two CDS in different frames or on different strands (in the same frame they keep their class).
 
     Parameters
     ----------
     record
-        An annotated record.
+        Annotated record.
     report
-        Counts the features that gave -1: ``frame_pseudo``, ``frame_unknown``; and ``frame_overlap_bases``.
+        Report that counts the features of class -1 (``frame_pseudo``, ``frame_unknown``) and ``frame_overlap_bases``.
 
     Returns
     -------
     numpy.ndarray
-        int64 (length,): a class of `FRAMES`, or -1.
+        Index into `FRAMES`, or -1, int64 (length,).
+
+    Examples
+    --------
+    >>> from glmkit.bio import Feature, Interval, Location, Record
+    >>> from glmkit.data.windows import coding_frames
+    >>> gene = Feature("CDS", Location((Interval("c1", 2, 11, 1),), "c1"), {})
+    >>> coding_frames(Record("c1", "GGATGAAATAACC", features=(gene,))).tolist()
+    [0, 0, 1, 2, 3, 1, 2, 3, 1, 2, 3, 0, 0]
     """
     report = DataReport() if report is None else report
     labels = np.zeros(len(record.sequence), np.int64)
@@ -69,12 +77,12 @@ def _local(feature: Feature, record: Record) -> list:
 
 
 def _bases(start: int, end: int, strand: int) -> np.ndarray:
-    """Positions of a part in the direction of reading."""
+    """Positions of a part in reading direction."""
     return np.arange(end - 1, start - 1, -1) if strand < 0 else np.arange(start, end)
 
 
 def _one_frame(feature: Feature, bases: np.ndarray) -> bool:
-    """Whether each base of a CDS is read once and in a frame that the location tells."""
+    """Whether each base of a CDS is read once, in a frame determined by the location."""
     location = feature.location
     broken = not location.partial_5 and not location.partial_3 and len(location) % 3 != 0
     marked = {"ribosomal_slippage", "artificial_location"} & set(feature.qualifiers)

@@ -1,9 +1,9 @@
-"""Translation starts against other ATGs: the yardstick task.
+"""Translation starts and other ATGs, as the reference classification task.
 
-A positive is a window around the first base of an annotated start codon, on the gene's strand; a decoy is a window around an ATG
-that is no annotated start, on either strand, from the same contig. Both are centred on the codon's first base, so the model
-sees the same three letters in the middle of most windows and has to judge their surroundings. The annotation is the
-truth here: a decoy may be a start that nobody annotated, which bounds every score from above.
+A positive is a window around the first base of an annotated start codon, on the gene's strand. A decoy is a window around an
+ATG that is no annotated start, on either strand, from the same contig. Both are centred on the codon's first base, so most
+windows have the same three letters in the middle and differ in their context only. The annotation is taken as the truth. A
+decoy may be an unannotated start, which limits the score that any model can reach.
 """
 
 import zlib
@@ -34,22 +34,32 @@ def start_windows(
     flank
         Bases on either side of the start codon's first base, which is at index `flank` of a window of 2·`flank` + 1 letters.
     seed
-        Decides which ATGs become decoys; a contig's do not depend on the other contigs.
+        Seed of the choice of decoys; the decoys of a contig do not depend on other contigs.
     decoys_per_start
-        Decoys for each start.
+        Number of decoys per start.
     report
-        Counts what was left out: ``cds_pseudo``, ``cds_partial_5``, ``cds_remote``, ``cds_other_start``, ``start_twice``,
-        ``decoys_short`` and the codes of dropped windows.
+        Report that counts what is left out: ``cds_pseudo``, ``cds_partial_5``, ``cds_remote``, ``cds_other_start``,
+        ``start_twice``, ``decoys_short`` and the codes of dropped windows.
 
     Returns
     -------
     LabelledWindows
-        In order of record and position. ``extra`` has ``codon`` (str): the letters at the centre.
+        Windows in order of record and position. ``extra`` has ``codon`` (str): the three letters at the centre.
 
     Raises
     ------
     BadInput
         A parameter out of range, or no start at all.
+
+    Examples
+    --------
+    >>> from glmkit.bio import Feature, Interval, Location, Record
+    >>> from glmkit.data import start_windows
+    >>> sequence = "GGAGGTTTCATGAAACCCTAAGTCATGGCTTAACCGT"
+    >>> gene = Feature("CDS", Location((Interval("c1", 9, 21, 1),), "c1"), {})
+    >>> windows = start_windows([Record("c1", sequence, features=(gene,))], flank=6)
+    >>> windows.sequences, windows.labels.tolist()
+    (['GGTTTCATGAAAC', 'TAAGTCATGGCTT'], [1, 0])
     """
     if flank < 2 or seed < 0 or decoys_per_start < 0:
         raise BadInput(f"Expected flank >= 2, seed >= 0 and decoys_per_start >= 0, got {flank}, {seed} and {decoys_per_start}.")
@@ -88,12 +98,12 @@ def five_prime(feature: Feature) -> tuple[int, int] | None:
 
 
 def _five_primes(record: Record) -> set[tuple[int, int] | None]:
-    """The 5' ends of everything annotated as a gene or CDS, pseudogenes and partial ones too."""
+    """The 5' ends of all genes and CDS, including pseudogenes and partial ones."""
     return {five_prime(feature) for feature in record.features if feature.kind in {"CDS", "gene"}}
 
 
 def _starts(record: Record, report: DataReport) -> set[tuple[int, int]]:
-    """Position and strand of each annotated start that may serve as a positive."""
+    """Position and strand of each annotated start that can be a positive."""
     starts: set[tuple[int, int]] = set()
     for feature in record.features:
         if feature.kind != "CDS":

@@ -1,8 +1,8 @@
-"""A table of sequences with labels, as assays and benchmarks come: one row a sequence, and perhaps a column that says what it is for.
+"""Tables of sequences with labels, as published by assays and benchmarks: one row per sequence.
 
-Such a table is where most people begin, and where faults pass unseen: a sheet saved with ``1`` and ``1.0`` for one class, a sequence that
-stands there twice with two values. What cannot be meant is refused with its file and line; what is merely remarkable (a copy with the
-same label) is counted. A copy across the given parts is kept, since it belongs to the split as it was given: the audit says what it is worth.
+Such tables have faults that are easily overlooked: ``1`` and ``1.0`` for one class, or one sequence with two values.
+Contradictions are refused with file and line. Repeats with the same label are counted and left out. Copies in different parts
+are kept, because they belong to the given split; the audit measures their effect.
 """
 
 import gzip
@@ -45,31 +45,41 @@ def read_table(
     Parameters
     ----------
     paths
-        ``.csv``, or tab-separated with any other ending, gzipped or not, with a header. Of several files the first trains and the last
-        tests (one between them validates), unless a column says it.
+        One to three files with a header, ``.csv`` or (with any other ending) tab-separated, gzipped or not. Of several files the
+        first is the training set and the last the test set, with validation between them, unless `part` is given.
     sequence, label
-        Columns. Sequences are amino acids; letter case does not matter.
+        Columns of the sequences (amino acids, upper or lower case) and of the labels.
     part
-        Column that holds train, validation or test; empty if there is none.
+        Column of train, validation or test; empty if there is none.
     kind
         ``"classification"`` into two classes, or ``"regression"`` on measured values.
     positive
-        The label that is class 1, every other being class 0; may be left out where labels are 0 and 1.
+        Label of class 1, all others being class 0; optional where labels are 0 and 1.
     report
-        Counts ``copy_left_out`` (a sequence with the same label and part again) and ``copy_across_parts``.
+        Report that counts ``copy_left_out`` (a sequence repeated with the same label and part) and ``copy_across_parts``.
 
     Returns
     -------
     pandas.DataFrame
-        A row a sequence: ``id`` (file and line), ``sequence`` in capitals, ``label`` (int64 0 or 1, or float64), ``part`` (empty where
-        none is given).
+        One row per sequence: ``id`` (file and line), ``sequence`` in capitals, ``label`` (int64 0 or 1, or float64), ``part``
+        (empty if none is given).
 
     Raises
     ------
     BadInput
-        No such file or column (those found are listed), nothing in it, an empty or strange sequence, an empty label, one class only, labels
-        that are neither 0 and 1 nor told apart by `positive`, a value that is no finite number, an unknown part, or one sequence with two
-        labels.
+        No such file or column (those found are listed), no rows, an empty sequence or unknown letter, an empty label, one class
+        only, labels other than 0 and 1 without `positive`, a value that is no finite number, an unknown part, or one sequence
+        with two labels.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from glmkit.data import read_table
+    >>> path = Path(tempfile.mkdtemp()) / "assay.csv"
+    >>> _ = path.write_text("sequence,label,set\\nMKTAY,1,train\\nMVLSP,0,train\\nMGHFT,1,test\\n")
+    >>> read_table([path], part="set")[["id", "label", "part"]].to_numpy().tolist()
+    [['assay.csv:2', 1, 'train'], ['assay.csv:3', 0, 'train'], ['assay.csv:4', 1, 'test']]
     """
     report = DataReport() if report is None else report
     if not paths or len(paths) > 3:
@@ -111,7 +121,7 @@ def _check_sequences(table: pd.DataFrame) -> None:
         if not letters:
             raise BadInput(f"{name}: the sequence is empty. Remove the line.")
         if (place := unknown_letter(letters, "protein")) is not None:
-            raise BadInput(f"{name}: {letters[place]!r} at residue {place + 1} is no amino acid. Is the column the right one?")
+            raise BadInput(f"{name}: {letters[place]!r} at residue {place + 1} is no amino acid. Is it the right column?")
 
 
 def _classes(table: pd.DataFrame, positive: str) -> np.ndarray:
@@ -119,7 +129,7 @@ def _classes(table: pd.DataFrame, positive: str) -> np.ndarray:
         raise BadInput(f"{table['id'][int(np.argmax(empty))]}: the label is empty.")
     found = sorted(set(table["label"]))
     if len(found) == 1:
-        raise BadInput(f"All {len(table)} labels are {found[0]!r}: expected two classes. Is the label column the right one?")
+        raise BadInput(f"All {len(table)} labels are {found[0]!r}: expected two classes. Is it the right label column?")
     numbers: dict[float, str] = {}
     for text in found:
         try:
@@ -132,7 +142,7 @@ def _classes(table: pd.DataFrame, positive: str) -> np.ndarray:
         raise BadInput(f"No sequence is labelled {positive!r}; the labels are {found[:10]}.")
     if not positive and found != ["0", "1"]:
         raise BadInput(
-            f"The labels are {found[:10]}: say with positive= which is class 1, or give measured values with kind='regression'."
+            f"The labels are {found[:10]}: give the label of class 1 as positive=, or set kind='regression' for measured values."
         )
     return (table["label"] == (positive or "1")).to_numpy(np.int64)
 
@@ -146,18 +156,18 @@ def _values(table: pd.DataFrame) -> np.ndarray:
             "Leave them out, or give the right column."
         )
     if math.isclose(np.ptp(values), 0):
-        raise BadInput(f"All {len(values)} values are {values[0]:g}. Is the label column the right one?")
+        raise BadInput(f"All {len(values)} values are {values[0]:g}. Is it the right label column?")
     return values
 
 
 def _one_of_each(table: pd.DataFrame, report: DataReport) -> pd.DataFrame:
-    """Without copies inside a part."""
+    """The table without copies inside a part."""
     first = table.groupby("sequence")["label"].transform("first")
     if (clash := (first != table["label"]).to_numpy()).any():
         row = table.iloc[int(np.argmax(clash))]
-        twin = table.loc[table["sequence"] == row["sequence"], "id"].iloc[0]
+        other = table.loc[table["sequence"] == row["sequence"], "id"].iloc[0]
         raise BadInput(
-            f"{twin} and {row['id']} are one sequence with two labels ({int(clash.sum())} such lines). Correct them, or average values."
+            f"{other} and {row['id']} are one sequence with two labels ({int(clash.sum())} such lines). Correct them, or average values."
         )
     copies = table.duplicated(["sequence", "part"])
     report.count("copy_left_out", int(copies.sum()), where=next(iter(table["id"][copies]), ""))

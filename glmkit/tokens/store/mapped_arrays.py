@@ -136,7 +136,7 @@ def load_array(path: Path) -> np.ndarray:
 
 
 def map_array(path: Path, dtype: np.dtype | str) -> np.ndarray:
-    """A file of little-endian numbers as a read-only array that is mapped, not read; (numbers,)."""
+    """Map a binary file of little-endian numbers as a read-only array (numbers,)."""
     stored = np.dtype(dtype).newbyteorder("<")
     if path.stat().st_size == 0:
         return np.empty(0, stored)
@@ -213,8 +213,8 @@ class StoreFormat:  # numpydoc ignore=PR02
         check_files(folder, manifest["files"], verify)
         return manifest
 
-    def contradiction(self, folder: Path, what: str) -> BadInput:
-        """The error of files that are whole but do not fit together.
+    def inconsistent(self, folder: Path, what: str) -> BadInput:
+        """The error for files that are complete but disagree in number.
 
         Parameters
         ----------
@@ -226,6 +226,6 @@ class StoreFormat:  # numpydoc ignore=PR02
         Returns
         -------
         BadInput
-            To be raised.
+            The error, for the caller to raise.
         """
-        return BadInput(f"{folder} contradicts itself: {what} do not fit together. Write the store again.")
+        return BadInput(f"{folder} is inconsistent: {what} disagree in number. Write the store again.")

@@ -22,7 +22,7 @@ from glmkit.tokens.registry import load_tokenizer
 from glmkit.tokens.store.mapped_arrays import HashedFile, StoreFormat, load_array, map_array, save_offsets
 from glmkit.tokens.tokenizer import Tokenizer, as_ids
 
-SOFT_MASK_WEIGHT = np.float32(0.1)  # repeats count less in the loss
+SOFT_MASK_WEIGHT = np.float32(0.1)  # weight of repeats in the loss
 FORMAT = StoreFormat(
     kind="token store",
     version=1,
@@ -75,7 +75,7 @@ class TokenStore:
         return names
 
     def _contradiction(self) -> BadInput:
-        return FORMAT.contradiction(self.folder, "names, offsets and tokens")
+        return FORMAT.inconsistent(self.folder, "names, offsets and tokens")
 
     @classmethod
     def write(

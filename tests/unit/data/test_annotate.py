@@ -95,7 +95,7 @@ def test_a_prediction_that_is_none_of_the_classes_or_missing() -> None:
         ({}, "Nothing to write: give an embedding, a prediction or probabilities"),
         ({"embedding": np.zeros((52, 3))}, r"embedding: expected a row for each of 53 cells, got shape \(52, 3\)"),
         ({"embedding": np.full((53, 3), np.nan)}, "embedding: values of cell 'cell0' are not finite"),
-        ({"probabilities": np.zeros((53, 3))}, "classes: expected 3 different names, one a column of probabilities, got None"),
+        ({"probabilities": np.zeros((53, 3))}, "classes: expected 3 different names, one per column of probabilities, got None"),
         ({"probabilities": np.full((53, 3), 2.0), "classes": CLASSES}, "probabilities: expected values from 0 to 1, got 2 to 2"),
         ({"prediction": ["B"]}, r"prediction: expected a class for each of 53 cells, got shape \(1,\)"),
         ({"prediction": ["B"] * 53, "provenance": {"model": object()}}, r"provenance\['model'\]: object cannot be kept in a file"),

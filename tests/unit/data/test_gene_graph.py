@@ -61,7 +61,7 @@ def test_storage_and_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> N
 def test_what_is_refused() -> None:
     with pytest.raises(BadInput, match="expected 1 or more, got 0 and 10"):
         coexpression_graph(cells(), 0)
-    with pytest.raises(BadInput, match="needs three cells or more, got 2"):
+    with pytest.raises(BadInput, match="needs at least three cells, got 2"):
         coexpression_graph(cells()[:2])
     with pytest.raises(BadInput, match="0 of 17 genes vary and are expressed in 61 cells or more"):
         coexpression_graph(cells(), least_cells=61)

@@ -42,7 +42,7 @@ def test_Labels_class_of_one_in_a_stratified_split() -> None:
 
 
 def test_Labels_one_sequence_under_two_ids_across_splits() -> None:
-    with pytest.raises(BadInput, match=r"1 sequences stand in more than one part: x \(train\) and y \(test\)"):
+    with pytest.raises(BadInput, match=r"1 sequences are in more than one part: x \(train\) and y \(test\)"):
         check_labels(["ACGT", "CCCC", "acgt", "TTTA"], LABELS, PARTS, ids=["x", "b", "y", "d"])
 
 

@@ -154,7 +154,7 @@ def test_names_and_features_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         CellStore.write(folder, [adata, cells(seed=1)[:, 2:]])
     twice = cells()
     twice.var_names = ["f0", "f0", *twice.var_names[2:]]
-    with pytest.raises(BadInput, match="The feature 'f0' stands for two columns"):
+    with pytest.raises(BadInput, match="The feature 'f0' names two columns"):
         CellStore.write(folder, twice)
     with pytest.raises(BadInput, match="No cells to store"):
         CellStore.write(folder, [])

@@ -57,9 +57,9 @@ def test_windows_without_a_label_are_left_out(tmp_path: Path) -> None:
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     windows = crops(tmp_path)
     whole = {key: np.zeros(n, int) for key, n in BASES.items()}
-    with pytest.raises(BadInput, match=r"There are no labels for 'b'; there are some for \['a'\]"):
+    with pytest.raises(BadInput, match=r"There are no labels for 'b'; the labels given are for \['a'\]"):
         LabelledCrops(windows, {"a": whole["a"]})
-    with pytest.raises(BadInput, match=r"'a' has 61 bases; expected a whole number for each, got int64 \(58,\)"):
+    with pytest.raises(BadInput, match=r"'a' has 61 bases; expected an integer for each, got int64 \(58,\)"):
         LabelledCrops(windows, whole | {"a": whole["a"][:58]})
     with pytest.raises(BadInput, match="None of the 12 windows has a label other than -1"):
         LabelledCrops(windows, {key: np.full(n, -1) for key, n in BASES.items()})

@@ -38,7 +38,7 @@ def test_the_hash_knows_items_and_length(store: TokenStore) -> None:
 
 @pytest.mark.parametrize(
     ("length", "names", "words"),
-    [(0, None, "at least 1 token"), (5, ["other"], "has no 'other'"), (5, [], "No items were named")],
+    [(0, None, "at least 1 token"), (5, ["other"], "has no 'other'"), (5, [], "No items were given")],
 )
 def test_what_cannot_be_cut_is_said(store: TokenStore, length: int, names: list[str] | None, words: str) -> None:
     with pytest.raises(BadInput, match=words):

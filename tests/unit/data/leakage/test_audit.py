@@ -95,7 +95,7 @@ def test_it_prints_in_a_few_lines_and_ends_with_the_verdict(proteins: Audit) -> 
     assert proteins.verdict == (
         "The split leaks: 2 of the test items (10.0%) are copies of training items; 1 of the test items (5.0%) is a copy of a "
         "validation item; 35.0% of the test items have a relative in training at 30% identity or more, whose label is theirs in 86%; "
-        "2 groups stand on both sides, with 50.0% of the test items."
+        "2 groups are on both sides, with 50.0% of the test items."
     )
 
 
@@ -238,19 +238,19 @@ def test_membrane_proteins_leak_on_the_given_split(shared_data: Callable[[str], 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"labels": [0, 1]}, r"one label, part and id an item, got \(2,\) labels, \(3,\) parts"),
+        ({"labels": [0, 1]}, r"one label, part and id per item, got \(2,\) labels, \(3,\) parts"),
         ({"parts": ["train", "train", "tset"]}, r"Unknown parts \['tset'\]: expected train, validation, test"),
         ({"parts": ["train"] * 3}, "No item is in the part 'test'"),
         ({"labels": [0.5, None, 1.5]}, "1 items have no label, the first is '1'"),
         ({"labels": [0.5, 1.5, -np.inf]}, "1 labels are infinite, the first is of '2'"),
-        ({"ids": ["a", "b", "a"]}, "ids: some stand there twice"),
+        ({"ids": ["a", "b", "a"]}, "ids: some occur twice"),
         ({"labels": ["a", "b", "c"], "measured": True}, "measured=True needs numbers as labels"),
         ({"sequences": ["MK", "MV"]}, "one sequence for each of 3 labels, got 2"),
         ({"sequences": ["MK", "", "MV"]}, "Item '1': expected a sequence of letters, got ''"),
         ({"alphabet": "rna"}, "alphabet: expected protein or dna, got 'rna'"),
         ({"groups": ["a", "b"]}, r"groups: expected one for each of 3 items, got shape \(2,\)"),
         ({"sequences": np.array([[1.0, 2], [3, np.nan], [4, 5]])}, "Row '1' has a missing or infinite value"),
-        ({"sequences": pd.DataFrame({"x": [1, 2, 3], "site": list("abc")})}, r"\['site'\] hold something else"),
+        ({"sequences": pd.DataFrame({"x": [1, 2, 3], "site": list("abc")})}, r"\['site'\] hold other values"),
     ],
 )
 def test_bad_input_says_what_is_wrong(arguments: dict, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

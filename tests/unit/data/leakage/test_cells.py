@@ -56,7 +56,7 @@ def test_equal_profiles_and_donors_on_both_sides_are_counted(cells: ad.AnnData) 
     groups = line(found, "donors on both sides")
     assert (groups["items"], groups.value) == (10, 1.0)
     assert found.verdict == (
-        "The split leaks: 2 of the test items (5.0%) are copies of training items; 1 donor stands on both sides, with 25.0% of the "
+        "The split leaks: 2 of the test items (5.0%) are copies of training items; 1 donor is on both sides, with 25.0% of the "
         "test items."
     )
     dense = copied.copy()
@@ -97,7 +97,7 @@ def test_real_cells(shared_data: Callable[[str], Path]) -> None:
     [
         ({"labels": "type"}, r"labels: obs has no column 'type'; it has \['kind', 'donor'\]"),
         ({"parts": ["train", "test"]}, "parts: expected one value for each of 120 cells, got 2"),
-        ({"parts": pd.Series({"x": "train"})}, r"parts: no cell of obs_names \('cell0', …\) stands in it"),
+        ({"parts": pd.Series({"x": "train"})}, r"parts: no cell of obs_names \('cell0', …\) occurs in it"),
         ({"groups": pd.Series({"cell0": "d0"})}, "groups: 119 cells have none, the first is 'cell1'. Name their donor"),
     ],
 )

@@ -25,7 +25,7 @@ def test_whole_chromosomes_are_held_out_by_name() -> None:
         ({"held_out": ["8"]}, r"Cannot hold out \['8'\]: expected some of \['chr1', 'chr2', 'chr8', 'chrX'\]"),
         ({"held_out": "chr8"}, r"held_out: expected a list of names, got the text 'chr8'. Write \['chr8'\]"),
         ({"held_out": []}, "held_out: expected at least one name"),
-        ({"held_out": ["chr8"], "validation": ["chr8"]}, r"\['chr8'\] are asked for in test and in validation"),
+        ({"held_out": ["chr8"], "validation": ["chr8"]}, r"\['chr8'\] are given for test and for validation"),
         ({"held_out": ["chr1", "chr8"], "validation": ["chr2", "chrX"]}, "leaves nothing to train on"),
         ({"values": ["a", None, "b"], "held_out": ["a"]}, "1 of 3 items have no name, the first is item 1"),
     ],
@@ -88,7 +88,7 @@ def test_folds_keep_groups_whole_and_classes_in_proportion() -> None:
     ("arguments", "words"),
     [
         ({"groups": ["a", "a", "b"], "k": 3}, "3 folds need as many groups: there are 2 groups. Take a smaller k"),
-        ({"groups": list("abc"), "labels": [0, 0, 1], "k": 2}, "label '1' stands in 1 groups. Take a smaller k, or merge"),
+        ({"groups": list("abc"), "labels": [0, 0, 1], "k": 2}, "label '1' occurs in 1 groups. Take a smaller k, or merge"),
         ({"groups": list("abc"), "labels": [0, 1]}, r"one label for each of 3 groups, got shapes \(3,\) and \(2,\)"),
         ({"groups": list("abc"), "k": 1}, "Expected k of at least 2"),
         ({"groups": []}, "5 folds need as many groups: there are 0 groups"),

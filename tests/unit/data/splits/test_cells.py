@@ -34,7 +34,7 @@ def test_without_groups_each_class_is_dealt_out_and_the_split_says_what_it_is_wo
     table = pd.crosstab(kinds, split.parts)[["train", "validation", "test"]]
     assert table.loc["B"].tolist() == [36, 12, 12]
     assert table.loc["HSC"].tolist() == [1, 1, 1]
-    assert "cells of one donor stand on both sides" in split.notes[-1]
+    assert "cells of one donor can be in training and in test" in split.notes[-1]
     assert split.by == ""
 
 

@@ -65,7 +65,7 @@ def test_one_sequence_with_two_labels_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("labels", "positive", "words"),
-    [({"a": "out"}, "in", "No protein is labelled 'in'"), ({"x": "out"}, "out", "ids differ")],
+    [({"a": "out"}, "in", "No protein is labelled 'in'"), ({"x": "out"}, "out", "no id occurs in both files")],
 )
 def test_labels_that_fit_nothing_are_refused(labels: dict[str, str], positive: str, words: str) -> None:
     with pytest.raises(BadInput, match=words):

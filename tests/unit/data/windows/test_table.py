@@ -39,7 +39,7 @@ def test_text_labels_need_to_know_which_is_class_1(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "sequence,label\nACDE,NA\nACDF,in\nACDG,out\n")
     assert read_table([path], positive="NA")["label"].tolist() == [1, 0, 0]
     assert read_table([path], positive="in")["part"].tolist() == ["", "", ""]
-    with pytest.raises(BadInput, match=r"labels are \['NA', 'in', 'out'\]: say with positive="):
+    with pytest.raises(BadInput, match=r"labels are \['NA', 'in', 'out'\]: give the label of class 1 as positive="):
         read_table([path])
     with pytest.raises(BadInput, match="No sequence is labelled 'membrane'"):
         read_table([path], positive="membrane")
