@@ -32,7 +32,35 @@ class Estimate(NamedTuple):  # numpydoc ignore=PR02
     high: float
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        return format(self, ".3f")
+
+    def __format__(self, spec: str) -> str:
+        number = spec or ".3f"
+        return f"{self.value:{number}} [{self.low:{number}}, {self.high:{number}}]"
+
+    def choose(self, above: str, below: str, between: str) -> str:
+        """One of three texts, by the place of the interval relative to 0.
+
+        Parameters
+        ----------
+        above, below
+            Text for an interval entirely above or below 0.
+        between
+            Text for an interval that contains 0.
+
+        Returns
+        -------
+        str
+            The text.
+
+        Examples
+        --------
+        >>> Estimate(0.2, 0.1, 0.3).choose("higher", "lower", "not distinguishable")
+        'higher'
+        >>> f"{Estimate(0.2, -0.1, 0.3):+.2f}"
+        '+0.20 [-0.10, +0.30]'
+        """
+        return above if self.low > 0 else below if self.high < 0 else between
 
 
 def group_index(groups: Sequence[object] | np.ndarray | None, n: int) -> np.ndarray:
@@ -169,3 +197,30 @@ def ratio(
     with np.errstate(invalid="ignore", divide="ignore"):
         drawn = (counts @ top) / (counts @ bottom)
     return interval(top.sum() / bottom.sum(), drawn)
+
+
+def mean(
+    values: Sequence[float] | np.ndarray, groups: Sequence[object] | np.ndarray | None = None, draws: int = 1000, seed: int = 0
+) -> Estimate:
+    """Mean with an interval over groups.
+
+    Parameters
+    ----------
+    values
+        Float array (n,), one value an item.
+    groups
+        Unit of independence of each item; None when items are independent.
+    draws, seed
+        Number of bootstrap draws and their seed.
+
+    Returns
+    -------
+    Estimate
+        Mean over items with its interval.
+
+    Examples
+    --------
+    >>> print(mean([1.0, 2.0, 3.0, 6.0], groups=["a", "a", "b", "b"]))
+    3.000 [1.500, 4.500]
+    """
+    return ratio(np.asarray(values, float), np.ones(len(values)), groups, draws, seed)

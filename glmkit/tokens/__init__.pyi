@@ -5,6 +5,7 @@ from ._published import published as published
 from .cells.geneformer import rank_tokenizer_from as rank_tokenizer_from
 from .cells.medians import gene_medians as gene_medians
 from .cells.multimodal import CellTokenizer as CellTokenizer
+from .cells.named_cells import cell_inputs as cell_inputs
 from .cells.panel import Panel as Panel
 from .cells.rank import RankTokenizer as RankTokenizer
 from .ragged import Ragged as Ragged

@@ -53,7 +53,7 @@ def photograph(page: Any, folder: Path, name: str, **options: Any) -> None:
 
 
 def outcome(page: Any, steps_above: int = 0) -> tuple[str, int, str]:
-    """What the last cell printed, once it speaks of more than `steps_above` steps: reason, steps, resumed from."""
+    """What the last cell printed, once it names more than `steps_above` steps: reason, steps, resumed from."""
     page.wait_for_function(
         f"""() => [...document.querySelectorAll('.jp-OutputArea-output')].some((output) => {{
             const said = output.textContent.match(/reason [\\w ]+, steps (\\d+), resumed/);

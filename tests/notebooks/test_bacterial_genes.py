@@ -39,7 +39,7 @@ def test_every_stage_says_that_it_finished(project: Path) -> None:
         assert all(cell.execution_count for cell in cells if cell.cell_type == "code"), stage
 
 
-def test_the_result_stands_beside_its_baselines_with_intervals(project: Path) -> None:
+def test_the_result_includes_baselines_and_intervals(project: Path) -> None:
     table = pd.read_csv(project / "runs/small/evaluate/tables/starts.csv")
     held = table[table.split == "held-out contigs"].set_index("method")
     expected = {
@@ -83,6 +83,17 @@ def test_mlflow_has_one_parent_and_six_children(project: Path) -> None:
     assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parents[0].info.run_id}
     (pretrain,) = [run for run in children if run.info.run_name.endswith("pretrain")]
     assert [m.step for m in client.get_metric_history(pretrain.info.run_id, "validation_loss")] == [6, 12]
+
+
+def test_each_stage_lists_what_it_made(project: Path) -> None:
+    made = {
+        stage: [entry["role"] for entry in json.loads((project / f"runs/small/{stage}/made.json").read_text())["made"]]
+        for stage in ("acquire", "preprocess", "pretrain", "finetune")
+    }
+    assert made["acquire"] == ["genome"] * 3 + ["predicted_genes"]
+    assert made["preprocess"] == ["split", *["windows"] * 4, "corpus", "held_out", "frames"]
+    assert made["pretrain"] == ["model"]
+    assert made["finetune"] == ["model"] * 8  # two networks, two seeds, two tasks
 
 
 def test_a_second_run_has_nothing_to_do(project: Path) -> None:

@@ -59,7 +59,7 @@ def test_every_stage_finishes_with_its_figures(types: Path) -> None:
     assert all(figures[stage] for stage in stages)
 
 
-def test_cell_types_stand_beside_their_baselines_with_intervals(types: Path) -> None:
+def test_cell_types_are_compared_with_baselines_and_have_intervals(types: Path) -> None:
     result = table(types, "evaluate", "results").set_index("method")
     methods = {"pretrained, fine-tuned", "same network from scratch", "linear probe, pretrained", "linear probe, random weights"}
     methods |= {"majority", "PCA + logistic regression", "HVG + random forest", "k-NN label transfer"}
@@ -84,7 +84,7 @@ def test_the_vocabulary_comes_from_training_cells_alone(types: Path) -> None:
     assert split.part.value_counts().to_dict() == {"train": 421, "test": 209, "validation": 70}
 
 
-def test_results_stand_where_scanpy_looks(types: Path) -> None:
+def test_results_are_in_the_fields_that_scanpy_uses(types: Path) -> None:
     cells = anndata.read_h5ad(types / "evaluate/cells.h5ad")
     assert cells.obsm["X_glmkit"].shape == (700, 16)
     assert set(cells.obs["glmkit_pred"].cat.categories) <= set(cells.obs["bulk_labels"])
@@ -101,7 +101,7 @@ def test_deletions_have_a_control(types: Path) -> None:
     assert added["probability before"].between(0, 1).all()
 
 
-def test_proteins_are_predicted_from_rna_beside_ridge_and_the_own_gene(citeseq: Path) -> None:
+def test_proteins_are_predicted_from_rna_and_compared_with_ridge_and_the_own_gene(citeseq: Path) -> None:
     assert finished(citeseq) == dict.fromkeys(["acquire", "preprocess", "pretrain", "finetune", "evaluate"], "FINISHED")
     result = table(citeseq, "evaluate", "results").set_index("method").mean_spearman
     assert {"language model, masked", "pretrained, fine-tuned", "same network from scratch", "ridge on PCA", "own RNA"} <= set(

@@ -62,7 +62,7 @@ def test_every_stage_finishes_with_tables_and_figures(project: Path) -> None:
     assert all(records[stage]["results"]["tables"] for stage in STAGES)
 
 
-def test_the_result_stands_beside_its_baselines_with_intervals(project: Path) -> None:
+def test_the_result_includes_baselines_and_intervals(project: Path) -> None:
     methods = {"pretrained, fine-tuned", "same network from scratch", "linear probe, pretrained", "linear probe, random weights"}
     methods |= {"majority", "composition forest", "composition SVM", "nearest relative"}
     for split in ("homology", "random"):
@@ -89,7 +89,7 @@ def test_families_stay_on_one_side_and_out_of_pretraining(project: Path) -> None
     assert (closest["split"], closest["at 30% or more"]) == ("homology", 0)
 
 
-def test_no_protein_begins_with_the_methionine_that_tells_its_source(project: Path) -> None:
+def test_no_protein_begins_with_the_methionine_that_reveals_its_source(project: Path) -> None:
     written = table(project, "acquire", "labels").set_index("label")["begins with M"]
     assert written.between(0, 1).all()
     located = pd.read_csv(project / "preprocess/located.tsv.gz", sep="\t")
@@ -130,7 +130,7 @@ def of_a_table(project: Path) -> Path:
     return project / "table"
 
 
-def test_a_table_is_audited_and_every_method_stands_beside_the_others(of_a_table: Path) -> None:
+def test_a_table_is_audited_and_has_every_method(of_a_table: Path) -> None:
     rows = pd.read_csv(of_a_table / "tables/results.csv")
     methods = {"pretrained, fine-tuned", "linear probe, pretrained", "linear probe, random weights", "LSTM", "majority"}
     methods |= {"composition forest", "BLAST neighbour", "nearest relative"}

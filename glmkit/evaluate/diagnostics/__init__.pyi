@@ -4,6 +4,9 @@ from ._calibration import calibration as calibration
 from ._calibration import temperature as temperature
 from ._memorisation import Memorisation as Memorisation
 from ._memorisation import memorisation as memorisation
+from .bits import Bits as Bits
+from .bits import bits_per_gene as bits_per_gene
+from .bits import bits_per_residue as bits_per_residue
 from .contacts import precision_at_L as precision_at_L
 from .integration import integration_metrics as integration_metrics
 from .perturbation import Effects as Effects

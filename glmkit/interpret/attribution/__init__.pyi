@@ -6,7 +6,13 @@ from ._mutagenesis import mutagenesis as mutagenesis
 from ._occlusion import occlusion as occlusion
 from ._shapley import shapley as shapley
 from ._shapley import shapley_features as shapley_features
+from .chimeras import exchange_starts as exchange_starts
 from .dependency import dependency_map as dependency_map
 from .explanation import Explanation as Explanation
+from .profiles import per_base as per_base
+from .profiles import position_profile as position_profile
+from .profiles import rank_correlations as rank_correlations
+from .profiles import region_means as region_means
+from .profiles import stretch_sums as stretch_sums
 from .weight_randomisation import randomise_weights as randomise_weights
 from .weight_randomisation import weight_groups as weight_groups

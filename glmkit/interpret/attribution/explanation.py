@@ -4,6 +4,7 @@ Attribution methods assert that the contributions sum to the score of the sequen
 "efficiency"). A remaining gap is an error of the method (such as too few steps), so the result includes it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +64,32 @@ class Explanation:  # numpydoc ignore=PR02
     def gap(self) -> np.ndarray:
         """Completeness gap, float64 (n,): score minus base minus the sum of the values."""
         return self.score - self.base - np.nansum(self.values, axis=1, dtype=np.float64)
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Explanation]") -> "Explanation":
+        """Explanations of several sets of inputs of one length as one; contributions by letter are left out.
+
+        Parameters
+        ----------
+        parts
+            Explanations by one method, with the same number of positions.
+
+        Returns
+        -------
+        Explanation
+            The inputs of all parts, in order.
+
+        Examples
+        --------
+        >>> one = Explanation(values=np.ones((2, 3)), score=np.ones(2), base=np.zeros(2), method="occlusion")
+        >>> Explanation.joined([one, one]).values.shape
+        (4, 3)
+        """
+        if not parts or len({part.values.shape[1] for part in parts}) > 1:
+            widths = ", ".join(str(part.values.shape[1]) for part in parts)
+            raise BadInput(f"parts: expected explanations with the same number of positions, got {widths or 'none'}.")
+        values, score, base = (np.concatenate([getattr(part, name) for part in parts]) for name in ("values", "score", "base"))
+        return cls(values=values, score=score, base=base, method=parts[0].method)
 
     def __str__(self) -> str:
         difference, gap = np.abs(self.score - self.base), np.abs(self.gap)

@@ -1,6 +1,6 @@
-"""The cells of one notebook in one kernel, from start to a certain end.
+"""Execution of the cells of one notebook in one kernel, with a certain end.
 
-Whatever happens, the record says which cell it happened in, and nothing that the kernel started is left.
+After any failure the record names the cell in which it happened, and no process that the kernel started is left.
 """
 
 import asyncio
@@ -28,13 +28,13 @@ class Client(CappedClient):
     manager
         Papermill's record of the execution.
     log
-        Takes all text that the cells print; None for nowhere.
+        Open text file for all text that the cells print; None for none.
     grace
-        Seconds between the interrupt and the kill when a signal asks for the end.
+        Seconds between the interrupt and the kill after a termination signal.
     minutes, cell_seconds
-        The longest the notebook and one cell may take; None for no limit.
+        Longest run time of the notebook, in minutes, and of one cell, in seconds; None for no limit.
     **options
-        Of ``nbclient.NotebookClient``.
+        Options of ``nbclient.NotebookClient``.
     """
 
     def __init__(
@@ -62,14 +62,14 @@ class Client(CappedClient):
         return min(left, default=None)
 
     async def run(self) -> None:
-        """Start the kernel, run every cell, end the kernel and whatever it started.
+        """Start the kernel, run every cell, and end the kernel with all processes that it started.
 
         Raises
         ------
         Interrupted, Terminated
-            A signal asked for the end.
+            A signal requested the end.
         ResourceError
-            The kernel was killed or did not start, or a time limit was passed.
+            The kernel was killed or did not start, or a time limit was exceeded.
         GlmkitError
             The kernel crashed.
         """
@@ -156,7 +156,7 @@ class Client(CappedClient):
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        """While the kernel runs, SIGTERM and SIGINT end it in good order; afterwards they mean what they meant before."""
+        """End the kernel in good order on SIGTERM and SIGINT; the previous handlers are restored afterwards."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -172,7 +172,7 @@ class Client(CappedClient):
                 signal.signal(number, handler)
 
     def stop(self, number: int) -> None:
-        """Ask for the end: the first time with grace, the second time at once."""
+        """Request the end: with a grace period the first time, at once the second time."""
         first = self.stopped_by is None
         self.stopped_by = self.stopped_by or number
         if first and self.kc is not None:
@@ -195,7 +195,7 @@ class Client(CappedClient):
             processes.kill_all(processes.family(self._pid))
 
     async def _end(self) -> None:
-        """Shut the kernel down, politely if nothing went wrong, and kill whatever it started and left."""
+        """Shut the kernel down, by request if nothing went wrong, and kill the processes that it left."""
         if self._winding_down:
             self._winding_down.cancel()
         try:
@@ -204,7 +204,7 @@ class Client(CappedClient):
             elif self.km is not None and self.km.has_kernel and await self.km.is_alive():
                 await asyncio.wait_for(self.km.shutdown_kernel(now=not self._idle.is_set()), 15)
         except (RuntimeError, OSError, TimeoutError):
-            pass  # what politeness did not reach, the kill below does
+            pass  # the kill below ends what the request did not
         finally:
             self._kill()
             if self.kc is not None:
@@ -218,8 +218,8 @@ def _how_it_died(code: int | None, cell: int) -> GlmkitError:
     where = f"The kernel died in cell {cell}"
     if code == -signal.SIGKILL:
         return ResourceError(
-            f"{where}: killed by signal 9. If nobody killed it, the machine ran out of memory: give it less at a time."
+            f"{where}: killed by signal 9. If no user killed it, the machine ran out of memory: reduce the batch size or the data."
         )
     if code is not None and code < 0:
-        return GlmkitError(f"{where}: {signal.Signals(-code).name}. The log of the stage has its last words.")
-    return GlmkitError(f"{where} with exit code {code}. The log of the stage has its last words.")
+        return GlmkitError(f"{where}: {signal.Signals(-code).name}. See the end of the stage's log.")
+    return GlmkitError(f"{where} with exit code {code}. See the end of the stage's log.")

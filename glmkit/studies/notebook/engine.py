@@ -1,11 +1,11 @@
-"""The papermill engine ``glmkit``: an executed notebook that tells the truth.
+"""The papermill engine ``glmkit``, with a correct record of every cell.
 
-The stock engine marks cells that never ran as completed when a kernel dies, writes its output in place, and leaves the kernel
-behind on SIGTERM. This one marks the cell in which the kernel died as failed and leaves the rest pending, writes whole files
-or none, and ends the kernel with everything it started. On SIGTERM or Ctrl-C the kernel is interrupted, so that a training
-can write its checkpoint, has a few seconds of grace, and is then killed.
+The default engine marks cells that never ran as completed when a kernel dies, writes its output in place, and leaves the kernel
+running on SIGTERM. This one marks the cell in which the kernel died as failed and leaves the rest pending. It writes files
+atomically, and ends the kernel with all its processes. On SIGTERM or Ctrl-C the kernel is interrupted, so that a training can
+write its checkpoint, and is killed after a grace period of a few seconds.
 
-It serves plain papermill as well: ``papermill --engine glmkit in.ipynb out.ipynb -p steps 3``, through
+It can be used with plain papermill: ``papermill --engine glmkit in.ipynb out.ipynb -p steps 3``, through
 :mod:`glmkit.studies.notebook.entry`.
 """
 
@@ -29,7 +29,7 @@ GRACE = 5.0  # seconds between the interrupt and the kill
 
 
 class AtomicHandler(iorw.LocalHandler):
-    """Papermill's local files, written whole or not at all."""
+    """Papermill's local files, written atomically."""
 
     def write(self, buf: str, path: str) -> None:
         """Write `buf` to `path` through a temporary file."""
@@ -37,7 +37,7 @@ class AtomicHandler(iorw.LocalHandler):
 
 
 class TruthfulManager(NotebookExecutionManager):
-    """Papermill's record of an execution, without its guess that what is pending at the end was completed."""
+    """Papermill's record of an execution, in which cells that never ran stay pending."""
 
     def notebook_complete(self, **kwargs: Any) -> None:
         """Note the end of the notebook and save it; a cell that never ran stays ``pending``."""
@@ -54,7 +54,7 @@ class TruthfulManager(NotebookExecutionManager):
 
 
 class GlmkitEngine(Engine):
-    """The engine's face towards papermill."""
+    """The engine as papermill calls it."""
 
     @classmethod
     def execute_notebook(
@@ -67,18 +67,18 @@ class GlmkitEngine(Engine):
         autosave_cell_every: int = 30,
         **options: Any,
     ) -> Any:
-        """Execute `nb` and return it, its record true however the execution ended.
+        """Execute `nb` and return it, with a correct record even after a failure.
 
         Parameters
         ----------
         nb
             The notebook, its parameters injected.
         kernel_name
-            Which kernel runs it.
+            Name of the kernel.
         output_path
-            Where it is saved after each cell; None saves nothing.
+            Path to which it is saved after each cell; None saves nothing.
         progress_bar, log_output, autosave_cell_every
-            As papermill has them.
+            As in papermill.
         **options
             ``log_path``, ``grace`` (seconds), ``minutes``, ``execution_timeout`` (seconds a cell), ``start_timeout``.
         """
@@ -139,7 +139,7 @@ def _to_its_end(make: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 def _write_atomically() -> None:
-    """Put :class:`AtomicHandler` in the place of papermill's own, which it offers no other way to replace."""
+    """Replace papermill's file handler by :class:`AtomicHandler`; papermill has no option for this."""
     handlers = iorw.papermill_io._handlers
     iorw.papermill_io._handlers = [
         (scheme, AtomicHandler() if type(handler) is iorw.LocalHandler else handler) for scheme, handler in handlers

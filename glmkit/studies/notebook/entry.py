@@ -1,14 +1,14 @@
-"""What papermill finds under the name ``glmkit``: a door to the engine that opens only when a notebook is executed.
+"""Papermill's entry point ``glmkit``, which imports the engine when a notebook is executed.
 
-Papermill loads its entry points while it is itself being imported. The engine subclasses papermill's, so if the entry point
-named it directly, importing the engine before papermill would meet itself half-made.
+Papermill loads its entry points while it is being imported. The engine is a subclass of papermill's. If the entry point named it
+directly, importing the engine before papermill would be a circular import.
 """
 
 from typing import Any
 
 
-class _Door(type):
-    """Looks every attribute up on the engine, which is imported at the first look."""
+class _Lazy(type):
+    """Metaclass that takes every attribute from the engine, which is imported at the first access."""
 
     def __getattr__(cls, name: str) -> Any:
         if name.startswith("__"):
@@ -18,5 +18,5 @@ class _Door(type):
         return getattr(Engine, name)
 
 
-class GlmkitEngine(metaclass=_Door):
-    """Papermill's view of :class:`glmkit.studies.notebook.engine.GlmkitEngine`."""
+class GlmkitEngine(metaclass=_Lazy):
+    """Stand-in for :class:`glmkit.studies.notebook.engine.GlmkitEngine`."""

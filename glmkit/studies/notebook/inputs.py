@@ -1,4 +1,4 @@
-"""What a stage reads, and may it write: other stages that are finished, files by their hash, a folder nobody else writes."""
+"""Checks of what a stage reads and writes: finished inputs, hashes of data, and a folder that no other process writes."""
 
 import re
 from pathlib import Path
@@ -12,20 +12,26 @@ _HASH = re.compile(r"[0-9a-fA-F]{32,128}")
 
 
 def finished_input(item: str | Path) -> dict[str, Any]:
-    """What is kept about a stage that is read, or an error that names the notebook to run first."""
+    """Folder, fingerprint and data hashes of a finished stage; an error names the notebook to run first."""
     folder = inside(workspace(), item)
     found = record.read(folder)
     status = record.status_of(found)
     if status == "FINISHED":
         return {"folder": shown_path(folder), "fingerprint": found.get("fingerprint"), "data": found.get("data") or {}}
-    says = f"its run.json says {status}" if found else "it has no run.json"
+    state = f"status {status} in its run.json" if found else "it has no run.json"
+    raise BadInput(
+        f"{item} is not a finished stage ({state}). Run {notebooks_of(folder)} first, or point the parameter at a finished stage."
+    )
+
+
+def notebooks_of(folder: Path) -> str:
+    """Names of the notebooks that may have written a stage's folder, for an error message."""
     notebooks = sorted((workspace() / "notebooks").rglob(f"*{folder.name}.ipynb"))
-    first = ", ".join(shown_path(path) for path in notebooks[:3]) or f"the notebook that writes it ({folder.name})"
-    raise BadInput(f"{item} is not a finished stage ({says}). Run {first} first, or point the parameter at a finished stage.")
+    return ", ".join(shown_path(path) for path in notebooks[:3]) or f"the notebook that writes it ({folder.name})"
 
 
 def refuse_if_busy(folder: Path) -> None:
-    """Two kernels that write one folder would mix their results."""
+    """Refuse a folder that another process writes: two kernels would mix their results."""
     found = record.read(folder)
     here = record.process()
     if record.status_of(found) == "RUNNING" and found.get("host") == here["host"] and found.get("pid") != here["pid"]:
@@ -36,7 +42,7 @@ def refuse_if_busy(folder: Path) -> None:
 
 
 def data_entry(name: str, source: str | Path) -> dict[str, Any]:
-    """SHA-256 and path of a file or folder, or a hash that is known already.
+    """SHA-256 and path of a file or folder, or a hash that was computed before.
 
     Raises
     ------

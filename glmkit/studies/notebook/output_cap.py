@@ -1,7 +1,7 @@
-"""What a notebook prints: all of it into the log, as much as a notebook can bear into the notebook.
+"""Limits of the output that a notebook keeps; the log keeps all of it.
 
-A cell that prints a gigabyte must not make a notebook that no browser opens. Each cell keeps the beginning and the end of its
-text; a single picture or table, and all of them together, have a cap. The log has every character.
+A cell that prints a gigabyte would make a notebook that no browser opens. Each cell keeps the beginning and the end of its text.
+The size of a single figure or table is limited, and so is the size of all of them together.
 """
 
 import json
@@ -27,9 +27,9 @@ class CappedClient(NotebookClient):
     nb
         The notebook.
     log_file
-        Takes all text; None for nowhere.
+        Open text file for all text; None for none.
     **options
-        Of ``nbclient.NotebookClient``.
+        Options of ``nbclient.NotebookClient``.
     """
 
     km: Any  # nbclient sets these to None when there is no kernel
@@ -99,20 +99,20 @@ class CappedClient(NotebookClient):
             super()._update_display_id(display_id, msg)
 
     def clear_output(self, outs: list[Any], msg: dict[str, Any], cell_index: int) -> None:
-        """Clear a cell's outputs, and what was counted for them."""
+        """Clear a cell's outputs and their counts."""
         self._text = self._rich = self._cut = 0
         self._tail.clear()
         super().clear_output(outs, msg, cell_index)
 
     def join_streams(self, cell: Any) -> None:
-        """Put the pieces of each stream together, as a terminal would show them: of ``a\\rb`` only ``b`` is seen."""
+        """Join the pieces of each stream as a terminal shows them: of ``a\\rb`` only ``b`` is visible."""
         for out in cell.get("outputs", []):
             if out.output_type == "stream":
                 text = "".join([out.text, *out.pop("pieces", [])])
                 out.text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
 
     def end_of_cell(self, cell: Any) -> None:
-        """Say in the cell what was cut, show the end of it, and begin to count anew."""
+        """Note in the cell how much was cut, add the end of the text, and reset the counts."""
         self.join_streams(cell)
         if self._cut:
             tail = "".join(self._tail)[-TAIL:]
@@ -123,7 +123,7 @@ class CappedClient(NotebookClient):
         self._tail.clear()
 
     def set_widgets_metadata(self) -> None:
-        """Keep the widgets' state, unless it is too large."""
+        """Keep the state of the widgets, unless it is too large."""
         super().set_widgets_metadata()
         state = self.nb.metadata.get("widgets")
         if state and len(json.dumps(state, default=str)) > LARGEST:

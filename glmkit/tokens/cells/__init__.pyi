@@ -9,5 +9,6 @@ from .inputs import cell_ids as cell_ids
 from .inputs import cell_names as cell_names
 from .medians import gene_medians as gene_medians
 from .multimodal import CellTokenizer as CellTokenizer
+from .named_cells import cell_inputs as cell_inputs
 from .panel import Panel as Panel
 from .rank import RankTokenizer as RankTokenizer

@@ -63,6 +63,18 @@ class FitResult:
     resumed_from: int | None
     pass_tokens: int | None = None
 
+    def summary(self) -> str:
+        """Steps, tokens, precision, time and the reason for the end, as text for a report.
+
+        Returns
+        -------
+        str
+            Such as ``500 steps (2,048,000 tokens, float32) in 95 s; ended because: finished.``
+        """
+        text = f"{self.steps:,} steps ({self.tokens:,} tokens, {self.precision}) in {self.seconds:.0f} s"
+        resumed = f" Resumed from step {self.resumed_from:,}." if self.resumed_from else ""
+        return f"{text}; ended because: {self.reason}.{resumed}"
+
 
 def fit(
     model: Any,

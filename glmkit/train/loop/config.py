@@ -1,8 +1,11 @@
 """Settings of a training run, and the subset that determines the weights."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
+
+import numpy as np
 
 from glmkit.errors import BadInput
 
@@ -159,3 +162,28 @@ class TrainConfig:  # numpydoc ignore=PR02
             return self.learning_rate
         done = (step - rising) / max(1, self.steps - rising)
         return self.learning_rate * ((1 - done) if self.schedule == "linear" else (1 + math.cos(math.pi * done)) / 2)
+
+
+def steps_per_epoch(lengths: Sequence[int] | np.ndarray, batch_tokens: int, special: int = 0) -> int:
+    """Steps in which every item of a corpus is read about once.
+
+    Parameters
+    ----------
+    lengths
+        Tokens of each item, int (n,).
+    batch_tokens
+        Most tokens of one step.
+    special
+        Special tokens added to each item.
+
+    Returns
+    -------
+    int
+        Steps; at least 1.
+
+    Examples
+    --------
+    >>> steps_per_epoch([100, 100, 50], batch_tokens=64, special=2)
+    4
+    """
+    return max(math.ceil(int((np.asarray(lengths) + special).sum()) / batch_tokens), 1)
