@@ -8,7 +8,7 @@ from glmkit.models.networks.pooling import Pool
 
 
 class Classifier(PooledHead, SequenceClassifier):
-    """Token ids to class logits of each sequence, packed; `PooledHead` has the parameters."""
+    """Packed token ids to class logits of each sequence; the parameters are those of `PooledHead`."""
 
     kind = "classifier"
 

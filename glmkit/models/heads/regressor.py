@@ -18,7 +18,7 @@ from glmkit.models.networks.pooling import Pool
 
 
 class Regressor(PooledHead):
-    """Token ids to numbers for each sequence, packed; `PooledHead` has the parameters.
+    """Packed token ids to numbers for each sequence; the parameters are those of `PooledHead`.
 
     Attributes
     ----------

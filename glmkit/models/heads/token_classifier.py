@@ -17,12 +17,12 @@ from glmkit.models.language_model import Network
 
 
 class TokenClassifier(Head):
-    """Token ids to class logits of each token, packed.
+    """Packed token ids to class logits of each token.
 
     Parameters
     ----------
     network
-        Token ids to hidden states.
+        Map of token ids to hidden states; shared, not copied.
     names
         Names of the classes, two or more.
     tokenizer
