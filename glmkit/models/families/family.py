@@ -311,4 +311,6 @@ def refuse(value: dict[str, Any], where: str, fixed: dict[str, Any]) -> None:
     for name, expected in fixed.items():
         got = value.get(name)
         if got is not None and got != expected:
-            raise BadInput(f"{where} has {name} = {got!r}, but the network implements {expected!r} only; its results would differ from the model's.")
+            raise BadInput(
+                f"{where} has {name} = {got!r}, but the network implements {expected!r} only; its results would differ from the model's."
+            )
