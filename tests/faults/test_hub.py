@@ -133,7 +133,7 @@ def test_F19_always_500(hub: Hub) -> None:
         fetch_published(NAME)
     assert caught.value.exit_code == 3
     assert hub.asked("/revision/") == 4
-    assert caught.value.__notes__ == [f"Nothing of '{NAME}' at 'main' is in the cache."]
+    assert caught.value.__notes__ == [f"The cache has no copy of '{NAME}' at 'main'."]
 
 
 def test_F18_429_waits_as_told(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

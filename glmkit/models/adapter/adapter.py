@@ -1,8 +1,8 @@
 """Masked and causal language models that run through `transformers`, with the methods of glmkit's own models.
 
 The families in `glmkit.models.families` run in glmkit's packed network. Others (DistilBERT, ELECTRA, ModernBERT, GPT-2, ...) run in
-`transformers`. Sequences of similar length are padded to one length with an attention mask, and the padding is removed from the result,
-so that callers receive packed tokens. The cost is computation on padding and a head that runs at every position; the card records it.
+`transformers`. Sequences of similar length are padded to one length with an attention mask. The padding is removed from the result, so
+that callers receive packed tokens. The cost is computation on padding and a head that runs at every position; the card records it.
 
 In some networks (FNet, convolutions) padding changes the result. When a model is opened, its logits for a short sequence are computed
 with and without padding. If they differ, only sequences of equal length share a batch.

@@ -1,7 +1,7 @@
 """Classification of tokens: one class a token, for labels along the sequence.
 
-The head is a single linear layer, so the hidden states must carry the information themselves. A network trained on a dense label such
-as the coding frame is therefore a better start for a rarer label than masked language modelling alone.
+The head is a single linear layer, so the hidden states must contain the information themselves. For a rare label, a network trained on a
+dense label such as the coding frame is therefore a better start than masked language modelling alone.
 """
 
 from collections.abc import Sequence
