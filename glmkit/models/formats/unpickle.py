@@ -214,7 +214,9 @@ def convert_bert(
     if (decoder is not None and not torch.equal(decoder, words)) or (
         bias is not None and not torch.equal(bias, state["cls.predictions.bias"])
     ):
-        raise BadInput(f"{checkpoint}: its decoder weight or bias differs from the tied one (word embeddings, cls.predictions.bias).")
+        raise BadInput(
+            f"{checkpoint}: its decoder weight or bias differs from the tied one (word embeddings, cls.predictions.bias)."
+        )
     kept = {name: value for name, value in settings.items() if not name.startswith("_") and name != "gradient_checkpointing"}
     kept |= {"architectures": ["BertForMaskedLM"], "tie_word_embeddings": True}
     tokens = Path(vocabulary).read_text(encoding="utf-8").split()
