@@ -52,25 +52,6 @@ def open_with_transformers(
     BadInput
         The model requires code of its own (``auto_map``), or its kind is missing from `transformers` or is no language model. Its
         weights are missing, damaged, NaN or inconsistent with its configuration, or its vocabulary does not fit.
-
-    Examples
-    --------
-    A GPT-NeoX model, which the packed network also implements; the two implementations agree:
-
-    >>> import tempfile
-    >>> import torch
-    >>> from glmkit.models import TransformerConfig, new_model, open_with_transformers, save
-    >>> from glmkit.models.networks import pack
-    >>> from glmkit.tokens import make_tokenizer
-    >>> tokenizer = make_tokenizer("base")
-    >>> config = TransformerConfig(vocabulary_size=len(tokenizer.vocabulary), width=16, layers=1, heads=2, causal=True)
-    >>> model = new_model(config, tokenizer)
-    >>> other = open_with_transformers(save(model, tempfile.mkdtemp()), device="cpu")
-    >>> other.card["runs"], other.causal
-    ('through transformers, slower', True)
-    >>> tokens, boundaries = pack([tokenizer.encode("ACGT"), tokenizer.encode("GATTACA")])
-    >>> torch.allclose(other.logits(tokens, boundaries), model.logits(tokens, boundaries), atol=1e-5)
-    True
     """
     place, number = choose_device(device), choose_dtype(dtype)
     found = source if isinstance(source, Source) else detect(source)
