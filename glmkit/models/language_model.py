@@ -1,6 +1,6 @@
-"""A language model: a network, the head that predicts tokens, the tokenizer that made the ids, and a card.
+"""A language model: a network, the head that predicts tokens, the tokenizer of the ids, and a card.
 
-The head runs only at the positions that are scored: with 15% of a batch masked, that saves most of its work and memory.
+The head runs only at the scored positions. With 15% of a batch masked, this saves most of its computation and memory.
 """
 
 from typing import Any, Literal, get_args
@@ -21,18 +21,19 @@ from glmkit.models.networks.transformer_config import NORM_EPSILON, TransformerC
 Config = TransformerConfig | LSTMConfig | MLSTMConfig
 Network = Transformer | LSTM | MLSTM
 Start = Literal["plain", "nearby"]
-CONTEXT = 1024  # tokens read at once by a model that does not say how many it was trained on
+CONTEXT = 1024  # input length, in tokens, of a model whose card does not give the length it was trained on
 
 
 class LanguageModelHead(nn.Module):
     """Hidden states to logits over the vocabulary.
 
-    Dense, activation, norm, decoder with bias, as ESM-2, BERT and RoBERTa have it; for a causal Transformer GPT-NeoX's plain decoder.
+    Dense layer, activation, norm, and decoder with bias, as in ESM-2, BERT and RoBERTa. A causal Transformer has the plain decoder of
+    GPT-NeoX.
 
     Parameters
     ----------
     config
-        The network's shape. BERT's head has the network's activation, the others' exact GELU.
+        Shape of the network. The head of BERT has the network's activation; the others have exact GELU.
     """
 
     def __init__(self, config: TransformerConfig | LSTMConfig) -> None:
@@ -59,11 +60,11 @@ class LanguageModelHead(nn.Module):
         Parameters
         ----------
         hidden
-            (scored, width).
+            Hidden states at the scored positions, (scored, width).
         embedding
-            (vocab, width), used if the head is tied.
+            Embedding matrix, (vocab, width); used if the output layer is tied to it.
         candidates
-            int64 (scored, choices): the ids to give logits of, which saves the work for the others; the whole vocabulary if None.
+            Ids whose logits are computed, int64 (scored, choices). None computes those of the whole vocabulary.
 
         Returns
         -------
@@ -85,11 +86,11 @@ class LanguageModel(nn.Module):
     Parameters
     ----------
     network
-        Token ids to hidden states.
+        Map of token ids to hidden states.
     tokenizer
-        What made the ids; its vocabulary is the network's.
+        Tokenizer of the network's ids, with as many vocabulary entries as the network's embedding.
     card
-        Where the model comes from: plain JSON values.
+        Provenance of the model: plain JSON values.
 
     Attributes
     ----------
@@ -100,6 +101,23 @@ class LanguageModel(nn.Module):
     ------
     BadInput
         The tokenizer's vocabulary and the network's embedding differ in size.
+
+    Examples
+    --------
+    Logits of two packed proteins, at all tokens and at two scored positions:
+
+    >>> import torch
+    >>> from glmkit.models import LanguageModel, Transformer, TransformerConfig
+    >>> from glmkit.models.networks import pack
+    >>> from glmkit.tokens import make_tokenizer
+    >>> tokenizer = make_tokenizer("protein")
+    >>> config = TransformerConfig(vocabulary_size=len(tokenizer.vocabulary), width=16, layers=1, heads=2)
+    >>> model = LanguageModel(Transformer(config), tokenizer, {"source": "example"})
+    >>> tokens, boundaries = pack([tokenizer.encode("MKTAY"), tokenizer.encode("MKV")])
+    >>> model.hidden(tokens, boundaries).shape
+    torch.Size([8, 16])
+    >>> model.logits(tokens, boundaries).shape, model.logits(tokens, boundaries, torch.tensor([1, 6])).shape
+    (torch.Size([8, 33]), torch.Size([2, 33]))
     """
 
     def __init__(self, network: Network, tokenizer: Any, card: dict[str, Any]) -> None:
@@ -122,19 +140,19 @@ class LanguageModel(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return self.network.embedding.weight.device
 
     @property
     def causal(self) -> bool:
-        """Whether a token sees only those before it."""
+        """Whether a token is predicted from those before it only."""
         return self.network.config.causal
 
     @property
     def context(self) -> int:
-        """Most tokens, special ones included, that the model reads at once.
+        """Largest number of tokens read at once, special tokens included.
 
-        The reach of learned positions; else what its card says it was trained on; else `CONTEXT`.
+        The number of learned positions; without them the entry ``context`` of the card; without that `CONTEXT`.
         """
         return getattr(self.network.config, "maximum_positions", 0) or int(self.card.get("context", CONTEXT))
 
@@ -144,9 +162,9 @@ class LanguageModel(nn.Module):
         Parameters
         ----------
         tokens
-            int64 (tokens,).
+            Token ids, int64 (tokens,).
         boundaries
-            int64 (sequences + 1,).
+            Sequence boundaries, int64 (sequences + 1,).
 
         Returns
         -------
@@ -163,11 +181,11 @@ class LanguageModel(nn.Module):
         Parameters
         ----------
         tokens
-            int64 (tokens,).
+            Token ids, int64 (tokens,).
         boundaries
-            int64 (sequences + 1,).
+            Sequence boundaries, int64 (sequences + 1,).
         positions
-            int64 (scored,) indices into the packed tokens; all of them if None.
+            Scored positions, int64 (scored,), as indices into the packed tokens; all positions if None.
 
         Returns
         -------
@@ -178,14 +196,14 @@ class LanguageModel(nn.Module):
         return self.head(hidden, self.network.embedding.weight)
 
     def read_on(self, tokens: torch.Tensor, cache: Cache) -> torch.Tensor:
-        """Logits for what follows the last of some further tokens, in a causal model.
+        """Logits of the token that follows a continuation, in a causal model with a cache.
 
         Parameters
         ----------
         tokens
-            int64 (sequences, new): the tokens after those in the cache.
+            Ids of the continuation, int64 (sequences, new), after the tokens in the cache.
         cache
-            What was read before; ``Cache()`` at first. It is changed in place.
+            Keys and values of the earlier tokens; ``Cache()`` for none. It is changed in place.
 
         Returns
         -------
@@ -200,31 +218,31 @@ class LanguageModel(nn.Module):
         return self.head(extend(self.network, tokens, cache)[:, -1], self.network.embedding.weight)
 
     def forward(self, tokens: TokensT, boundaries: BoundariesT, positions: torch.Tensor | None = None) -> torch.Tensor:
-        """The same as `logits`."""
+        """Alias of `logits`."""
         return self.logits(tokens, boundaries, positions)
 
 
 def new_network(config: Config) -> Network:
-    """A network of the kind that `config` describes, with fresh weights."""
+    """Network of the kind that `config` describes, with fresh weights."""
     if isinstance(config, TransformerConfig):
         return Transformer(config)
     return LSTM(config) if isinstance(config, LSTMConfig) else MLSTM(config)
 
 
 def new_model(config: Config, tokenizer: Any, seed: int = 0, *, start: Start = "plain") -> LanguageModel:
-    """A language model with fresh weights that depend on `seed` alone.
+    """Construct a language model with fresh weights that depend on `seed` alone.
 
     Parameters
     ----------
     config
-        The network's shape.
+        Shape of the network.
     tokenizer
-        The tokenizer whose ids it will read.
+        Tokenizer of the network's ids.
     seed
-        0 or more. torch's global random state is left as it was.
+        Seed of the initial weights, 0 or more. The global random state of torch is restored afterwards.
     start
-        ``plain``: small random weights. ``nearby``: the same, but the attention heads of a Transformer's first two blocks begin
-        by looking at fixed neighbours (see `glmkit.models.networks.local_attention_init`).
+        Initialisation. ``plain``: small random weights. ``nearby``: the same, except that the attention heads of the first two blocks
+        of a Transformer initially attend to fixed neighbours (see `glmkit.models.networks.local_attention_init`).
 
     Returns
     -------
@@ -234,7 +252,17 @@ def new_model(config: Config, tokenizer: Any, seed: int = 0, *, start: Start = "
     Raises
     ------
     BadInput
-        The vocabulary sizes differ, the seed is negative, or the start is unknown or not for this network.
+        The vocabulary sizes differ, the seed is negative, or the initialisation is unknown or not available for this network.
+
+    Examples
+    --------
+    >>> from glmkit.models import TransformerConfig, new_model
+    >>> from glmkit.tokens import make_tokenizer
+    >>> tokenizer = make_tokenizer("base")
+    >>> config = TransformerConfig(vocabulary_size=len(tokenizer.vocabulary), width=16, layers=1, heads=2, causal=True)
+    >>> model = new_model(config, tokenizer, seed=7)
+    >>> model.card["objective"], model.card["parameters"] == sum(weights.numel() for weights in model.parameters())
+    ('causal', True)
     """
     if start not in get_args(Start):
         raise BadInput(f"start must be one of {', '.join(get_args(Start))}, got {start!r}.")
@@ -245,7 +273,7 @@ def new_model(config: Config, tokenizer: Any, seed: int = 0, *, start: Start = "
         network = new_network(config)
         if start == "nearby":
             if not isinstance(network, Transformer):
-                raise BadInput(f"start='nearby' is for a Transformer, not for {type(network).__name__}. Take start='plain'.")
+                raise BadInput(f"start='nearby' is for a Transformer, not for {type(network).__name__}. Use start='plain'.")
             look_nearby(network)
         model = LanguageModel(network, tokenizer, {})
     model.card = {

@@ -1,8 +1,8 @@
 """Saving of models as folders that `transformers` opens, and loading of such folders, glmkit's own and published ones.
 
 A saved folder has ``config.json``, ``model.safetensors``, ``tokenizer.json``, ``card.json``, and a ``manifest.json`` with the format
-version and the SHA-256 of each file. It appears complete or not at all. A published folder has a vocabulary file instead of a
-tokenizer, and neither card nor manifest; its weights are checked against its ``config.json`` too.
+version and the SHA-256 of each file. Writing is atomic: an interrupted save leaves no partial folder. A published folder has a
+vocabulary file instead of a tokenizer, and neither card nor manifest. Its weights are also checked against its ``config.json``.
 """
 
 from collections.abc import Callable
@@ -52,6 +52,16 @@ def save(model: LanguageModel, folder: str | Path) -> Path:
         The folder contains files that do not belong to a model.
     ResourceError
         The disk is full or cannot be written; an older model there is untouched.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from glmkit.models import TransformerConfig, new_model, save
+    >>> from glmkit.tokens import make_tokenizer
+    >>> tokenizer = make_tokenizer("protein")
+    >>> model = new_model(TransformerConfig(vocabulary_size=len(tokenizer.vocabulary), width=16, layers=1, heads=2), tokenizer)
+    >>> sorted(path.name for path in save(model, tempfile.mkdtemp()).iterdir())
+    ['card.json', 'config.json', 'manifest.json', 'model.safetensors', 'tokenizer.json']
     """
     return _save(model, folder, {"kind": "language model"})
 
@@ -75,6 +85,17 @@ def save_head(model: nn.Module, folder: str | Path) -> Path:
     ------
     BadInput
         The folder contains files that do not belong to a model.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from glmkit.models import TransformerConfig, load_head, new_classifier, new_model, save_head
+    >>> from glmkit.tokens import make_tokenizer
+    >>> tokenizer = make_tokenizer("base")
+    >>> model = new_model(TransformerConfig(vocabulary_size=len(tokenizer.vocabulary), width=16, layers=1, heads=2), tokenizer)
+    >>> folder = save_head(new_classifier(model, ["intron", "exon"]), tempfile.mkdtemp())
+    >>> load_head(folder).classes
+    ('intron', 'exon')
     """
     return _save(model, folder, head_settings(model))
 
@@ -83,7 +104,7 @@ def _save(model: Any, folder: str | Path, settings: dict[str, Any]) -> Path:
     folder = Path(folder)
     foreign = sorted(path.name for path in folder.glob("*") if path.name not in {*PARTS, "manifest.json"})
     if foreign:
-        raise BadInput(f"{folder} holds {foreign[0]!r}, which is no part of a model. Save into a folder of its own.")
+        raise BadInput(f"{folder} contains {foreign[0]!r}, which is not part of a model. Save into an empty or new folder.")
     config = model.network.config
     state = {_prefixed(name): tensor.float() for name, tensor in model.state_dict().items()}
     with atomic_folder(folder) as temporary:
@@ -113,7 +134,7 @@ def load(
     source
         Folder of the model; name of weights that a package ships, such as ``sapiens-vh``; or ``org/name`` of a model hub.
     revision
-        Commit, tag or branch of a hub's model. None takes the newest.
+        Commit, tag or branch of a model on a hub. None selects the newest commit of the main branch.
     device
         ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``.
     dtype
@@ -133,6 +154,17 @@ def load(
         version is later than this glmkit; the model requires code of its own; or `device` is not available.
     NetworkError
         The weights could not be fetched.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from glmkit.models import TransformerConfig, load, new_model, save, weights_hash
+    >>> from glmkit.tokens import make_tokenizer
+    >>> tokenizer = make_tokenizer("protein")
+    >>> model = new_model(TransformerConfig(vocabulary_size=len(tokenizer.vocabulary), width=16, layers=1, heads=2), tokenizer)
+    >>> again = load(save(model, tempfile.mkdtemp()), device="cpu")
+    >>> weights_hash(again) == weights_hash(model), again.network.config.width
+    (True, 16)
     """
     place, number = choose_device(device), choose_dtype(dtype)
     found = detect(resolve(source, revision))
@@ -197,6 +229,17 @@ def load_head(source: str | Path, kind: str | None = None, device: str = "auto",
     ------
     BadInput
         As for `load`, or the folder has a head of another kind.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from glmkit.models import TransformerConfig, load_head, new_model, new_regressor, save_head
+    >>> from glmkit.tokens import make_tokenizer
+    >>> tokenizer = make_tokenizer("protein")
+    >>> model = new_model(TransformerConfig(vocabulary_size=len(tokenizer.vocabulary), width=16, layers=1, heads=2), tokenizer)
+    >>> folder = save_head(new_regressor(model, ["melting point"]), tempfile.mkdtemp())
+    >>> type(load_head(folder)).__name__, load_head(folder, "regressor", "cpu").outputs
+    ('Regressor', ('melting point',))
     """
     place, number = choose_device(device), choose_dtype(dtype)
     opened = open_saved(detect(source), tuple(HEADS) if kind is None else (kind,))
@@ -206,15 +249,111 @@ def load_head(source: str | Path, kind: str | None = None, device: str = "auto",
 
 
 def load_classifier(source: str | Path, device: str = "auto", dtype: str = "auto") -> Classifier:
-    """`load_head` for a classifier of sequences."""
+    """Load a classifier of sequences, as `load_head` does.
+
+    Parameters
+    ----------
+    source
+        Folder that `save_head` wrote.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+    dtype
+        ``auto`` or ``float32``, or ``bf16``.
+
+    Returns
+    -------
+    Classifier
+        In evaluation mode.
+
+    Raises
+    ------
+    BadInput
+        As for `load_head`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from glmkit.models import TransformerConfig, load_classifier, new_classifier, new_model, save_head
+    >>> from glmkit.tokens import make_tokenizer
+    >>> tokenizer = make_tokenizer("base")
+    >>> model = new_model(TransformerConfig(vocabulary_size=len(tokenizer.vocabulary), width=16, layers=1, heads=2), tokenizer)
+    >>> folder = save_head(new_classifier(model, ["intron", "exon"], pool="centre"), tempfile.mkdtemp())
+    >>> head = load_classifier(folder)
+    >>> head.classes, head.pool
+    (('intron', 'exon'), 'centre')
+    """
     return load_head(source, "classifier", device, dtype)
 
 
 def load_token_classifier(source: str | Path, device: str = "auto", dtype: str = "auto") -> TokenClassifier:
-    """`load_head` for a classifier of tokens."""
+    """Load a classifier of tokens, as `load_head` does.
+
+    Parameters
+    ----------
+    source
+        Folder that `save_head` wrote.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+    dtype
+        ``auto`` or ``float32``, or ``bf16``.
+
+    Returns
+    -------
+    TokenClassifier
+        In evaluation mode.
+
+    Raises
+    ------
+    BadInput
+        As for `load_head`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from glmkit.models import TransformerConfig, load_token_classifier, new_model, new_token_classifier, save_head
+    >>> from glmkit.tokens import make_tokenizer
+    >>> tokenizer = make_tokenizer("base")
+    >>> model = new_model(TransformerConfig(vocabulary_size=len(tokenizer.vocabulary), width=16, layers=1, heads=2), tokenizer)
+    >>> folder = save_head(new_token_classifier(model, ["outside", "frame 1", "frame 2"]), tempfile.mkdtemp())
+    >>> load_token_classifier(folder).classes
+    ('outside', 'frame 1', 'frame 2')
+    """
     return load_head(source, "token classifier", device, dtype)
 
 
 def load_regressor(source: str | Path, device: str = "auto", dtype: str = "auto") -> Regressor:
-    """`load_head` for a regressor."""
+    """Load a regressor, as `load_head` does.
+
+    Parameters
+    ----------
+    source
+        Folder that `save_head` wrote.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+    dtype
+        ``auto`` or ``float32``, or ``bf16``.
+
+    Returns
+    -------
+    Regressor
+        In evaluation mode.
+
+    Raises
+    ------
+    BadInput
+        As for `load_head`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from glmkit.models import TransformerConfig, load_regressor, new_model, new_regressor, save_head
+    >>> from glmkit.tokens import make_tokenizer
+    >>> tokenizer = make_tokenizer("protein")
+    >>> model = new_model(TransformerConfig(vocabulary_size=len(tokenizer.vocabulary), width=16, layers=1, heads=2), tokenizer)
+    >>> folder = save_head(new_regressor(model, ["melting point"], targets=np.array([40.0, 50.0, 60.0])), tempfile.mkdtemp())
+    >>> head = load_regressor(folder)
+    >>> head.outputs, round(float(head.shift), 1), round(float(head.scale), 2)
+    (('melting point',), 50.0, 8.16)
+    """
     return load_head(source, "regressor", device, dtype)

@@ -1,7 +1,7 @@
-"""Types of the models that scoring, training and interpretation accept: what they must have, whatever their class.
+"""Protocols of the models that scoring, training and interpretation accept: the attributes required of any class.
 
-`Model` is any network with its tokenizer: a language model or a prediction head. `TokenModel` also predicts tokens: a `LanguageModel`, or a
-model that runs through `transformers`.
+`Model` is any network with its tokenizer: a language model or a prediction head. `TokenModel` also predicts tokens; it is a
+`LanguageModel` or a model that runs through `transformers`.
 """
 
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,7 +16,8 @@ class Model(Protocol):
     Attributes
     ----------
     network
-        Token ids (tokens,) and sequence boundaries (sequences + 1,) to hidden states (tokens, width); its ``config`` has the sizes.
+        Map of token ids (tokens,) and sequence boundaries (sequences + 1,) to hidden states (tokens, width). Its ``config`` has the
+        sizes.
     tokenizer
         Tokenizer of the network's ids, a `glmkit.tokens.Tokenizer`.
     card
@@ -45,7 +46,7 @@ class Model(Protocol):
 
 
 class TokenModel(Model, Protocol):
-    """A model that predicts tokens: masked or causal.
+    """A masked or causal language model.
 
     Attributes
     ----------

@@ -120,10 +120,10 @@ def test_safetensors_trailing_bytes(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("head", "words"),
     [
-        (struct.pack("<Q", 2**63) + b"{}", "its header claims 9,223,372,036,854,775,808 bytes"),
+        (struct.pack("<Q", 2**63) + b"{}", "its header has a stated length of 9,223,372,036,854,775,808 bytes"),
         (struct.pack("<Q", 40) + b"not json" * 5, "its header is not that of a safetensors file"),
         (struct.pack("<Q", 7) + b'{"a":1}', "its header is not that of a safetensors file"),
-        (b"\0\0", "its header claims 0 bytes of a file of 2"),
+        (b"\0\0", "its header has a stated length of 0 bytes in a file of 2"),
     ],
 )
 def test_safetensors_absurd_header(folder: Path, head: bytes, words: str) -> None:
@@ -144,14 +144,14 @@ def test_a_flipped_bit(folder: Path, name: str) -> None:
 def test_vocabulary_size(folder: Path) -> None:
     edit_json(folder / "config.json", lambda config: config.update(vocab_size=12))
     seal(folder)
-    with pytest.raises(BadInput, match=r"config.json says vocabulary_size 12, tokenizer.json has 10 entries"):
+    with pytest.raises(BadInput, match=r"config.json has vocabulary_size 12, tokenizer.json has 10 entries"):
         load(folder)
 
 
 def test_vocabulary_size_of_the_weights(folder: Path) -> None:
     name = "esm.embeddings.word_embeddings.weight"
     edit_weights(folder, lambda tensors: tensors.update({name: tensors[name][:8].clone()}))
-    with pytest.raises(BadInput, match=r"embeddings of 8 vocabulary entries, config.json says 10"):
+    with pytest.raises(BadInput, match=r"embeddings of 8 vocabulary entries, config.json specifies 10"):
         load(folder)
 
 
@@ -161,7 +161,7 @@ def test_fewer_layers_than_configured(folder: Path) -> None:
             del tensors[name]
 
     edit_weights(folder, drop)
-    with pytest.raises(BadInput, match=r"has the weights of 2 layers, config.json says 3"):
+    with pytest.raises(BadInput, match=r"has the weights of 2 layers, config.json specifies 3"):
         load(folder)
 
 
@@ -176,7 +176,7 @@ def test_a_tensor_missing_or_too_many_or_of_another_shape(folder: Path) -> None:
         load(folder)
     (folder / WEIGHTS).write_bytes(whole)
     edit_weights(folder, lambda tensors: tensors.update({"lm_head.dense.bias": torch.zeros(5)}))
-    with pytest.raises(BadInput, match=r"'head.dense.bias' has shape \(5,\), config.json asks for \(12,\)"):
+    with pytest.raises(BadInput, match=r"'head.dense.bias' has shape \(5,\), config.json specifies \(12,\)"):
         load(folder)
 
 
@@ -194,7 +194,7 @@ def test_tokenizer_ids_permuted(folder: Path) -> None:
     Permuted().save(folder)
     seal(folder)
     with pytest.raises(
-        BadInput, match=r"tokenizer.json is not the one that the model was trained with .*ids mean other letters now. Restore"
+        BadInput, match=r"tokenizer.json is not the one that the model was trained with .*ids denote other letters. Restore"
     ):
         load(folder)
 
@@ -210,7 +210,9 @@ def test_tokenizer_of_the_same_size_but_another_rule(tmp_path: Path) -> None:
     folder = save(new_model(shape, Renamed()), tmp_path / "model")
     BaseTokenizer().save(folder)
     seal(folder)
-    with pytest.raises(BadInput, match=r"tokenizer.json is not the one that the model was trained with .*ids mean other letters"):
+    with pytest.raises(
+        BadInput, match=r"tokenizer.json is not the one that the model was trained with .*ids denote other letters"
+    ):
         load(folder)
 
 
@@ -233,8 +235,8 @@ def test_a_config_of_another_network(folder: Path) -> None:
             {"model_type": "xlnet"},
             "model_type 'xlnet'; expected esm, bert, roberta, gpt_neox, or one that glmkit.models.save writes",
         ),
-        ({"model_type": "esm", "hidden_act": "relu"}, "hidden_act = 'relu', where this network has 'gelu'"),
-        ({"hidden_act": "gelu", "is_decoder": True}, "is_decoder = True, where this network has False"),
+        ({"model_type": "esm", "hidden_act": "relu"}, "hidden_act = 'relu', but the network implements 'gelu' only"),
+        ({"hidden_act": "gelu", "is_decoder": True}, "is_decoder = True, but the network implements False only"),
         ({"is_decoder": False, "hidden_size": None}, "lacks 'hidden_size', without which the network's shape is unknown"),
     ]:
         edit_json(folder / "config.json", lambda config, change=change: config.update(change))
@@ -246,7 +248,7 @@ def test_a_config_of_another_network(folder: Path) -> None:
 def test_not_a_model_folder(tmp_path: Path, folder: Path) -> None:
     with pytest.raises(BadInput, match=r"is no folder, no packaged model .* and no .org/name. of a hub"):
         load(tmp_path / "nowhere")
-    with pytest.raises(BadInput, match=r"holds a language model, expected a classifier. Use glmkit.models.load."):
+    with pytest.raises(BadInput, match=r"contains a language model, expected a classifier. Use glmkit.models.load."):
         load_classifier(folder)
     (folder / "card.json").unlink()
     with pytest.raises(BadInput, match=r"card.json is missing"):
@@ -269,7 +271,7 @@ def test_save_spares_what_is_not_a_model(folder: Path, tmp_path: Path) -> None:
     model = load(folder, device="cpu")
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "run.json").write_text("{}")
-    with pytest.raises(BadInput, match=r"holds 'run.json', which is no part of a model"):
+    with pytest.raises(BadInput, match=r"contains 'run.json', which is not part of a model"):
         save(model, tmp_path / "run")
     assert (tmp_path / "run" / "run.json").read_text() == "{}"
     before = weights_hash(model)
@@ -302,7 +304,7 @@ def test_a_regressor_comes_back_with_its_units(tmp_path: Path) -> None:
     assert weights_hash(back) == weights_hash(regressor)
     assert (back.outputs, back.pool) == (("melting",), "last")
     assert back.shift.item() == pytest.approx(7.0)
-    with pytest.raises(BadInput, match=r"holds a regressor, expected a classifier. Use glmkit.models.load_regressor"):
+    with pytest.raises(BadInput, match=r"contains a regressor, expected a classifier. Use glmkit.models.load_regressor"):
         load_classifier(tmp_path / "regressor")
 
 

@@ -136,7 +136,7 @@ def changed(**new: Any) -> dict[str, np.ndarray]:
         (changed(**{"dense.b": np.full(25, np.nan)}), "a value in 'dense.b' that is not finite"),
         (changed(**{"mlstm.1.extra": np.zeros(3)}), "'mlstm.1.extra', which is no array of a UniRep model with 2 layers"),
         ({"a": np.zeros(3)}, r"has no 'mlstm.0.wmh' \(units, units\)"),
-        (changed(embedding=np.array([{"a": 1}], dtype=object)), "it holds a pickle, which is never opened"),
+        (changed(embedding=np.array([{"a": 1}], dtype=object)), "it contains a pickle, which is never opened"),
     ],
 )
 def test_other_arrays_are_refused(arrays: dict[str, np.ndarray], words: str, tmp_path: Path) -> None:

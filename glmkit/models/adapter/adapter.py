@@ -1,12 +1,11 @@
 """Masked and causal language models that run through `transformers`, with the methods of glmkit's own models.
 
 The families in `glmkit.models.families` run in glmkit's packed network. Others (DistilBERT, ELECTRA, ModernBERT, GPT-2, ...) run in
-`transformers`: sequences of similar length are padded to one length with an attention mask, and the padding is removed from the
-result, so that callers receive packed tokens. This costs computation on padding and a head that runs at every position; the card
-records it.
+`transformers`. Sequences of similar length are padded to one length with an attention mask. The padding is removed from the result, so
+that callers receive packed tokens. The cost is computation on padding and a head that runs at every position; the card records it.
 
-In some networks (FNet, convolutions) padding changes the result. When a model is opened, a few tokens are run with and without
-padding; if the results differ, only sequences of equal length share a batch.
+In some networks (FNet, convolutions) padding changes the result. When a model is opened, its logits for a short sequence are computed
+with and without padding. If they differ, only sequences of equal length share a batch.
 """
 
 from pathlib import Path
@@ -35,7 +34,7 @@ def open_with_transformers(
     Parameters
     ----------
     source
-        Folder with ``config.json``, safetensors and a vocabulary or ``tokenizer.json``; or its source from `detect`.
+        Folder with ``config.json``, safetensors, and a vocabulary or ``tokenizer.json``; or its `Source` from `detect`.
     device
         ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``.
     dtype
@@ -51,8 +50,8 @@ def open_with_transformers(
     Raises
     ------
     BadInput
-        The model requires code of its own (``auto_map``), is of a kind that `transformers` does not have or that is no language
-        model, its weights are missing, damaged, NaN or not those its configuration describes, or its vocabulary does not fit.
+        The model requires code of its own (``auto_map``), or its kind is missing from `transformers` or is no language model. Its
+        weights are missing, damaged, NaN or inconsistent with its configuration, or its vocabulary does not fit.
     """
     place, number = choose_device(device), choose_dtype(dtype)
     found = source if isinstance(source, Source) else detect(source)
@@ -82,7 +81,7 @@ def open_with_transformers(
 
 
 def _auto_class(source: Source) -> tuple[Any, bool]:
-    """The class of `transformers` that opens a configuration, and whether the model is causal."""
+    """Class of `transformers` that opens a configuration, and whether the model is causal."""
     from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CAUSAL
     from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES as MASKED
@@ -98,14 +97,14 @@ def _auto_class(source: Source) -> tuple[Any, bool]:
     causal = kind not in MASKED or (kind in CAUSAL and named == CAUSAL[kind])
     if named != (CAUSAL if causal else MASKED)[kind] and not named.endswith("ForPreTraining"):
         raise BadInput(
-            f"{where} names the architecture {named!r}, which has no language-model head: its logits would be made of random "
-            "weights. Take the checkpoint that was pretrained, not one fine-tuned for another task."
+            f"{where} names the architecture {named!r}, which has no language-model head: its logits would come from random "
+            "weights. Use the pretrained checkpoint, not one fine-tuned for another task."
         )
     return (AutoModelForCausalLM if causal else AutoModelForMaskedLM), causal
 
 
 def _fill(kind: Any, folder: Path) -> Any:
-    """The model with its weights, all present and finite."""
+    """Model with its weights, all present and finite."""
     try:
         model, loading = kind.from_pretrained(
             folder,
@@ -120,16 +119,16 @@ def _fill(kind: Any, folder: Path) -> Any:
     if missing := sorted(loading["missing_keys"]):
         raise BadInput(
             f"{folder}: its weights lack {len(missing)} tensors, the first {missing[0]!r}; they would be random. Copy the folder "
-            "again, or take the checkpoint that was pretrained."
+            "again, or use the pretrained checkpoint."
         )
     for name, tensor in model.state_dict().items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise BadInput(f"{folder}: {name!r} holds NaN or infinity, so every output would be. Fetch the model again.")
+            raise BadInput(f"{folder}: {name!r} contains NaN or infinity, so every output would be NaN. Fetch the model again.")
     return model
 
 
 def _shape(model: Any, causal: bool) -> AdapterConfig:
-    """Shape of a model, from the names of its family."""
+    """Shape of a model, read from the configuration of its family."""
     config = model.config
     limit = getattr(config, "max_position_embeddings", None) or 0
     if limit and config.model_type in SHIFTED:

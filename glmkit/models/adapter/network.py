@@ -1,7 +1,7 @@
-"""A network of `transformers` that reads packed tokens: rectangles of similar length, padded, run, and taken apart again.
+"""A network of `transformers` with packed input: sequences of similar length are padded to a batch, run, and unpadded.
 
-Grouping by length bounds the work on padding to a fifth. A network in which padding leaks into results gets rectangles of equal
-lengths only (see `glmkit.models.adapter.adapter`).
+Grouping by length limits a padded batch to 1.2 times the tokens of its sequences. Where padding changes the result, only sequences of
+equal length share a batch (see `glmkit.models.adapter.adapter`).
 """
 
 import itertools
@@ -14,29 +14,29 @@ from torch import nn
 from glmkit.axes import BoundariesT, HiddenT, TokensT
 from glmkit.models.language_model import CONTEXT
 
-WASTE = 1.2  # tokens of a rectangle, padding included, for one token of its sequences
+WASTE = 1.2  # largest ratio of tokens in a padded batch, padding included, to tokens of its sequences
 
 
 @dataclass(frozen=True, kw_only=True)
 class AdapterConfig:
-    """The shape of a network of `transformers`, under the names that ours have.
+    """Shape of a network of `transformers`, under the names of `glmkit.models.TransformerConfig`.
 
     Attributes
     ----------
     vocabulary_size
-        Entries of the embedding.
+        Number of entries of the embedding.
     width
-        Features of a token.
+        Number of features of a token.
     layers
-        Blocks.
+        Number of blocks.
     heads
-        Attention heads of a block.
+        Number of attention heads of a block.
     causal
-        Whether a token sees only those before it.
+        Whether a token is predicted from those before it only.
     maximum_positions
-        Most tokens of a sequence; 0 if the model does not say.
+        Largest number of tokens of a sequence; 0 if the configuration does not state it.
     family
-        Its ``model_type``.
+        ``model_type`` of the configuration.
     """
 
     vocabulary_size: int
@@ -49,16 +49,16 @@ class AdapterConfig:
 
 
 class TransformersNetwork(nn.Module):
-    """A model of `transformers` that reads packed tokens.
+    """A model of `transformers` with packed input.
 
     Parameters
     ----------
     model
-        With its language-model head.
+        Model of `transformers` with its language-model head.
     config
-        Its shape.
+        Shape of the model.
     pad_id
-        The id that fills rectangles up.
+        Id of the padding token.
     """
 
     def __init__(self, model: Any, config: AdapterConfig, pad_id: int) -> None:
@@ -70,7 +70,7 @@ class TransformersNetwork(nn.Module):
 
     @property
     def embedding(self) -> nn.Embedding:
-        """The input embeddings, ``.weight`` (vocab, width)."""
+        """Input embedding; its ``weight`` is (vocab, width)."""
         return self.model.get_input_embeddings()
 
     def forward(self, tokens: TokensT, boundaries: BoundariesT, positions: torch.Tensor | None = None) -> HiddenT:
@@ -79,11 +79,11 @@ class TransformersNetwork(nn.Module):
         Parameters
         ----------
         tokens
-            int64 (tokens,).
+            Token ids, int64 (tokens,).
         boundaries
-            int64 (sequences + 1,).
+            Sequence boundaries, int64 (sequences + 1,).
         positions
-            int64 (scored,); all of them if None.
+            Scored positions, int64 (scored,), as indices into the packed tokens; all positions if None.
 
         Returns
         -------
@@ -99,14 +99,14 @@ class TransformersNetwork(nn.Module):
         Parameters
         ----------
         tokens
-            int64 (tokens,).
+            Token ids, int64 (tokens,).
         boundaries
-            int64 (sequences + 1,).
+            Sequence boundaries, int64 (sequences + 1,).
 
         Returns
         -------
         list of torch.Tensor
-            layers + 1 of (tokens, width), as `transformers` defines them for the family.
+            Tensors (tokens, width), layers + 1 of them, as `transformers` defines them for the family.
         """
         return self._run(tokens, boundaries, lambda ids, mask: self._base(ids, mask, output_hidden_states=True).hidden_states)
 
@@ -116,11 +116,11 @@ class TransformersNetwork(nn.Module):
         Parameters
         ----------
         tokens
-            int64 (tokens,).
+            Token ids, int64 (tokens,).
         boundaries
-            int64 (sequences + 1,).
+            Sequence boundaries, int64 (sequences + 1,).
         positions
-            int64 (scored,); all of them if None.
+            Scored positions, int64 (scored,), as indices into the packed tokens; all positions if None.
 
         Returns
         -------
@@ -136,11 +136,11 @@ class TransformersNetwork(nn.Module):
     def _plain(self) -> dict[str, Any]:
         return {"use_cache": False} if self.config.causal else {}
 
-    def _base(self, ids: torch.Tensor, mask: torch.Tensor, **asked: bool) -> Any:
-        return self.model.base_model(input_ids=ids, attention_mask=mask, **self._plain, **asked)
+    def _base(self, ids: torch.Tensor, mask: torch.Tensor, **options: bool) -> Any:
+        return self.model.base_model(input_ids=ids, attention_mask=mask, **self._plain, **options)
 
     def _run(self, tokens: TokensT, boundaries: BoundariesT, function: Any) -> list[torch.Tensor]:
-        """Apply a function of (ids, mask) to rectangles; each of its results, packed in the order of `tokens`."""
+        """Results of a function of (ids, mask), applied to padded batches and packed in the order of `tokens`."""
         edges = boundaries.tolist()
         pieces: list[list[torch.Tensor]] = [[] for _ in edges[1:]]
         for members in rectangles([stop - start for start, stop in itertools.pairwise(edges)], WASTE if self.padding else 1.0):
@@ -157,16 +157,16 @@ class TransformersNetwork(nn.Module):
 
 
 class TransformersModel(nn.Module):
-    """A language model that runs in `transformers`; verbs take it as they take a `LanguageModel`.
+    """A language model that runs in `transformers`, with the interface of `LanguageModel`.
 
     Parameters
     ----------
     network
-        Token ids to hidden states and logits.
+        Map of token ids to hidden states and logits.
     tokenizer
-        What makes the ids.
+        Tokenizer of the network's ids.
     card
-        Where the model comes from: plain JSON values.
+        Provenance of the model: plain JSON values.
     """
 
     contact_head = None
@@ -179,34 +179,36 @@ class TransformersModel(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return self.network.embedding.weight.device
 
     @property
     def causal(self) -> bool:
-        """Whether a token sees only those before it."""
+        """Whether a token is predicted from those before it only."""
         return self.network.config.causal
 
     @property
     def context(self) -> int:
-        """Most tokens, special ones included, that the model reads at once."""
+        """Largest number of tokens read at once, special tokens included."""
         return self.network.config.maximum_positions or CONTEXT
 
     def hidden(self, tokens: TokensT, boundaries: BoundariesT) -> HiddenT:
-        """Hidden states of the last layer, (tokens, width), of int64 tokens (tokens,) in int64 boundaries (sequences + 1,)."""
+        """Hidden states of the last layer, (tokens, width); arguments as for `TransformersNetwork.forward`."""
         return self.network(tokens, boundaries)
 
     def logits(self, tokens: TokensT, boundaries: BoundariesT, positions: torch.Tensor | None = None) -> torch.Tensor:
-        """Logits over the vocabulary; in a causal model those at a position predict the token *after* it.
+        """Logits over the vocabulary at the scored positions.
+
+        In a causal model the logits at a position predict the token *after* it.
 
         Parameters
         ----------
         tokens
-            int64 (tokens,).
+            Token ids, int64 (tokens,).
         boundaries
-            int64 (sequences + 1,).
+            Sequence boundaries, int64 (sequences + 1,).
         positions
-            int64 (scored,); all of them if None.
+            Scored positions, int64 (scored,), as indices into the packed tokens; all positions if None.
 
         Returns
         -------
@@ -216,24 +218,29 @@ class TransformersModel(nn.Module):
         return self.network.logits(tokens, boundaries, positions)
 
     def forward(self, tokens: TokensT, boundaries: BoundariesT, positions: torch.Tensor | None = None) -> torch.Tensor:
-        """The same as `logits`."""
+        """Alias of `logits`."""
         return self.logits(tokens, boundaries, positions)
 
 
 def rectangles(lengths: list[int], waste: float = WASTE) -> list[list[int]]:
-    """Which sequences share a rectangle.
+    """Assignment of sequences to padded batches.
 
     Parameters
     ----------
     lengths
-        Tokens of each sequence.
+        Number of tokens of each sequence.
     waste
-        Tokens of a rectangle, padding included, for one token of its sequences; 1 puts only equal lengths together.
+        Largest ratio of tokens in a batch, padding included, to tokens of its sequences; 1 groups only equal lengths.
 
     Returns
     -------
     list of list of int
-        Numbers of the sequences; every one comes once.
+        Indices of the sequences of each batch; each index occurs once.
+
+    Examples
+    --------
+    >>> rectangles([10, 2, 9, 2])
+    [[1, 3], [2, 0]]
     """
     groups: list[list[int]] = []
     filled = 0

@@ -1,8 +1,8 @@
-"""The tokenizer of a model that runs through `transformers`: a vocabulary of letters where it is one, else ``tokenizer.json``.
+"""Tokenizers of models that run through `transformers`, read from a vocabulary of letters or from ``tokenizer.json``.
 
-A model of single residues gets glmkit's own strict `LetterTokenizer`. Anything else (BPE, WordPiece, k-mers) is what the file
-``tokenizer.json`` says, run by the `tokenizers` library, which reads rules and never code; the tokens that it puts around a
-sequence become the prefix and the suffix.
+A model of single residues gets glmkit's own strict `LetterTokenizer`. Other tokenizers (BPE, WordPiece, k-mers) are read from
+``tokenizer.json`` by the `tokenizers` library, which applies rules and never runs code from the file. The tokens that the rules add
+around a sequence become the prefix and the suffix.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from glmkit.tokens import load_tokenizer, published
 from glmkit.tokens._published import FILES, SPECIAL_OF
 from glmkit.tokens.tokenizer import FORMAT, as_ids, smallest_dtype
 
-NAMES = {  # what the special tokens are called, where no file says it; the first that the vocabulary has
+NAMES = {  # usual names of the special tokens, tried in order where no file states them
     "bos": ("<cls>", "[CLS]", "<s>", "<|bos|>", "<|endoftext|>"),
     "pad": ("<pad>", "[PAD]", "<|pad|>", "<|endoftext|>"),
     "eos": ("<eos>", "[SEP]", "</s>", "<|eos|>", "<|endoftext|>"),
@@ -30,19 +30,19 @@ STATED = {"bos": ("cls_token", "bos_token"), "eos": ("sep_token", "eos_token"), 
 
 
 class FileTokenizer:
-    """What a ``tokenizer.json`` of the `tokenizers` library says.
+    """Tokenizer defined by a ``tokenizer.json`` of the `tokenizers` library.
 
     Parameters
     ----------
     text
-        The file's content.
+        Content of the file.
     stated
-        ``tokenizer_config.json``, for the names of the special tokens.
+        Parsed ``tokenizer_config.json``, which may name the special tokens.
 
     Raises
     ------
     BadInput
-        The content is no such tokenizer, or its ids have gaps.
+        The content is not such a tokenizer, or its ids have gaps.
     """
 
     kind = "file"
@@ -53,7 +53,7 @@ class FileTokenizer:
 
         try:
             self._rules = Rules.from_str(text)
-        except Exception as error:  # the library raises nothing narrower
+        except Exception as error:  # the library raises no narrower type
             raise BadInput(f"tokenizer.json is not a tokenizer that the tokenizers library reads ({error}).") from error
         ids = self._rules.get_vocab(with_added_tokens=True)
         if sorted(ids.values()) != list(range(len(ids))):
@@ -75,43 +75,43 @@ class FileTokenizer:
         self.prefix, self.suffix = self._around()
 
     def _around(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Ids that the file's own rules put before and after a sequence."""
+        """Ids that the rules of the file add before and after a sequence."""
         bare = self._rules.encode("A", add_special_tokens=False).ids
         whole = self._rules.encode("A", add_special_tokens=True).ids
         start = next((at for at in range(len(whole) - len(bare) + 1) if whole[at : at + len(bare)] == bare), 0)
         return tuple(whole[:start]), tuple(whole[start + len(bare) :])
 
     def encode(self, sequence: str) -> np.ndarray:
-        """Ids (length,) of a sequence; nothing is put around them."""
+        """Ids (length,) of a sequence, without special tokens."""
         return np.array(self._rules.encode(sequence, add_special_tokens=False).ids, self.dtype)
 
     def decode(self, ids: np.ndarray) -> str:
-        """The text of ids (length,), special tokens left out."""
+        """Text of ids (length,), without special tokens."""
         return self._rules.decode(as_ids(ids, len(self.vocabulary)).tolist(), skip_special_tokens=True)
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``tokenizer.json`` as it was into `folder` and return its path."""
+        """Write the unchanged ``tokenizer.json`` into `folder` and return its path."""
         write_text(Path(folder) / "tokenizer.json", self._text)
         return Path(folder) / "tokenizer.json"
 
 
 def tokenizer_of(folder: str | Path) -> Any:
-    """The tokenizer of a published folder.
+    """Read the tokenizer of a published folder.
 
     Parameters
     ----------
     folder
-        With ``tokenizer.json``, ``vocab.txt`` or ``dict.txt``.
+        Folder with ``tokenizer.json``, ``vocab.txt`` or ``dict.txt``.
 
     Returns
     -------
     Tokenizer
-        A tokenizer of glmkit's where the vocabulary is one of letters or 6-mers, else a FileTokenizer.
+        A tokenizer of glmkit if the vocabulary consists of letters or 6-mers, else a `FileTokenizer`.
 
     Raises
     ------
     BadInput
-        There is no such file, or none that can be read.
+        No such file exists, or none can be read.
     """
     folder = Path(folder)
     rules = folder / "tokenizer.json"
@@ -129,14 +129,14 @@ def tokenizer_of(folder: str | Path) -> Any:
                 raise
     if not rules.is_file():
         raise BadInput(
-            f"{folder} has neither tokenizer.json nor {' nor '.join(FILES)}: what its ids mean is unknown. Give tokenizer=."
+            f"{folder} has neither tokenizer.json nor {' nor '.join(FILES)}: the meaning of its ids is unknown. Give tokenizer=."
         )
     stated = folder / "tokenizer_config.json"
     return FileTokenizer(rules.read_text(encoding="utf-8"), read_json(stated) if stated.is_file() else {})
 
 
 def _special(name: str, ids: dict[str, int], stated: dict[str, Any]) -> str | None:
-    """The entry for a special token: what ``tokenizer_config.json`` says, else a usual name that the vocabulary has."""
+    """Entry of a special token: the one named in ``tokenizer_config.json``, else a usual name in the vocabulary, else None."""
     for key in STATED[name]:
         value = stated.get(key)
         value = value.get("content") if isinstance(value, dict) else value

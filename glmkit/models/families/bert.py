@@ -1,12 +1,12 @@
 """BERT and RoBERTa: post-norm, learned positions, segments.
 
 BERT: Devlin et al. 2019, arXiv:1810.04805; Geneformer (Theodoris et al. 2023, doi:10.1038/s41586-023-06139-9) and AntiBERTy
-(Ruffolo et al. 2021, arXiv:2112.07782) are of this family. RoBERTa: Liu et al. 2019, arXiv:1907.11692; Sapiens (Prihoda et al.
-2022, doi:10.1080/19420862.2021.2020203) is of that one. They differ in where the table of positions starts and in names.
+(Ruffolo et al. 2021, arXiv:2112.07782) belong to this family. RoBERTa: Liu et al. 2019, arXiv:1907.11692; Sapiens (Prihoda et al.
+2022, doi:10.1080/19420862.2021.2020203) belongs to it. The two families differ in the first row of the position table and in names.
 
-`transformers` is told a token's segment by ``token_type_ids``; here the id says it, if the file has ``segment_starts``, a key
-of our own which `transformers` keeps and does not use. Published models have none: all their tokens belong to segment 0, as
-there by default.
+In `transformers` the segment of a token is given by ``token_type_ids``. Here it follows from the token's id, if ``config.json`` has
+``segment_starts``; this key is specific to glmkit, and `transformers` keeps it without using it. Published models have no such key: all
+their tokens belong to segment 0, which is also the default in `transformers`.
 """
 
 from typing import Any
@@ -50,7 +50,7 @@ def _offset(value: dict[str, Any]) -> int:
 
 
 def _table(name: str) -> Family:
-    """The table of BERT or RoBERTa: `name` also begins the names of its weights."""
+    """Table of BERT or RoBERTa; `name` is also the prefix of its weight names."""
     offset = _offset if name == "roberta" else (lambda value: 0)
 
     def read(value: dict[str, Any], where: str) -> dict[str, Any]:

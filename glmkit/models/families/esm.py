@@ -1,8 +1,8 @@
 """ESM-2, ESM-1b and the Nucleotide Transformers: pre-norm, rotary or learned positions.
 
 ESM-2: Lin et al. 2023, doi:10.1126/science.ade2574. ESM-1b: Rives et al. 2021, doi:10.1073/pnas.2016239118. Nucleotide Transformer:
-Dalla-Torre et al. 2025, doi:10.1038/s41592-024-02523-z; its second version has SwiGLU without biases, and comes with code of
-its own, which is never run: the network here computes the same.
+Dalla-Torre et al. 2025, doi:10.1038/s41592-024-02523-z. The second version of the latter has SwiGLU without biases. It is published with
+Python code, which is never run: the network in this package computes the same function.
 """
 
 from dataclasses import replace
@@ -11,7 +11,7 @@ from typing import Any
 from glmkit.models.families.family import Family, refuse
 from glmkit.models.networks.transformer_config import NORM_EPSILON, ROTARY_BASE, TransformerConfig
 
-MAXIMUM_POSITIONS = 4096  # transformers wants a number; rotary positions have no table that would end there
+MAXIMUM_POSITIONS = 4096  # required by transformers; rotary positions have no table of this size
 FIXED: dict[str, Any] = {
     "hidden_act": "gelu",
     "rope_theta": ROTARY_BASE,
@@ -39,12 +39,12 @@ BLOCK = {
 }
 
 
-POSITIONS = {"absolute": "learned", "rotary": "rotary", "none": "none"}  # transformers adds nothing under a name it does not know
-FIRST, SECOND = ("gelu", "all"), ("swiglu", "attention")  # activation and biases of the versions
+POSITIONS = {"absolute": "learned", "rotary": "rotary", "none": "none"}  # transformers ignores unknown names
+FIRST, SECOND = ("gelu", "all"), ("swiglu", "attention")  # activation and biases of the two versions
 
 
 def _shape(config: TransformerConfig) -> tuple[str, str] | None:
-    """Activation and biases, if all else is as in this family."""
+    """Activation and biases, if the rest of the shape belongs to this family; else None."""
     plain = (config.norm, config.norm_kind) == ("pre", "layer") and set(config.mixing) == {"global"} and not config.segments
     return (config.activation, config.biases) if plain and not config.causal else None
 
@@ -52,7 +52,7 @@ def _shape(config: TransformerConfig) -> tuple[str, str] | None:
 def _read(value: dict[str, Any], where: str) -> dict[str, Any]:
     rope = value.get("rope_parameters") or {}
     refuse(value | {"rope_theta": rope.get("rope_theta", value.get("rope_theta"))}, where, FIXED)
-    second = value.get("add_bias_fnn") is False  # the Nucleotide Transformer's second version says so
+    second = value.get("add_bias_fnn") is False  # mark of the second Nucleotide Transformer
     positions = POSITIONS.get(str(value.get("position_embedding_type", "absolute")), "none")
     learned = positions == "learned"
     return {
@@ -105,7 +105,7 @@ ESM = Family(
     ignored=r".*\.(position_ids|inv_freq)|esm\.pooler\..*",
 )
 NUCLEOTIDE_TRANSFORMER_2 = replace(ESM, name="nucleotide_transformer_2", holds=lambda config: _shape(config) == SECOND)
-SHAPES = {  # layers, width, heads of the published ESM-2 sizes; the feed-forward part is four times as wide
+SHAPES = {  # layers, width, heads of the published ESM-2 sizes; the feed-forward width is four times the width
     "8M": (6, 320, 20),
     "35M": (12, 480, 20),
     "150M": (30, 640, 20),
@@ -116,19 +116,26 @@ SHAPES = {  # layers, width, heads of the published ESM-2 sizes; the feed-forwar
 
 
 def esm2(size: str, vocabulary_size: int = 33, mask_id: int = 32) -> TransformerConfig:
-    """The shape of a published ESM-2 model.
+    """Shape of a published ESM-2 model.
 
     Parameters
     ----------
     size
-        One of `SHAPES`.
+        Name of the size, a key of `SHAPES`: ``8M``, ``35M``, ``150M``, ``650M``, ``3B`` or ``15B`` parameters.
     vocabulary_size, mask_id
-        Of the tokenizer; the defaults are those of ``make_tokenizer("protein")``.
+        Number of vocabulary entries and id of the mask token; the defaults are those of ``make_tokenizer("protein")``.
 
     Returns
     -------
     TransformerConfig
-        With token dropout.
+        Shape with token dropout.
+
+    Examples
+    --------
+    >>> from glmkit.models.families import esm2
+    >>> config = esm2("8M")
+    >>> config.layers, config.width, config.heads, config.feedforward
+    (6, 320, 20, 1280)
     """
     layers, width, heads = SHAPES[size]
     return TransformerConfig(

@@ -1,8 +1,7 @@
-"""What a family of published models is to glmkit: a table of configuration values and weight names, and nothing else.
+"""Families of published models, each a table of configuration values and weight names.
 
 A `Family` translates a ``config.json`` into a `TransformerConfig` and back, and the names and layouts of weights likewise. The
-arithmetic is always that of the one `Transformer`; a value in a ``config.json`` that would change the numbers and that the
-network cannot follow is refused.
+arithmetic is always that of `Transformer`. A value in a ``config.json`` that requires other arithmetic is refused.
 """
 
 import re
@@ -23,42 +22,42 @@ SIZES = {
     "feedforward": "intermediate_size",
 }
 ACTIVATIONS = {"gelu": "gelu", "gelu_tanh": "gelu_pytorch_tanh", "relu": "relu", "silu": "silu"}
-LEGACY = ((r"\.gamma$", ".weight"), (r"\.beta$", ".bias"))  # of norms, in files that follow the first BERT
+LEGACY = ((r"\.gamma$", ".weight"), (r"\.beta$", ".bias"))  # names of norm parameters in files that follow the first BERT
 _ACTIVATIONS_READ = {theirs: ours for ours, theirs in ACTIVATIONS.items()} | {"gelu_new": "gelu_tanh", "swish": "silu"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """One family.
+    """A family of published models.
 
     Attributes
     ----------
     name
-        How `TransformerConfig.family` calls it.
+        Name of the family, as in `TransformerConfig.family`.
     model_type
-        Of its ``config.json``.
+        Entry ``model_type`` of ``config.json``.
     head, body
-        Class in `transformers` that opens a whole model, and one without its head.
+        Names of the classes in `transformers` that open a model with and without its language-model head.
     holds
-        Whether it can express a network.
+        Predicate: whether the format of the family can describe a network.
     read
-        From ``config.json`` (and its path, for messages) to the fields of a `TransformerConfig` beyond the sizes.
+        Function of ``config.json`` and its path that returns the fields of a `TransformerConfig` beyond the sizes.
     write
-        From a network's shape and tokenizer to the values of ``config.json`` beyond the sizes and special ids.
+        Function of a network's shape and tokenizer that returns the values of ``config.json`` beyond the sizes and special ids.
     layers
-        What precedes a block's number in the names of its weights.
+        Prefix of the weight names of a block, before the block's number.
     top, block
-        Beginnings of weight names, ours to theirs, outside and inside a block.
+        Prefixes of weight names, glmkit's to the family's, outside and inside a block.
     fused
-        Whether queries, keys and values lie in one matrix, head by head, and not in three.
+        Whether queries, keys and values form one matrix, interleaved by head, instead of three.
     offset
-        From ``config.json`` to how many rows of the table of learned positions come before the first place.
+        Function of ``config.json`` that returns the number of rows before the first used row of the learned position table.
     ignored
-        Pattern of the weights in published files that the network does not need.
+        Pattern of the weights in published files that the network does not use.
     aliases
-        Patterns of older names in published files, and what each is called now.
+        Patterns of older names in published files, each with its replacement.
     tied
-        Whether the output layer shares the embedding's weights where ``config.json`` does not say.
+        Whether the output layer shares the embedding's weights where ``config.json`` has no entry.
     """
 
     name: str
@@ -78,16 +77,16 @@ class Family:
     tied: bool = True
 
     def config_to_disk(self, config: TransformerConfig, tokenizer: Any, headless: bool) -> dict[str, Any]:
-        """The content of ``config.json``.
+        """Content of ``config.json``.
 
         Parameters
         ----------
         config
-            The network's shape.
+            Shape of the network.
         tokenizer
-            Gives the special ids.
+            Tokenizer with the special ids.
         headless
-            Whether another head stands on the network than a language model's.
+            Whether the model has a prediction head instead of a language-model head.
 
         Returns
         -------
@@ -101,24 +100,24 @@ class Family:
         return names | sizes | common | ids | self.write(config, tokenizer)
 
     def config_from_disk(self, value: dict[str, Any], where: str) -> TransformerConfig:
-        """The inverse of `config_to_disk`, for published files too.
+        """Shape of a network from ``config.json``, saved or published.
 
         Parameters
         ----------
         value
-            The parsed ``config.json``.
+            Parsed ``config.json``.
         where
-            Its path, for messages.
+            Path of the file, for messages.
 
         Returns
         -------
         TransformerConfig
-            The network's shape.
+            Shape of the network.
 
         Raises
         ------
         BadInput
-            A size is missing, or a value asks for what the network does not have.
+            A size is missing, or the network does not implement a value.
         """
         sizes = {ours: needed(value, theirs, where) for ours, theirs in SIZES.items()}
         tied = bool(value.get("tie_word_embeddings", self.tied))
@@ -127,21 +126,21 @@ class Family:
     def weights_to_disk(
         self, state: dict[str, torch.Tensor], config: TransformerConfig, disk: dict[str, Any]
     ) -> dict[str, torch.Tensor]:
-        """Our weights under the family's names and in its layout.
+        """Weights under the family's names and in its layout.
 
         Parameters
         ----------
         state
-            Tensors by our names.
+            Tensors by glmkit's names.
         config
-            The network's shape.
+            Shape of the network.
         disk
-            The ``config.json`` beside which they are written.
+            Content of the ``config.json`` of the same folder.
 
         Returns
         -------
         dict
-            Tensors.
+            Tensors by the family's names.
         """
         out: dict[str, torch.Tensor] = {}
         for name, tensor in state.items():
@@ -161,21 +160,21 @@ class Family:
     def weights_from_disk(
         self, state: dict[str, torch.Tensor], config: TransformerConfig, disk: dict[str, Any]
     ) -> dict[str, torch.Tensor]:
-        """The inverse of `weights_to_disk`; weights with unknown names keep theirs, those that are not needed are dropped.
+        """Inverse of `weights_to_disk`; unknown names are kept, and unused weights are dropped.
 
         Parameters
         ----------
         state
             Tensors by the family's names.
         config
-            The network's shape.
+            Shape of the network.
         disk
-            The ``config.json`` beside them.
+            Content of the ``config.json`` of the same folder.
 
         Returns
         -------
         dict
-            Tensors.
+            Tensors by glmkit's names.
         """
         out: dict[str, torch.Tensor] = {}
         parts: dict[str, dict[str, torch.Tensor]] = {}
@@ -219,21 +218,23 @@ class Family:
 
 
 def turn_heads(tensor: torch.Tensor, config: TransformerConfig, back: bool) -> torch.Tensor:
-    """Reorder the rows of a fused query-key-value weight: ours go (3, heads, head width), GPT-NeoX's (heads, 3, head width).
+    """Reorder the rows of a fused query-key-value weight.
+
+    Rows are ordered (3, heads, head width) in glmkit and (heads, 3, head width) in GPT-NeoX.
 
     Parameters
     ----------
     tensor
-        (3 * width, ...); another first size is left for the check of shapes to name.
+        Weight or bias, (3 * width, ...). A tensor of another first size is returned unchanged, for the later check of shapes.
     config
-        The network's shape.
+        Shape of the network.
     back
-        From theirs to ours.
+        Whether to convert from GPT-NeoX to glmkit.
 
     Returns
     -------
     torch.Tensor
-        Of the same shape.
+        Reordered tensor of the same shape.
     """
     if tensor.shape[0] != 3 * config.width:
         return tensor
@@ -243,16 +244,16 @@ def turn_heads(tensor: torch.Tensor, config: TransformerConfig, back: bool) -> t
 
 
 def needed(value: dict[str, Any], name: str, where: str) -> Any:
-    """A value of ``config.json`` that has no default.
+    """Read a value of ``config.json`` that has no default.
 
     Parameters
     ----------
     value
-        The parsed file.
+        Parsed ``config.json``.
     name
-        Which.
+        Key of the value.
     where
-        Its path, for messages.
+        Path of the file, for messages.
 
     Returns
     -------
@@ -262,7 +263,7 @@ def needed(value: dict[str, Any], name: str, where: str) -> Any:
     Raises
     ------
     BadInput
-        It is missing.
+        The value is missing.
     """
     if value.get(name) is None:
         raise BadInput(f"{where} lacks {name!r}, without which the network's shape is unknown. Copy the whole folder again.")
@@ -270,44 +271,46 @@ def needed(value: dict[str, Any], name: str, where: str) -> Any:
 
 
 def activation_of(value: dict[str, Any], where: str) -> str:
-    """Our name of ``hidden_act``.
+    """Translate ``hidden_act`` to glmkit's name of the activation.
 
     Parameters
     ----------
     value
-        The parsed ``config.json``.
+        Parsed ``config.json``.
     where
-        Its path, for messages.
+        Path of the file, for messages.
 
     Returns
     -------
     str
-        One of `TransformerConfig`'s.
+        Activation, as in `TransformerConfig.activation`.
 
     Raises
     ------
     BadInput
-        An activation that the network does not have.
+        The network does not implement the activation.
     """
     theirs = value.get("hidden_act", "gelu")
     if theirs not in _ACTIVATIONS_READ:
-        raise BadInput(f"{where} has hidden_act = {theirs!r}; the network has {', '.join(_ACTIVATIONS_READ)}.")
+        raise BadInput(f"{where} has hidden_act = {theirs!r}; the network implements {', '.join(_ACTIVATIONS_READ)}.")
     return _ACTIVATIONS_READ[theirs]
 
 
 def refuse(value: dict[str, Any], where: str, fixed: dict[str, Any]) -> None:
-    """Raise BadInput where a value differs from the only one that the network has.
+    """Raise BadInput if a value differs from the only one that the network implements.
 
     Parameters
     ----------
     value
-        The parsed ``config.json``; a missing value is taken to be the right one.
+        Parsed ``config.json``; a missing value is accepted.
     where
-        Its path, for messages.
+        Path of the file, for messages.
     fixed
-        The values.
+        Required values by key.
     """
     for name, expected in fixed.items():
         got = value.get(name)
         if got is not None and got != expected:
-            raise BadInput(f"{where} has {name} = {got!r}, where this network has {expected!r}: it would compute something else.")
+            raise BadInput(
+                f"{where} has {name} = {got!r}, but the network implements {expected!r} only; its results would differ from the model's."
+            )

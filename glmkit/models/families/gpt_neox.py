@@ -1,11 +1,11 @@
-"""GPT-NeoX (Black et al. 2022, arXiv:2204.06745) without the parallel residual, all of a head rotated: our causal models."""
+"""GPT-NeoX (Black et al. 2022, arXiv:2204.06745) without parallel residual, with full rotary width: glmkit's causal models."""
 
 from typing import Any
 
 from glmkit.models.families.family import ACTIVATIONS, Family, activation_of, refuse
 from glmkit.models.networks.transformer_config import ROTARY_BASE, TransformerConfig
 
-MAXIMUM_POSITIONS = 4096  # transformers wants a number; rotary positions have no table that would end there
+MAXIMUM_POSITIONS = 4096  # required by transformers; rotary positions have no table of this size
 FIXED: dict[str, Any] = {
     "use_parallel_residual": False,
     "rotary_pct": 1.0,

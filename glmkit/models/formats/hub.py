@@ -1,10 +1,12 @@
-"""Published models of a hub: safetensors, configuration and vocabulary at one commit, never a pickle and never code.
+"""Download of published models from a hub: safetensors, configuration and vocabulary at one commit, never a pickle or code.
 
-The hub's own client moves the bytes (resume, proxies, tokens, a cache that other programs share; ``HF_HOME``, ``HF_ENDPOINT``
-and ``HF_TOKEN`` mean what they mean elsewhere). What is added here: a branch is resolved to its commit before anything is
-fetched, and the commit is recorded; a model whose configuration asks for code of its own is refused before its weights are
-fetched; every file is held against the hash that the hub's index has for it; a hub that is down is no obstacle to a model
-that is in the cache.
+The hub's client transfers the files (resume, proxies, tokens, a shared cache). ``HF_HOME``, ``HF_ENDPOINT`` and ``HF_TOKEN`` have their
+usual meaning. This module adds four guarantees:
+
+- A branch is resolved to its commit before anything is fetched, and the commit is recorded.
+- A model whose configuration requires code of its own is refused before its weights are fetched.
+- Every file is compared with its hash in the hub's index.
+- A model in the cache can be used while the hub is unreachable.
 """
 
 import hashlib
@@ -25,7 +27,7 @@ from glmkit.models.formats.hub_calls import Unreachable, ask, endpoint_now
 from glmkit.models.formats.safetensors_file import PICKLES
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
-BESIDE = (  # what is fetched beside the weights, where it exists
+BESIDE = (  # files that are fetched with the weights, where they exist
     "config.json",
     "vocab.txt",
     "vocab.json",
@@ -41,30 +43,30 @@ BESIDE = (  # what is fetched beside the weights, where it exists
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 COMMIT = re.compile(r"[0-9a-f]{40}")
-SECONDS = 20.0  # for one answer of the hub's index
+SECONDS = 20.0  # time limit of one request to the hub's index
 
 
 def fetch_published(source: str, revision: str | None = None) -> Path:
-    """The folder of a hub's model at one commit, fetched if it is not in the cache.
+    """Find the folder of a hub's model at one commit; fetch it if it is not in the cache.
 
     Parameters
     ----------
     source
-        ``org/name``.
+        Name of the model, ``org/name``.
     revision
-        A commit, tag or branch; the main branch if None.
+        Commit, tag or branch; the main branch if None.
 
     Returns
     -------
     Path
-        A folder of the hub client's cache; :func:`hub_card` says which commit it is.
+        Folder in the cache of the hub's client; :func:`hub_card` gives its commit.
 
     Raises
     ------
     BadInput
-        The name is malformed, there is no such model or revision, it is gated, has only pickles, or asks for code of its own.
+        The name is malformed, or the model or revision does not exist. Or the model is gated, has only pickles, or requires code.
     NetworkError
-        The hub cannot be reached and the cache has no copy, or what came is not what the hub's index says.
+        The hub cannot be reached and the cache has no copy, or a file differs from the hub's index.
     ResourceError
         The cache cannot be written.
     """
@@ -82,24 +84,24 @@ def fetch_published(source: str, revision: str | None = None) -> Path:
     except Unreachable as error:
         cached = _cached(source, wanted)
         if cached is None:
-            error.add_note(f"Nothing of {source!r} at {wanted!r} is in the cache.")
+            error.add_note(f"The cache has no copy of {source!r} at {wanted!r}.")
             raise
         warnings.warn(f"{error} The copy in the cache is used: commit {cached.name}.", stacklevel=2)
         return cached
 
 
 def hub_card(folder: str | Path) -> dict[str, Any]:
-    """What is known of a folder that `fetch_published` returned.
+    """Read the record of a folder that `fetch_published` returned.
 
     Parameters
     ----------
     folder
-        The folder.
+        Folder in the cache.
 
     Returns
     -------
     dict
-        ``source``, ``revision`` (the commit), ``licence``, ``date`` of fetching and ``files`` with their SHA-256; empty if the
+        ``source``, ``revision`` (the commit), ``licence``, ``date`` of fetching and ``files`` with their SHA-256. Empty if the
         folder is not from a hub.
     """
     folder = Path(folder)
@@ -109,7 +111,7 @@ def hub_card(folder: str | Path) -> dict[str, Any]:
 
 
 def _index(source: str, revision: str) -> dict[str, Any]:
-    """What the hub says of a model: its commit, its files with their hashes, its licence."""
+    """Commit, files with their hashes, and licence of a model, from the hub's index."""
     info = HfApi(endpoint=endpoint_now()).model_info(source, revision=revision, files_metadata=True, timeout=SECONDS)
     if info.sha is None or not COMMIT.fullmatch(info.sha) or info.siblings is None:
         raise ValueError("an index without commit or files")
@@ -122,7 +124,7 @@ def _index(source: str, revision: str) -> dict[str, Any]:
 
 
 def _fetch(source: str, info: dict[str, Any]) -> Path:
-    """Fetch one commit, look at its configuration before the weights, verify all, record it."""
+    """Fetch one commit: check its configuration, fetch and verify all files, and record the commit."""
     names, commit = _chosen(source, info["files"]), info["commit"]
     where = {"revision": commit, "endpoint": endpoint_now()}
     config = ask(lambda: hf_hub_download(source, "config.json", **where), source, commit)
@@ -141,8 +143,8 @@ def _fetch(source: str, info: dict[str, Any]) -> Path:
             break
         if again:
             raise NetworkError(
-                f"{wrong[0]} of {source!r} is not what the index of {endpoint_now()} says (its hash differs), twice. "
-                "Something between here and there changes files; try another network."
+                f"{wrong[0]} of {source!r} differs from the index of {endpoint_now()} (SHA-256 or git hash) after two downloads. "
+                "A proxy may alter the files; try another network."
             )
     card = {
         "source": f"{endpoint_now()}/{source}",
@@ -156,7 +158,7 @@ def _fetch(source: str, info: dict[str, Any]) -> Path:
 
 
 def _chosen(source: str, files: dict[str, Any]) -> list[str]:
-    """The files to fetch."""
+    """Names of the files to fetch."""
     weights = [WHOLE] if WHOLE in files else sorted(name for name in files if SHARD.fullmatch(name) or name == INDEX)
     if not weights:
         pickles = sorted(name for name in files if name.endswith(PICKLES))
@@ -166,17 +168,15 @@ def _chosen(source: str, files: dict[str, Any]) -> list[str]:
                 "Ask its author for safetensors, look for a revision or a copy that has them, or convert it where you trust it."
             )
         raise BadInput(
-            f"{source!r} has no {WHOLE}: it holds {', '.join(sorted(files)[:5]) or 'nothing'}. Give a model of weights."
+            f"{source!r} has no {WHOLE}: it contains {', '.join(sorted(files)[:5]) or 'no file'}. Give a model with safetensors weights."
         )
     if "config.json" not in files:
-        raise BadInput(
-            f"{source!r} has no config.json, so what its weights mean is unknown. Give a model in the hub's usual form."
-        )
+        raise BadInput(f"{source!r} has no config.json, so the shape of its network is unknown. Give a model with a config.json.")
     return [*(name for name in BESIDE if name in files), *weights]
 
 
 def _refuse_code(config: Path, source: str) -> None:
-    """Refuse a configuration that asks for code of its own, unless its arithmetic is known here without that code."""
+    """Raise BadInput for a configuration that requires code, unless a family of glmkit implements its arithmetic."""
     value = read_json(config)
     if not isinstance(value, dict):
         raise BadInput(f"The config.json of {source!r} is not a configuration. Give another model.")
@@ -188,7 +188,7 @@ def _refuse_code(config: Path, source: str) -> None:
 
 
 def _as_published(path: Path, expected: dict[str, Any]) -> bool:
-    """Whether a file has the hash that the hub's index gives: SHA-256 for large files, git's object id for the others."""
+    """Whether a file has the hash of the hub's index: SHA-256 for large files, git's object id for the others."""
     if expected["sha256"]:
         return sha256(path) == expected["sha256"]
     if expected["blob"]:
@@ -202,7 +202,7 @@ def _record(source: str, commit: str) -> Path:
 
 
 def _remember(source: str, commits: dict[str, str]) -> None:
-    """Keep which commit a branch or tag was at, for a day without a network."""
+    """Record the commits of branches and tags, for later use without a network."""
     path = _record(source, "revisions")
     known = read_json(path) if path.is_file() else {}
     if known | commits != known:
@@ -210,7 +210,7 @@ def _remember(source: str, commits: dict[str, str]) -> None:
 
 
 def _known(source: str, commit: str) -> Path | None:
-    """The folder of a commit that was fetched and verified before, if all its files are still there."""
+    """Folder of a commit that was fetched and verified before, if all its files still exist; else None."""
     record = _record(source, commit)
     if not record.is_file():
         return None
@@ -220,7 +220,7 @@ def _known(source: str, commit: str) -> Path | None:
 
 
 def _cached(source: str, revision: str) -> Path | None:
-    """A copy in the client's cache, whoever fetched it; looked at without a network."""
+    """Copy in the cache of the hub's client, also one that another program fetched; no network is used."""
     path = _record(source, "revisions")
     commit = (read_json(path) if path.is_file() else {}).get(revision, revision)
     if (known := _known(source, commit)) is not None:

@@ -1,4 +1,4 @@
-"""Opening of model folders: each part is checked against the others before a weight reaches a network."""
+"""Opening of model folders; the parts are checked against each other before weights are loaded into a network."""
 
 import hashlib
 from collections.abc import Collection
@@ -57,7 +57,7 @@ class Opened:
         Returns
         -------
         dict
-            On the CPU, in the type that they have on disk.
+            Tensors by name, on the CPU, in the type that they have on disk.
         """
         state: dict[str, torch.Tensor] = {}
         for path in weight_files(self.source.folder):
@@ -73,14 +73,14 @@ def open_saved(source: Source, kinds: Collection[str]) -> Opened:
     Parameters
     ----------
     source
-        The folder.
+        Source of the folder.
     kinds
         Accepted content: ``language model`` or kinds of heads.
 
     Returns
     -------
     Opened
-        Its parts.
+        Parts of the folder.
 
     Raises
     ------
@@ -97,12 +97,12 @@ def open_saved(source: Source, kinds: Collection[str]) -> Opened:
     held = source.settings.get("kind")
     if held not in kinds:
         loader = f"glmkit.models.{LOADERS[held]}" if held in LOADERS else "a folder that glmkit.models.save wrote"
-        raise BadInput(f"{folder} holds a {held}, expected a {' or '.join(kinds)}. Use {loader}.")
+        raise BadInput(f"{folder} contains a {held}, expected a {' or '.join(kinds)}. Use {loader}.")
     trained_with, found = str(source.settings.get("tokenizer_hash")), str(read_json(folder / "tokenizer.json").get("hash"))
     if found != trained_with:
         raise BadInput(
             f"{folder}: tokenizer.json is not the one that the model was trained with (hash {found[:12]}, expected "
-            f"{trained_with[:12]}): ids mean other letters now. Restore the model's own tokenizer.json."
+            f"{trained_with[:12]}): ids denote other letters. Restore the model's own tokenizer.json."
         )
     tokenizer = load_tokenizer(folder)
     _check_vocabulary(folder, config, tokenizer, "tokenizer.json")
@@ -115,14 +115,14 @@ def open_published(source: Source, tokenizer: Any = None) -> Opened:
     Parameters
     ----------
     source
-        The folder: ``config.json``, ``model.safetensors`` (or its shards and their index) and a vocabulary file.
+        Source of a folder with ``config.json``, ``model.safetensors`` (or shards and their index) and a vocabulary file.
     tokenizer
         Tokenizer of the network's ids; None reads the vocabulary file.
 
     Returns
     -------
     Opened
-        Its parts; the card has the provenance and the hashes of the weights.
+        Parts of the folder; the card has the provenance and the hashes of the weights.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def open_published(source: Source, tokenizer: Any = None) -> Opened:
         "objective": "causal" if config.causal else "masked",
     }
     if disk.get("position_embedding_type") == "rotary" and disk.get("max_position_embeddings"):
-        card["context"] = int(disk["max_position_embeddings"]) - 2  # ESM counts two rows that it does not use
+        card["context"] = int(disk["max_position_embeddings"]) - 2  # ESM's number includes two unused rows
     return Opened(source, config, tokenizer, card)
 
 
@@ -155,11 +155,11 @@ def published_card(folder: Path, files: list[Path], tokenizer: Any) -> dict[str,
     Parameters
     ----------
     folder
-        The folder.
+        Folder of the model.
     files
-        Its files of weights.
+        Files with its weights.
     tokenizer
-        Its tokenizer.
+        Tokenizer of the model.
 
     Returns
     -------
@@ -176,7 +176,7 @@ def weight_files(folder: Path) -> list[Path]:
     Parameters
     ----------
     folder
-        The folder.
+        Folder of the model.
 
     Returns
     -------
@@ -198,16 +198,16 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def fill(model: nn.Module, opened: Opened, given: dict[str, torch.Tensor]) -> None:
-    """Load weights into a model, if names and shapes are exactly those it needs.
+    """Load weights into a model; names and shapes must match exactly.
 
     Parameters
     ----------
     model
-        With fresh weights.
+        Model with fresh weights; changed in place.
     opened
-        The folder of the weights.
+        Parts of the folder.
     given
-        Tensors by name.
+        Tensors of the folder by name.
 
     Raises
     ------
@@ -219,31 +219,33 @@ def fill(model: nn.Module, opened: Opened, given: dict[str, torch.Tensor]) -> No
     vocabulary = given["network.embedding.weight"].shape[0] if "network.embedding.weight" in given else config.vocabulary_size
     if vocabulary != config.vocabulary_size:
         raise BadInput(
-            f"{path} has embeddings of {vocabulary} vocabulary entries, config.json says {config.vocabulary_size}. "
+            f"{path} has embeddings of {vocabulary} vocabulary entries, config.json specifies {config.vocabulary_size}. "
             "The two are from different models; copy the folder again."
         )
     layers = len({name.split(".")[2] for name in given if name.startswith("network.layers.")})
     if layers != config.layers:
-        raise BadInput(f"{path} has the weights of {layers} layers, config.json says {config.layers}. Copy the folder again.")
+        raise BadInput(
+            f"{path} has the weights of {layers} layers, config.json specifies {config.layers}. Copy the folder again."
+        )
     for difference, what in ((wanted.keys() - given.keys(), "lacks"), (given.keys() - wanted.keys(), "has the unknown")):
         if difference:
             raise BadInput(f"{path} {what} {len(difference)} tensors, the first {min(difference)!r}. Copy the folder again.")
     for name, tensor in wanted.items():
         if given[name].shape != tensor.shape:
-            raise BadInput(f"{path}: {name!r} has shape {tuple(given[name].shape)}, config.json asks for {tuple(tensor.shape)}.")
+            raise BadInput(f"{path}: {name!r} has shape {tuple(given[name].shape)}, config.json specifies {tuple(tensor.shape)}.")
     model.load_state_dict(given)
 
 
 def _check_vocabulary(folder: Path, config: Config, tokenizer: Any, what: str) -> None:
     if len(tokenizer.vocabulary) != config.vocabulary_size:
         raise BadInput(
-            f"{folder}: config.json says vocabulary_size {config.vocabulary_size}, {what} has "
+            f"{folder}: config.json has vocabulary_size {config.vocabulary_size}, {what} has "
             f"{len(tokenizer.vocabulary)} entries. The two are from different models; copy the folder again."
         )
 
 
 def _check_manifest(source: Source) -> int:
-    """The folder's format version, after its parts were compared with their hashes."""
+    """Format version of a folder, after comparing its files with the hashes of the manifest."""
     folder = source.folder
     manifest = read_json(folder / "manifest.json")
     version = check_version(manifest.get("format"), str(folder))

@@ -31,7 +31,7 @@ class Source:  # numpydoc ignore=PR02
     Parameters
     ----------
     folder
-        The folder.
+        Path of the folder.
     """
 
     folder: Path
@@ -85,7 +85,7 @@ class Source:  # numpydoc ignore=PR02
 
     @cached_property
     def kind(self) -> Kind:
-        """Format of the folder. A folder without any known file counts as ``saved``, whose opener names what is missing."""
+        """Format of the folder. A folder without any known file counts as ``saved``; its opener reports the missing file."""
         if (self.folder / ARRAYS).is_file():
             return "arrays"
         if (self.folder / "manifest.json").exists() or not (self.folder / "config.json").is_file() or "glmkit" in self.config:
@@ -99,17 +99,19 @@ class Source:  # numpydoc ignore=PR02
 
 
 def detect(folder: str | Path) -> Source:
-    """The source that a folder holds; nothing but ``config.json`` is read, and that once, when it is first needed.
+    """Detect the format of a model folder.
+
+    Only ``config.json`` is read, once, at the first use of an attribute that depends on it.
 
     Parameters
     ----------
     folder
-        The folder.
+        Folder of the model.
 
     Returns
     -------
     Source
-        Its `kind` selects the opener.
+        Description of the folder; its `kind` selects the opener.
 
     Examples
     --------

@@ -1,13 +1,13 @@
-"""A published pickle checkpoint becomes safetensors, once.
+"""Conversion of published pickle checkpoints to safetensors.
 
-A pickle is a program. It is opened here by torch's restricted reader (``weights_only=True``), which builds tensors and plain
-containers and refuses everything else, and only after the file's SHA-256 was found to be the published one. What comes out is a
-folder as model hubs have it (``config.json``, ``model.safetensors``, ``vocab.txt``) under the names that `transformers` uses, so
-that the same reader opens it as any other, and the pickle is never looked at again.
+A pickle is a program. It is opened by torch's restricted reader (``weights_only=True``), which builds tensors and plain containers and
+refuses everything else. Callers check the SHA-256 of the file against the published one first. The result is a folder as on model hubs
+(``config.json``, ``model.safetensors``, ``vocab.txt``) with the names of `transformers`. It is opened like any published folder, and
+the pickle is not read again.
 
-Two layouts are known. fairseq's RoBERTa keeps its options in an ``argparse.Namespace`` inside the checkpoint; that one class is
-allowed through, because without the options the number of heads and the activation are unknown. It has no code of its own: it
-is filled with plain values. `transformers`' BERT needs its tensors renamed not at all, and its extra heads left out.
+Two layouts are supported. fairseq's RoBERTa keeps its options in an ``argparse.Namespace`` inside the checkpoint. This one class is
+allowed, because the number of heads and the activation are unknown without the options; it contains plain values and no code. The
+tensors of a BERT from `transformers` keep their names, and heads other than the language model's are omitted.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from glmkit.models.formats.safetensors_file import write_weights
 
 State = dict[str, torch.Tensor]
 
-# fairseq's names for a layer, and those of transformers' RoBERTa.
+# Names of a layer's modules in fairseq, and in RoBERTa of transformers.
 LAYER = {
     "self_attn.q_proj": "attention.self.query",
     "self_attn.k_proj": "attention.self.key",
@@ -60,9 +60,9 @@ def open_pickle(path: str | Path, allowed: Sequence[type] = ()) -> Any:
     Parameters
     ----------
     path
-        What ``torch.save`` wrote.
+        File that ``torch.save`` wrote.
     allowed
-        Classes without code of their own that the file may hold beside tensors and plain containers.
+        Further classes, without code of their own, that the file may contain.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def open_pickle(path: str | Path, allowed: Sequence[type] = ()) -> Any:
     Raises
     ------
     BadInput
-        The file is missing, no checkpoint, or asks for anything else than tensors, plain containers and `allowed`.
+        The file is missing or no checkpoint, or contains anything but tensors, plain containers and `allowed`.
     """
     path = Path(path)
     if not path.is_file():
@@ -85,8 +85,8 @@ def open_pickle(path: str | Path, allowed: Sequence[type] = ()) -> Any:
             str(error).split("Unsupported global: GLOBAL ")[-1].split(" ")[0] if "Unsupported global" in str(error) else "code"
         )
         raise BadInput(
-            f"{path} is a pickle that asks for {found}, and a pickle can run any code when it is opened: only tensors and plain "
-            "containers are let through. Ask its author for safetensors."
+            f"{path} is a pickle that refers to {found}, and a pickle can run any code when it is opened: only tensors and plain "
+            "containers are accepted. Ask its author for safetensors."
         ) from error
     except (RuntimeError, ValueError, EOFError, OSError) as error:
         raise BadInput(f"{path} is not a checkpoint that torch.save wrote, or it is cut ({error}). Fetch it again.") from error
@@ -98,13 +98,13 @@ def convert_fairseq_roberta(checkpoint: str | Path, dictionary: str | Path, fold
     Parameters
     ----------
     checkpoint
-        fairseq's ``checkpoint.pt``: ``model`` and ``args``.
+        Path of fairseq's ``checkpoint.pt``, with ``model`` and ``args``.
     dictionary
-        fairseq's ``dict.txt``: one token and its count a line; the special tokens stand around them by convention.
+        Path of fairseq's ``dict.txt``: one token and its count a line. By convention the ids of special tokens precede and follow them.
     folder
-        Where the converted model goes; replaced if it exists.
+        Folder to create; an existing one is replaced.
     card
-        Where the model comes from; written to ``card.json`` with what was done added.
+        Provenance of the model; written to ``card.json`` with a record of the conversion.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def convert_fairseq_roberta(checkpoint: str | Path, dictionary: str | Path, fold
     Raises
     ------
     BadInput
-        The checkpoint is no such thing, or its parts do not fit together.
+        The checkpoint has another layout, or its parts are inconsistent.
     """
     value = open_pickle(checkpoint, [argparse.Namespace])
     if not isinstance(value, dict) or not isinstance(value.get("args"), argparse.Namespace) or "model" not in value:
@@ -129,9 +129,9 @@ def convert_fairseq_roberta(checkpoint: str | Path, dictionary: str | Path, fold
                 state[f"roberta.encoder.layer.{number}.{LAYER[part]}.{leaf}"] = given.pop(name)
     words = state.get("roberta.embeddings.word_embeddings.weight")
     if words is None or given.keys() - {MISNAMED} or len(state) != len(TOP) + 2 * len(LAYER) * options.get("encoder_layers", 0):
-        raise BadInput(f"{checkpoint} does not have the tensors of a fairseq RoBERTa; not understood: {sorted(given)[:3]}.")
+        raise BadInput(f"{checkpoint} does not have the tensors of a fairseq RoBERTa; unknown: {sorted(given)[:3]}.")
     if MISNAMED in given and not torch.equal(given[MISNAMED], words):
-        raise BadInput(f"{checkpoint}: {MISNAMED} is not the embedding matrix, which RoBERTa shares with its output.")
+        raise BadInput(f"{checkpoint}: {MISNAMED} is not the embedding matrix, which RoBERTa shares with its output layer.")
     state["roberta.embeddings.token_type_embeddings.weight"] = torch.zeros(1, words.shape[1])  # fairseq's RoBERTa has none
     letters = [line.rsplit(" ", 1)[0] for line in Path(dictionary).read_text(encoding="utf-8").splitlines() if line.strip()]
     vocabulary = [*FAIRSEQ_START, *letters, *FAIRSEQ_END]
@@ -140,7 +140,7 @@ def convert_fairseq_roberta(checkpoint: str | Path, dictionary: str | Path, fold
 
 
 def _roberta_config(options: Mapping[str, Any], state: State, where: str) -> dict[str, Any]:
-    """The ``config.json`` of `transformers` for fairseq's options."""
+    """Content of the ``config.json`` of `transformers` for fairseq's options."""
     activation, words = options.get("activation_fn"), state["roberta.embeddings.word_embeddings.weight"]
     if activation not in ACTIVATIONS or options["encoder_embed_dim"] != words.shape[1]:
         raise BadInput(
@@ -176,15 +176,15 @@ def convert_bert(
     Parameters
     ----------
     checkpoint
-        ``pytorch_model.bin``.
+        Path of ``pytorch_model.bin``.
     config
-        Its ``config.json``.
+        Path of its ``config.json``.
     vocabulary
-        Its ``vocab.txt``: a token a line.
+        Path of its ``vocab.txt``: a token a line.
     folder
-        Where the converted model goes; replaced if it exists.
+        Folder to create; an existing one is replaced.
     card
-        Where the model comes from; written to ``card.json`` with what was done added.
+        Provenance of the model; written to ``card.json`` with a record of the conversion.
 
     Returns
     -------
@@ -194,13 +194,13 @@ def convert_bert(
     Raises
     ------
     BadInput
-        The checkpoint is no such thing, or its parts do not fit together.
+        The checkpoint has another layout, or its parts are inconsistent.
     """
     given = open_pickle(checkpoint)
     settings = json.loads(Path(config).read_text(encoding="utf-8"))
     if settings.get("model_type") != "bert" or not isinstance(given, dict):
         raise BadInput(
-            f"{config} has model_type {settings.get('model_type')!r}, expected 'bert' and a dictionary of tensors beside it."
+            f"{config} has model_type {settings.get('model_type')!r}, expected 'bert' and a checkpoint with a dictionary of tensors."
         )
     state = {
         name: tensor
@@ -214,7 +214,9 @@ def convert_bert(
     if (decoder is not None and not torch.equal(decoder, words)) or (
         bias is not None and not torch.equal(bias, state["cls.predictions.bias"])
     ):
-        raise BadInput(f"{checkpoint}: its output matrix or bias is not the one it shares with its input, as a BERT's is.")
+        raise BadInput(
+            f"{checkpoint}: its decoder weight or bias differs from the tied one (word embeddings, cls.predictions.bias)."
+        )
     kept = {name: value for name, value in settings.items() if not name.startswith("_") and name != "gradient_checkpointing"}
     kept |= {"architectures": ["BertForMaskedLM"], "tie_word_embeddings": True}
     tokens = Path(vocabulary).read_text(encoding="utf-8").split()
@@ -223,7 +225,7 @@ def convert_bert(
 
 
 def _write(folder: Path, config: dict[str, Any], state: State, vocabulary: list[str], card: dict[str, Any]) -> Path:
-    """Write the folder whole: configuration, weights, vocabulary, card."""
+    """Write the folder atomically: configuration, weights, vocabulary, card."""
     size = config["vocab_size"]
     if len(vocabulary) != size or len(set(vocabulary)) != size:
         raise BadInput(f"The vocabulary has {len(set(vocabulary))} different tokens, the network was made for {size}.")

@@ -1,7 +1,7 @@
-"""The version of the format in which glmkit saves models.
+"""Version of the format in which glmkit saves models.
 
-Version 1 is the only one so far. A change that older code cannot read raises `FORMAT` and adds to `CONVERT` the function that turns the
-parsed ``config.json`` of the version before into the new one.
+Version 1 is the only one so far. A change that older code cannot read increments `FORMAT`. It also adds a function to `CONVERT` that
+converts the parsed ``config.json`` of the previous version.
 """
 
 from collections.abc import Callable
@@ -10,11 +10,11 @@ from typing import Any
 from glmkit.errors import BadInput
 
 FORMAT = 1
-CONVERT: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}  # version to the converter that leads to the next
+CONVERT: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}  # converter to the next version, by version
 
 
 def check_version(version: Any, where: str) -> int:
-    """The version of a saved folder, if this glmkit reads it.
+    """Check that this glmkit reads the version of a saved folder.
 
     Parameters
     ----------
@@ -26,12 +26,12 @@ def check_version(version: Any, where: str) -> int:
     Returns
     -------
     int
-        At least 1, at most `FORMAT`.
+        Version, from 1 to `FORMAT`.
 
     Raises
     ------
     BadInput
-        The version is later than `FORMAT`, or is no version.
+        The version is later than `FORMAT`, or is not a positive integer.
     """
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise BadInput(f"{where} is in format version {version!r}, which no glmkit has written. Copy the whole folder again.")
@@ -43,19 +43,19 @@ def check_version(version: Any, where: str) -> int:
 
 
 def convert(config: dict[str, Any], version: int) -> dict[str, Any]:
-    """The parsed ``config.json`` of an older version in the form of the present one.
+    """Convert the parsed ``config.json`` of an older version to the present one.
 
     Parameters
     ----------
     config
-        As read.
+        Parsed ``config.json``.
     version
-        From `check_version`.
+        Version of the folder, from `check_version`.
 
     Returns
     -------
     dict
-        `config` itself for the present version.
+        Converted configuration; `config` itself for the present version.
     """
     for step in range(version, FORMAT):
         config = CONVERT[step](config)

@@ -1,8 +1,8 @@
-"""The base of every prediction head: a network, its tokenizer, a card, and named outputs.
+"""Base class of the prediction heads: a network, its tokenizer, a card, and named outputs.
 
-A kind of head is a subclass of `Head`. The class attributes say all that saving, training and interpretation need to know of it: `kind`
-is its name on disk, `naming` the attribute that names its outputs, `options` the further arguments of its constructor. Code that treats
-kinds differently tests the type (`SequenceHead`, `SequenceClassifier`), never the presence of an attribute.
+A kind of head is a subclass of `Head`. Saving, training and interpretation depend on three class attributes: `kind` is the name on disk,
+`naming` the attribute with the names of the outputs, and `options` the further arguments of the constructor. Code that treats kinds
+differently tests the type (`SequenceHead`, `SequenceClassifier`), never the presence of an attribute.
 """
 
 from collections.abc import Callable, Sequence
@@ -202,7 +202,7 @@ def attach(model: "Model", make: Callable[[dict[str, Any]], AnyHead], seed: int,
     model
         The model whose network, tokenizer, card and device the head takes.
     make
-        Constructor: the head's card to the head.
+        Constructor, called with the card of the head.
     seed
         Seed of the fresh weights; the global random state is restored afterwards.
     **card
@@ -220,7 +220,7 @@ def attach(model: "Model", make: Callable[[dict[str, Any]], AnyHead], seed: int,
 
 
 def check_names(names: Sequence[str], naming: str) -> tuple[str, ...]:
-    """Names of outputs as a tuple, or BadInput if there are too few or one occurs twice.
+    """Check the names of outputs: enough of them, and each once.
 
     Parameters
     ----------
@@ -233,6 +233,11 @@ def check_names(names: Sequence[str], naming: str) -> tuple[str, ...]:
     -------
     tuple of str
         The names.
+
+    Raises
+    ------
+    BadInput
+        Too few names, a repeated one, or a single string.
     """
     subject, least = {
         "classes": ("A classifier needs two or more classes", 2),

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Classifier(PooledHead, SequenceClassifier):
-    """Token ids to class logits of each sequence, packed; `PooledHead` has the parameters."""
+    """Packed token ids to class logits of each sequence; the parameters are those of `PooledHead`."""
 
     kind = "classifier"
 

@@ -104,19 +104,19 @@ class GeneHybrid(SequenceClassifier):
         return self.passing.out.weight.device
 
     def edges(self, tokens: TokensT, boundaries: BoundariesT) -> Graph:
-        """The graph of a batch of cells.
+        """Graph of a batch of cells.
 
         Parameters
         ----------
         tokens
-            int64 (tokens,).
+            Token ids, int64 (tokens,).
         boundaries
-            int64 (cells + 1,).
+            Cell boundaries, int64 (cells + 1,).
 
         Returns
         -------
         torch.Tensor
-            Edge list, int64 (2, n_edges): from each neighbour in the same cell to the token that receives its message.
+            Edge list, int64 (2, n_edges), from each neighbour in the same cell to the receiving token.
         """
         if not self.most:
             return tokens.new_zeros(2, 0)
@@ -135,9 +135,9 @@ class GeneHybrid(SequenceClassifier):
         Parameters
         ----------
         tokens
-            int64 (tokens,).
+            Token ids, int64 (tokens,).
         boundaries
-            int64 (cells + 1,).
+            Cell boundaries, int64 (cells + 1,).
 
         Returns
         -------
@@ -155,9 +155,9 @@ class GeneHybrid(SequenceClassifier):
         Parameters
         ----------
         tokens
-            int64 (tokens,).
+            Token ids, int64 (tokens,).
         boundaries
-            int64 (cells + 1,).
+            Cell boundaries, int64 (cells + 1,).
 
         Returns
         -------
@@ -205,9 +205,9 @@ def new_gene_hybrid(
     Parameters
     ----------
     model
-        The pretrained (or new) LanguageModel of cells.
+        Pretrained or new LanguageModel of cells.
     classes
-        Names of the classes.
+        Names of the classes, two or more.
     graph
         Gene graph of the training cells; None for no graph (the ablation).
     messages
@@ -225,7 +225,7 @@ def new_gene_hybrid(
     Raises
     ------
     BadInput
-        The tokenizer has no genes, or none of the graph's is among them.
+        The tokenizer has no genes, or none of the graph's genes.
     """
     table = None if graph is None else _by_id(graph, model.tokenizer)
     hybrid = attach(
@@ -255,7 +255,7 @@ def new_gene_hybrid(
 
 
 def _by_id(graph: GeneGraph, tokenizer: Any) -> np.ndarray:
-    """int64 (vocab, k): the graph over the tokenizer's ids."""
+    """Graph over the tokenizer's ids, int64 (vocab, k)."""
     known = getattr(tokenizer, "token_of", {})
     ids = np.array([known.get(gene, -1) for gene in graph.genes], np.int64)
     if not (ids >= 0).any():

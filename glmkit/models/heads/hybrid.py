@@ -44,17 +44,17 @@ class HybridConfig:  # numpydoc ignore=PR02
     layers
         Rounds of message passing: the distance, in edges, over which a node receives messages.
     kind
-        ``gatv2`` weighs the neighbours, ``sage`` takes their mean.
+        Message passing: ``gatv2`` weights the neighbours by attention, ``sage`` averages them.
     heads
         Attention heads of ``gatv2``; `width` is a multiple.
     pool
-        ``none`` predicts for each token; a pooling mode of `glmkit.models.networks.pooling` for each sequence.
+        ``none`` for a prediction of each token; a pooling mode of `glmkit.models.networks.pooling` for one of each sequence.
     features
-        Nodes begin with the language ``model``'s hidden states, or with an embedding of the ``letters`` (the ablation).
+        Initial node features: hidden states of the language ``model``, or an embedding of the ``letters`` (the ablation).
     layer
-        Which hidden states: 0 the embedding, -1 the last.
+        Layer of the hidden states: 0 is the embedding, -1 the last.
     train_network
-        Whether the language model is trained too; otherwise its hidden states are fixed, and need no memory for gradients.
+        Whether the language model is trained too. Otherwise its hidden states are fixed and no memory is needed for its gradients.
     dropout
         Probability on each residual branch while training, in [0, 1).
 
@@ -117,9 +117,9 @@ class GraphHead(nn.Module):
         Parameters
         ----------
         nodes
-            (tokens, into).
+            Node features, (tokens, into).
         edges
-            int64 (2, n).
+            Edge list, int64 (2, n_edges).
 
         Returns
         -------
@@ -134,7 +134,7 @@ class GraphHead(nn.Module):
 
 
 class Hybrid(nn.Module):
-    """A packed network with a graph head, called like the other models.
+    """A packed network with a graph head.
 
     Parameters
     ----------
@@ -174,9 +174,9 @@ class Hybrid(nn.Module):
         Parameters
         ----------
         tokens
-            int64 (tokens,).
+            Token ids, int64 (tokens,).
         boundaries
-            int64 (sequences + 1,).
+            Sequence boundaries, int64 (sequences + 1,).
 
         Returns
         -------
@@ -197,11 +197,11 @@ class Hybrid(nn.Module):
         Parameters
         ----------
         tokens
-            int64 (tokens,).
+            Token ids, int64 (tokens,).
         boundaries
-            int64 (sequences + 1,).
+            Sequence boundaries, int64 (sequences + 1,).
         edges
-            int64 (2, n) over the packed tokens, see `glmkit.models.networks.graph`; None for no graph (the ablation).
+            Edge list over the packed tokens, int64 (2, n_edges), see `glmkit.models.networks.graph`; None for no graph (the ablation).
 
         Returns
         -------

@@ -1,6 +1,6 @@
 """Prediction heads by the name of their kind: construction of a head from the settings of a saved folder.
 
-A new kind of head is a subclass of `Head` and one entry here; code that reads or writes models looks it up.
+A new kind of head needs a subclass of `Head` and one entry in `HEADS`, which the code that reads and writes models uses.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
 """Regression on sequences and cells: a pooled head with one or more numerical outputs.
 
-The head works on standardised targets (mean 0, standard deviation 1), so that fresh weights start near the best constant prediction
-whatever the unit of the assay. ``shift`` and ``scale`` convert its outputs to the unit of the targets; they are saved with the weights.
+The head works on standardised targets (mean 0, standard deviation 1). Fresh weights therefore start near the best constant prediction,
+in any unit of the assay. ``shift`` and ``scale`` convert its outputs to the unit of the targets; they are saved with the weights.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Regressor(PooledHead):
-    """Token ids to numbers for each sequence, packed; `PooledHead` has the parameters.
+    """Packed token ids to numbers for each sequence; the parameters are those of `PooledHead`.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
 """Classification of tokens: one class a token, for labels along the sequence.
 
-The head is a single linear layer, so the hidden states must carry the information themselves. A network trained on a dense label such
-as the coding frame is therefore a better start for a rarer label than masked language modelling alone.
+The head is a single linear layer, so the hidden states must contain the information themselves. For a rare label, a network trained on a
+dense label such as the coding frame is therefore a better start than masked language modelling alone.
 """
 
 from collections.abc import Sequence
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 class TokenClassifier(Head):
-    """Token ids to class logits of each token, packed.
+    """Packed token ids to class logits of each token.
 
     Parameters
     ----------
     network
-        Token ids to hidden states.
+        Map of token ids to hidden states; shared, not copied.
     names
         Names of the classes, two or more.
     tokenizer

@@ -1,4 +1,4 @@
-"""Pickle checkpoints become safetensors with equal logits, and a pickle that asks for more than tensors is not opened."""
+"""Pickle checkpoints become safetensors with equal logits, and a pickle with content other than tensors is not opened."""
 
 import argparse
 import json
@@ -94,7 +94,7 @@ def test_a_payload_never_runs(tmp_path: Path, dictionary: Path, kind: str) -> No
     else:
         path.write_bytes(pickle.dumps(Payload(canary)))
     with pytest.raises(
-        BadInput, match=r"is a pickle that asks for \S+, and a pickle can run any code when it is opened: only tensors"
+        BadInput, match=r"is a pickle that refers to \S+, and a pickle can run any code when it is opened: only tensors"
     ):
         convert_fairseq_roberta(path, dictionary, tmp_path / "out", {})
     assert not canary.exists()
@@ -105,10 +105,10 @@ def test_a_payload_never_runs(tmp_path: Path, dictionary: Path, kind: str) -> No
 
 def test_only_the_named_class_passes(tmp_path: Path) -> None:
     torch.save({"args": argparse.Namespace(width=3)}, tmp_path / "a.pt")
-    with pytest.raises(BadInput, match=r"asks for argparse.Namespace"):
+    with pytest.raises(BadInput, match=r"refers to argparse.Namespace"):
         open_pickle(tmp_path / "a.pt")
     assert open_pickle(tmp_path / "a.pt", [argparse.Namespace])["args"].width == 3
-    with pytest.raises(BadInput, match=r"asks for argparse.Namespace"):
+    with pytest.raises(BadInput, match=r"refers to argparse.Namespace"):
         open_pickle(tmp_path / "a.pt")
 
 

@@ -97,9 +97,17 @@ def test_saved_heads_come_back(tmp_path: Path) -> None:
     assert (opened.pool, opened.hidden) == ("centre+mean", 5)
     assert torch.equal(opened(*batch), starts(*batch))
     for door, folder, words in (
-        (load_classifier, "frames", "holds a token classifier, expected a classifier. Use glmkit.models.load_token_classifier"),
-        (load_token_classifier, "starts", "holds a classifier, expected a token classifier. Use glmkit.models.load_classifier"),
-        (load, "frames", "holds a token classifier, expected a language model. Use glmkit.models.load_token_classifier"),
+        (
+            load_classifier,
+            "frames",
+            "contains a token classifier, expected a classifier. Use glmkit.models.load_token_classifier",
+        ),
+        (
+            load_token_classifier,
+            "starts",
+            "contains a classifier, expected a token classifier. Use glmkit.models.load_classifier",
+        ),
+        (load, "frames", "contains a token classifier, expected a language model. Use glmkit.models.load_token_classifier"),
     ):
         with pytest.raises(BadInput, match=words):
             door(tmp_path / folder)
