@@ -32,10 +32,10 @@ def followed(model: Any, target: int | None = None) -> Callable[[Any], Any]:
     BadInput
         Neither a classifier nor a regressor, or a target that it lacks.
     """
-    from glmkit.models.heads import Regressor, SequenceClassifier
+    from glmkit.models.heads import SequenceClassifier, SequenceRegressor
 
     classes = model.classes if isinstance(model, SequenceClassifier) else None
-    outputs = model.outputs if isinstance(model, Regressor) else None
+    outputs = model.outputs if isinstance(model, SequenceRegressor) else None
     if classes is None and outputs is None:
         raise BadInput(
             f"Expected a Classifier or a Regressor, got a {type(model).__name__}. Attributions explain the output of a head: "
@@ -85,10 +85,10 @@ def score_function(model: Any, target: int | None = None) -> Callable[[Sequence[
     """
     import torch
 
-    from glmkit.models.heads import Regressor
+    from glmkit.models.heads import SequenceRegressor
     from glmkit.score import class_logits, predicted_values
 
-    read, predictions = followed(model, target), predicted_values if isinstance(model, Regressor) else class_logits
+    read, predictions = followed(model, target), predicted_values if isinstance(model, SequenceRegressor) else class_logits
 
     def score(inputs: Sequence[Any]) -> np.ndarray:
         """Scores, float64 (n,)."""

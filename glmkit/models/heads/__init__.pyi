@@ -1,5 +1,6 @@
 from .base import Head as Head
 from .base import SequenceClassifier as SequenceClassifier
+from .base import SequenceRegressor as SequenceRegressor
 from .classifier import Classifier as Classifier
 from .classifier import new_classifier as new_classifier
 from .gene_hybrid import GeneHybrid as GeneHybrid

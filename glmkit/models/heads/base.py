@@ -101,6 +101,19 @@ class SequenceClassifier(SequenceHead):
     classes: tuple[str, ...]
 
 
+class SequenceRegressor(SequenceHead):
+    """A head with numerical outputs for each sequence or cell.
+
+    Attributes
+    ----------
+    outputs
+        Names of the outputs.
+    """
+
+    naming = "outputs"
+    outputs: tuple[str, ...]
+
+
 class PooledHead(SequenceHead):
     """Pooling, one hidden layer and an output layer.
 

@@ -12,7 +12,7 @@ import torch
 
 from glmkit.axes import BoundariesT, TokensT
 from glmkit.errors import BadInput
-from glmkit.models.heads.base import PooledHead, attach
+from glmkit.models.heads.base import PooledHead, SequenceRegressor, attach
 from glmkit.models.language_model import Network
 from glmkit.models.networks.pooling import Pool
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from glmkit.models.protocols import Model
 
 
-class Regressor(PooledHead):
+class Regressor(PooledHead, SequenceRegressor):
     """Packed token ids to numbers for each sequence; the parameters are those of `PooledHead`.
 
     Attributes
@@ -30,8 +30,6 @@ class Regressor(PooledHead):
     """
 
     kind = "regressor"
-    naming = "outputs"
-    outputs: tuple[str, ...]
     shift: torch.Tensor
     scale: torch.Tensor
 

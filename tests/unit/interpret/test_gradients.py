@@ -19,6 +19,7 @@ from glmkit.interpret import (
 from glmkit.interpret.attribution._attention_rollout import roll
 from glmkit.interpret.attribution.target import letters_of, score_function
 from glmkit.models import TransformerConfig, new_classifier, new_model, new_regressor, weights_hash
+from glmkit.models.heads import SequenceRegressor
 from glmkit.tokens import BaseTokenizer, LetterTokenizer, make_tokenizer
 
 SEQUENCES = ["ACGTTGCAAC", "GGATC", "CAGNA"]
@@ -70,14 +71,13 @@ def test_batches_and_modes_change_nothing(classifier: Any) -> None:
     assert weights_hash(classifier) == before
 
 
-class Sum(torch.nn.Module):
+class Sum(SequenceRegressor):
     """A regressor whose value is a weighted sum of embeddings: every explanation of it is exact."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.network, self.tokenizer, self.pool, self.outputs = transformer().network, BaseTokenizer(), "mean", ("value",)
+        super().__init__(transformer().network, ["value"], BaseTokenizer())
         self.direction = torch.linspace(-1, 1, 12)
-        self.device = torch.device("cpu")
+        self.out = torch.nn.Linear(1, 1)  # its device is the model's
 
     def forward(self, tokens: torch.Tensor, boundaries: torch.Tensor) -> torch.Tensor:
         each = self.network.embedding(tokens) @ self.direction

@@ -15,6 +15,7 @@ from glmkit.errors import BadInput
 from glmkit.interpret import gene_importance, snp_importance
 from glmkit.interpret.genes import importance_table
 from glmkit.interpret.snps import linkage_blocks
+from glmkit.models.heads import SequenceClassifier
 from glmkit.tokens import BaseTokenizer, RankTokenizer
 
 GENES = tuple(f"ENSG{i:011d}" for i in range(9))
@@ -28,14 +29,14 @@ def cells() -> anndata.AnnData:
     return anndata.AnnData(counts, obs=pd.DataFrame(index=[f"c{i}" for i in range(CELLS)]), var=pd.DataFrame(index=list(GENES)))
 
 
-class Marker(nn.Module):
+class Marker(SequenceClassifier):
     """A classifier whose log-odds are 2 with gene 4 and less 1 with gene 6."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.tokenizer = RankTokenizer(GENES, np.arange(1.0, 10), symbols={GENES[4]: "CD19", GENES[6]: "LYZ"})
-        self.classes, self.pool, self.device, self.card = ("T", "B"), "mean", torch.device("cpu"), {}
-        self.network = SimpleNamespace(config=SimpleNamespace(causal=False))
+        network: Any = SimpleNamespace(config=SimpleNamespace(causal=False))
+        tokenizer = RankTokenizer(GENES, np.arange(1.0, 10), symbols={GENES[4]: "CD19", GENES[6]: "LYZ"})
+        super().__init__(network, ["T", "B"], tokenizer)
+        self.out = nn.Linear(1, 2)  # its device is the model's
 
     def forward(self, tokens: torch.Tensor, boundaries: torch.Tensor) -> torch.Tensor:
         first, second = (self.tokenizer.token_of[GENES[i]] for i in (4, 6))

@@ -19,7 +19,7 @@ def model_of(tokenizer, **shape):
 
 def test_bits_per_residue_are_the_mean_over_standard_residues() -> None:
     model = model_of(make_tokenizer("protein"))
-    sequences = ["AAXC", "CCCCCW", "ADGE"]
+    sequences = ["AAXC", "CCCCCW", "ADLE"]
     training = LETTERS + 12 * "A"  # A: 13 of 32, the others 1 of 32
     bits = bits_per_residue(model, sequences, training, groups=["f", "f", "g"])
     by_hand = (3 * -np.log2(13 / 32) + 10 * 5) / 13  # X is not counted
