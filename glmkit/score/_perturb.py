@@ -201,8 +201,10 @@ def _class(model: "Model", towards: str | int | None) -> int | None:
     """Index of a class."""
     if towards is None:
         return None
-    classes = getattr(model, "classes", None)
-    if classes is None or not hasattr(model, "pool"):
+    from glmkit.models.heads import SequenceClassifier
+
+    classes = model.classes if isinstance(model, SequenceClassifier) else None
+    if classes is None:
         raise BadInput(f"model: towards={towards!r} needs a Classifier of cells, got a {type(model).__name__}.")
     if isinstance(towards, str) and towards in classes:
         return classes.index(towards)

@@ -31,7 +31,9 @@ def class_logits(classifier: Any, inputs: Sequence[str | np.ndarray] | Any, *, b
     BadInput
         Not a classifier, no inputs, or an empty one.
     """
-    if not hasattr(classifier, "pool"):
+    from glmkit.models.heads import SequenceClassifier
+
+    if not isinstance(classifier, SequenceClassifier):
         raise BadInput(f"Expected a Classifier, got a {type(classifier).__name__}. Create one with glmkit.models.new_classifier.")
     ids = encode(classifier, inputs)
     result = np.zeros((len(ids), len(classifier.classes)))

@@ -46,7 +46,9 @@ def token_probabilities(
     BadInput
         Not a TokenClassifier, or an empty input.
     """
-    if not hasattr(classifier, "classes") or hasattr(classifier, "pool"):
+    from glmkit.models.heads import TokenClassifier
+
+    if not isinstance(classifier, TokenClassifier):
         raise BadInput(
             f"Expected a TokenClassifier, got a {type(classifier).__name__}. Create one with glmkit.models.new_token_classifier."
         )

@@ -41,7 +41,9 @@ def predicted_values(regressor: Any, inputs: Sequence[str | np.ndarray] | Any, *
     >>> predicted_values(regressor, ["ACGTTG", "GGC"]).shape
     (2, 1)
     """
-    if not hasattr(regressor, "outputs"):
+    from glmkit.models.heads import SequenceRegressor
+
+    if not isinstance(regressor, SequenceRegressor):
         raise BadInput(f"Expected a Regressor, got a {type(regressor).__name__}. Create one with glmkit.models.new_regressor.")
     ids = encode(regressor, inputs)
     result = np.zeros((len(ids), len(regressor.outputs)))
