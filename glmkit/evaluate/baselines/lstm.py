@@ -5,7 +5,7 @@ not given to baselines, so a random tenth of the training items is held out for 
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from glmkit.evaluate.metrics.multiclass import check_multiclass
 from glmkit.evaluate.metrics.registry import Kind, check_values
 from glmkit.tokens import BaseTokenizer, LetterTokenizer
 
-Pool = Literal["mean", "centre", "first", "last"]
+if TYPE_CHECKING:
+    from glmkit.models.networks import Pool
+
 _KINDS = ("classification", "regression", "multiclass")
 
 
@@ -78,7 +80,7 @@ class RecurrentNetwork:
         epochs: int = 8,
         width: int = 64,
         layers: int = 1,
-        pool: Pool | None = None,
+        pool: "Pool | None" = None,
         learning_rate: float = 3e-3,
         batch_tokens: int = 8192,
         device: str = "auto",

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from sklearn.model_selection import GroupShuffleSplit
@@ -23,6 +23,9 @@ from glmkit.evaluate.estimators.random_weights import untrained
 from glmkit.evaluate.method import check_fitted
 from glmkit.evaluate.metrics.multiclass import check_multiclass
 from glmkit.evaluate.metrics.registry import Kind
+
+if TYPE_CHECKING:
+    from glmkit.models.networks import Pool
 
 _HEADS = ("classification", "multiclass", "regression")
 
@@ -77,7 +80,7 @@ class FineTuning:  # numpydoc ignore=PR02
     dropout: float = 0.1
     batch_tokens: int = 4096
     reach: int | None = None
-    pool: Literal["mean", "first", "last"] = "mean"
+    pool: "Pool" = "mean"
     validation: float = 0.1
     precision: Literal["auto", "float32", "bf16"] = "float32"
     device: str = "auto"
