@@ -46,10 +46,9 @@ def embed(
     layer
         Index of the hidden state: 0 for the input embedding, ``layers`` (or -1) for the last layer.
     pool
-        Pooling over tokens. ``"mean"`` averages all tokens of the input, special tokens excluded. ``"first"``, ``"last"`` and
-        ``"centre"`` take the state at one token; the centre token covers the central base
-        (:func:`glmkit.tokens.sequences.centre_token`). ``"cls"`` takes the special token before the input, which some models
-        are trained to use as a summary.
+        Pooling mode, see `glmkit.models.networks.pooling`: ``"mean"`` over all tokens of the input, special tokens excluded; the hidden
+        state of the ``"first"``, ``"last"`` or ``"centre"`` token; ``"centre+mean"``, both concatenated; or ``"cls"``, the special token
+        before the input, for models trained to use it.
     context
         Window length in tokens, special tokens included; None for the model's own. Longer inputs are read in overlapping
         windows (see :mod:`glmkit.score.windows.batches`). Use no more than the training length. Cells are read whole.
@@ -59,7 +58,7 @@ def embed(
     Returns
     -------
     float32 array (n, width)
-        In the order of the inputs.
+        In the order of the inputs; (n, 2 * width) for ``"centre+mean"``.
 
     Raises
     ------
