@@ -146,5 +146,5 @@ def test_what_is_refused() -> None:
     with pytest.raises(BadInput, match=r"must lie in \[0, 1\), got 1.0"):
         MaskedLanguageModel(missing=1.0)
     model = new_model(TransformerConfig(vocabulary_size=10, width=8, layers=1, heads=2, feedforward=8), BaseTokenizer())
-    with pytest.raises(BadInput, match=r"missing=0.3 is for cells of several modalities; a BaseTokenizer has one"):
+    with pytest.raises(BadInput, match=r"missing=0.3 is for cells of several modalities, but a BaseTokenizer has one"):
         MaskedLanguageModel(missing=0.3).suits(model, None)

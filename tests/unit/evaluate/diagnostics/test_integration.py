@@ -69,7 +69,7 @@ def test_an_absent_package_is_named_with_the_extra(monkeypatch) -> None:
     ):
         integration_metrics(embedded(), "X_good", "batch", "kind")
     rna, protein = modalities()
-    with pytest.raises(ResourceError, match=r"scvi-tools is not installed.*Run: pip install 'glmkit\[cells\]'"):
+    with pytest.raises(ResourceError, match=r"scvi-tools is required here but not installed.*Run: pip install 'glmkit\[cells\]'"):
         TotalVI(rna, protein)
 
 

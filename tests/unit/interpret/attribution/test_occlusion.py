@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,17 +11,17 @@ from torch import nn
 
 from glmkit.errors import BadInput
 from glmkit.interpret import occlusion
+from glmkit.models.heads import SequenceClassifier
 from glmkit.tokens import make_tokenizer
 
 
-class Counter(nn.Module):
+class Counter(SequenceClassifier):
     """A classifier whose log-odds are the number of tryptophans."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.tokenizer = make_tokenizer("protein")
-        self.classes, self.pool, self.device = ("few", "many"), "mean", torch.device("cpu")
-        self.network = SimpleNamespace(config=SimpleNamespace(causal=False))
+        network: Any = SimpleNamespace(config=SimpleNamespace(causal=False))
+        super().__init__(network, ["few", "many"], make_tokenizer("protein"))
+        self.out = nn.Linear(1, 2)  # its device is the model's
 
     def forward(self, tokens: torch.Tensor, boundaries: torch.Tensor) -> torch.Tensor:
         wanted = (tokens == self.tokenizer.encode("W")[0]).float()
