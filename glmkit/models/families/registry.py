@@ -4,13 +4,12 @@ from typing import Any
 
 from glmkit.errors import BadInput
 from glmkit.models.families.bert import BERT, ROBERTA
-from glmkit.models.families.esm import ESM, NUCLEOTIDE_TRANSFORMER_2, SHAPES, esm2
+from glmkit.models.families.esm import ESM, NUCLEOTIDE_TRANSFORMER_2
 from glmkit.models.families.family import Family
 from glmkit.models.families.gpt_neox import GPT_NEOX
 from glmkit.models.networks.transformer_config import TransformerConfig
 
 FAMILIES = {family.name: family for family in (ESM, NUCLEOTIDE_TRANSFORMER_2, BERT, ROBERTA, GPT_NEOX)}
-__all__ = ["FAMILIES", "SHAPES", "Family", "esm2", "family_of_config", "family_to_save"]
 
 
 def family_of_config(value: dict[str, Any], where: str) -> Family | None:

@@ -26,8 +26,3 @@ def stage_folders(run_folder: Path, file: str) -> Iterator[Path]:
     """Folders of a run's stages that contain `file`, including those of a sweep's points."""
     for pattern in (f"*/{file}", f"{SWEEP}/*/*/{file}"):
         yield from (path.parent for path in sorted(run_folder.glob(pattern)))
-
-
-def log_of(folder: Path) -> Path:
-    """Path of a stage's log."""
-    return folder / LOG
